@@ -1,0 +1,17 @@
+/*
+ * Functions nobody here may call: each has a bounded or checked cousin.
+ * Included by base/mem.h, which every .c file reaches; a use of one of these
+ * does not compile.
+ */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
+#pragma GCC poison strtok gmtime localtime ctime asctime atoi atol atof
+
+#endif

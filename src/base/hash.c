@@ -1,0 +1,102 @@
+/* SHA-256, table hash, random bytes. See hash.h. */
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+#include <sys/random.h>
+
+void
+hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
+{
+	static EVP_MD_CTX *ctx; /* kept: making one costs more than the hash */
+
+	if (ctx == NULL)
+		ctx = EVP_MD_CTX_new();
+	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
+	    EVP_DigestUpdate(ctx, a.p, a.n) != 1 ||
+	    EVP_DigestUpdate(ctx, b.p, b.n) != 1 ||
+	    EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
+		fprintf(stderr, "fatal: SHA-256 is not available\n");
+		abort();
+	}
+}
+
+void
+hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
+{
+	hash_sha256_pair(data, str_make("", 0), out);
+}
+
+void
+hash_hex(const unsigned char *bytes, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * n] = '\0';
+}
+
+void
+hash_sha256_hex(struct str data, char out[SHA256_HEX_BYTES])
+{
+	unsigned char digest[SHA256_BYTES];
+
+	hash_sha256(data, digest);
+	hash_hex(digest, sizeof(digest), out);
+}
+
+void
+random_bytes(void *out, size_t n)
+{
+	char *p = out;
+
+	while (n > 0) {
+		ssize_t got = getrandom(p, n, 0);
+
+		if (got < 0)
+			continue; /* EINTR: the only failure it knows */
+		p += got;
+		n -= (size_t)got;
+	}
+}
+
+uint64_t
+random_u64(void)
+{
+	static uint64_t state;
+	uint64_t z;
+
+	if (state == 0)
+		random_bytes(&state, sizeof(state));
+	/* splitmix64 (public domain, S. Vigna) */
+	z = (state += UINT64_C(0x9e3779b97f4a7c15));
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+double
+random_unit(void)
+{
+	return (double)(random_u64() >> 11) * 0x1.0p-53;
+}
+
+uint64_t
+hash_bytes(struct str data)
+{
+	static uint64_t seed;
+	uint64_t h;
+
+	if (seed == 0)
+		random_bytes(&seed, sizeof(seed));
+	h = seed ^ (data.n * UINT64_C(0x9e3779b97f4a7c15));
+	for (size_t i = 0; i < data.n; i++) {
+		h ^= (unsigned char)data.p[i];
+		h *= UINT64_C(0x100000001b3);
+	}
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return h ^ (h >> 32);
+}

@@ -1,0 +1,56 @@
+/*
+ * A slice of bytes somebody else owns: pointer and length, no NUL implied.
+ * Text from clients, providers and files travels as slices; C strings are for
+ * names we made ourselves.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include "base/mem.h"
+
+#include <stdbool.h>
+
+struct str {
+	const char *p; /* may be NULL only when n is 0 */
+	size_t n;
+};
+
+#define STR_FMT    "%.*s"
+#define STR_ARG(s) (int)(s).n, (s).p
+/* A slice of a string literal, usable in static tables. */
+#define STR_LIT(lit)                                                           \
+	{                                                                      \
+		(lit), sizeof(lit) - 1                                         \
+	}
+
+struct str str_of(const char *cstr); /* "" for NULL */
+struct str str_make(const char *p, size_t n);
+bool str_eq(struct str a, struct str b);
+bool str_is(struct str a, const char *cstr);
+bool str_is_nocase(struct str a, const char *cstr);
+bool str_starts(struct str a, const char *prefix);
+bool str_ends(struct str a, const char *suffix);
+/* First place of needle in a, or -1. */
+ptrdiff_t str_find(struct str a, const char *needle);
+/* The same, ASCII letters folded. */
+ptrdiff_t str_find_nocase(struct str a, const char *needle);
+/* Without blanks, tabs, CR and LF at both ends. */
+struct str str_trim(struct str a);
+/*
+ * Cuts *rest at the first sep: returns the part before it and leaves the
+ * part after it in *rest (empty, with p NULL, when there was no sep).
+ */
+struct str str_cut(struct str *rest, char sep);
+/* A NUL-terminated copy on the heap; the caller frees it. */
+char *str_dup(struct str a);
+/* True when every byte is valid UTF-8 (no surrogates, no overlong forms). */
+bool str_utf8_ok(struct str a);
+/* Constant time in the lengths given: for keys and other secrets. */
+bool str_eq_secret(struct str a, struct str b);
+/*
+ * Levenshtein distance, for "did you mean"; stops counting past 32 bytes and
+ * returns 99 for longer words.
+ */
+int str_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,340 @@
+/* The ground floor: numbers, text, buffers, maps, JSON writing, time. */
+#include "unit.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "base/jsonx.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/num.h"
+
+static void
+test_decimal_is_exact(void **state)
+{
+	static const struct {
+		const char *text;
+		int scale;
+		int64_t want;
+		bool inexact;
+	} rows[] = {
+		{ "0.00000015", 12, 150000, false },
+		{ "1.5e-07", 12, 150000, false },
+		{ "3e-7", 12, 300000, false },
+		{ "1.25E-06", 12, 1250000, false },
+		{ "0.000000000001", 12, 1, false },
+		{ "1e-13", 12, 0, true },
+		{ "5e-13", 12, 1, true },
+		{ "-2.5", 1, -25, false },
+		{ "12", 9, INT64_C(12000000000), false },
+		{ "0e300", 12, 0, false },
+		{ "0.1000000000000000000000000000001", 2, 10, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t v = -1;
+		bool inexact = false;
+
+		assert_int_equal(num_decimal(str_of(rows[i].text),
+				     rows[i].scale, &v, &inexact),
+		    0);
+		assert_int_equal(v, rows[i].want);
+		assert_int_equal(inexact, rows[i].inexact);
+	}
+}
+
+static void
+test_decimal_refuses(void **state)
+{
+	static const char *const bad[] = { "", ".", "-", "1e", "e5", "1.2.3",
+		"0x10", "1e999", "99999999999", "1 ", "nan", "inf" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		int64_t v;
+		bool inexact;
+
+		assert_int_equal(num_decimal(str_of(bad[i]), 12, &v, &inexact),
+		    -1);
+	}
+}
+
+static void
+test_format_reads_back(void **state)
+{
+	static const struct {
+		int64_t v;
+		int scale;
+		const char *want;
+	} rows[] = {
+		{ 0, 9, "0" },
+		{ 1, 9, "0.000000001" },
+		{ -500000000, 9, "-0.5" },
+		{ 123000, 9, "0.000123" },
+		{ INT64_C(12000000000), 9, "12" },
+		{ INT64_MAX, 9, "9223372036.854775807" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[NUM_TEXT_BYTES];
+		int64_t back;
+		bool inexact;
+		size_t n = num_format(rows[i].v, rows[i].scale, text);
+
+		assert_string_equal(text, rows[i].want);
+		assert_int_equal(n, strlen(text));
+		assert_int_equal(num_decimal(str_make(text, n), rows[i].scale,
+				     &back, &inexact),
+		    0);
+		assert_int_equal(back, rows[i].v);
+		assert_false(inexact);
+	}
+}
+
+static void
+test_durations_and_sizes(void **state)
+{
+	int64_t v;
+
+	(void)state;
+	assert_int_equal(num_duration(str_of("200ms"), NULL, &v), 0);
+	assert_int_equal(v, 200 * NSECS_PER_MSEC);
+	assert_int_equal(num_duration(str_of("1.5h"), NULL, &v), 0);
+	assert_int_equal(v, 5400 * NSECS_PER_SEC);
+	assert_int_equal(num_duration(str_of("1mo"), NULL, &v), 0);
+	assert_int_equal(v, 30 * 86400 * NSECS_PER_SEC);
+	assert_int_equal(num_duration(str_of("30"), "s", &v), 0);
+	assert_int_equal(v, 30 * NSECS_PER_SEC);
+	assert_int_equal(num_duration(str_of("30"), NULL, &v), -1);
+	assert_int_equal(num_duration(str_of("30x"), NULL, &v), -1);
+	assert_int_equal(num_size(str_of("256M"), &v), 0);
+	assert_int_equal(v, 256 * 1024 * 1024);
+	assert_int_equal(num_size(str_of("1GiB"), &v), 0);
+	assert_int_equal(v, 1024 * 1024 * 1024);
+	assert_int_equal(num_size(str_of("12"), &v), 0);
+	assert_int_equal(v, 12);
+	assert_int_equal(num_size(str_of("9999999999G"), &v), -1);
+	assert_int_equal(num_size(str_of("5X"), &v), -1);
+}
+
+static void
+test_text(void **state)
+{
+	struct str rest = str_of("a/b/c");
+
+	(void)state;
+	assert_str(str_cut(&rest, '/'), "a");
+	assert_str(rest, "b/c");
+	assert_str(str_trim(str_of(" \t x y\r\n")), "x y");
+	assert_true(str_starts(str_of("openai/x"), "openai/"));
+	assert_false(str_starts(str_of("op"), "openai/"));
+	assert_int_equal(str_find_nocase(str_of("Rate LIMIT hit"), "limit"), 5);
+	assert_int_equal(str_distance("timeuot", "timeout"), 2);
+	assert_true(str_eq_secret(str_of("sk-1"), str_of("sk-1")));
+	assert_false(str_eq_secret(str_of("sk-1"), str_of("sk-2")));
+	assert_false(str_eq_secret(str_of("sk-1"), str_of("")));
+	assert_false(str_eq_secret(str_of(""), str_of("x")));
+}
+
+static void
+test_utf8(void **state)
+{
+	(void)state;
+	assert_true(str_utf8_ok(str_of("plain and h\xc3\xa9 \xe2\x82\xac "
+				       "\xf0\x9f\x98\x80 more than eight")));
+	assert_false(str_utf8_ok(str_of("\xc0\x80")));         /* overlong */
+	assert_false(str_utf8_ok(str_of("\xed\xa0\x80")));     /* surrogate */
+	assert_false(str_utf8_ok(str_of("\xf4\x90\x80\x80"))); /* > 10FFFF */
+	assert_false(str_utf8_ok(str_of("abc\xe2\x82")));      /* cut */
+}
+
+static void
+test_buf_keeps_its_maximum(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10);
+	assert_int_equal(buf_add_cstr(&b, "12345"), 0);
+	assert_int_equal(buf_add_cstr(&b, "678901"), -1);
+	assert_true(b.overflowed);
+	assert_str(buf_str(&b), "12345");
+	buf_consume(&b, 2);
+	assert_string_equal(buf_cstr(&b), "345");
+	buf_fini(&b);
+}
+
+static void
+test_map(void **state)
+{
+	struct map *m = map_new();
+	char key[16];
+	size_t cursor = 0, seen = 0;
+	struct str k;
+	void *v;
+
+	(void)state;
+	for (intptr_t i = 1; i <= 1000; i++) {
+		snprintf(key, sizeof(key), "k%d", (int)i);
+		assert_null(map_set(m, str_of(key), (void *)i));
+	}
+	for (intptr_t i = 1; i <= 1000; i += 2) {
+		snprintf(key, sizeof(key), "k%d", (int)i);
+		assert_ptr_equal(map_remove(m, str_of(key)), (void *)i);
+		assert_null(map_find(m, str_of(key)));
+	}
+	assert_int_equal(map_count(m), 500);
+	while (map_next(m, &cursor, &k, &v))
+		seen++;
+	assert_int_equal(seen, 500);
+	for (intptr_t i = 1; i <= 3000; i++) { /* holes are used again */
+		snprintf(key, sizeof(key), "x%d", (int)i);
+		map_set(m, str_of(key), (void *)i);
+		map_remove(m, str_of(key));
+	}
+	assert_ptr_equal(map_find(m, str_of("k1000")), (void *)1000);
+	map_free(&m);
+}
+
+static void
+test_jsonw_is_always_json(void **state)
+{
+	struct buf b;
+	struct jsonw w;
+	struct err err;
+	json_t *back;
+
+	(void)state;
+	buf_init(&b, 4096);
+	jsonw_init(&w, &b);
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "text");
+	jsonw_str(&w, str_of("a\"b\\c\n\x01 \xc3\xa9 \xff!"));
+	jsonw_key(&w, "cost_usd");
+	jsonw_decimal(&w, 123000, 9);
+	jsonw_key(&w, "list");
+	jsonw_open(&w, '[');
+	jsonw_int(&w, -1);
+	jsonw_bool(&w, true);
+	jsonw_cstr(&w, NULL);
+	jsonw_close(&w, ']');
+	jsonw_close(&w, '}');
+	back = jsonx_parse(buf_str(&b), &err);
+	assert_non_null(back);
+	assert_str(jsonx_str(back, "text"),
+	    "a\"b\\c\n\x01 \xc3\xa9 \xef\xbf\xbd!");
+	assert_non_null(strstr(buf_cstr(&b), "\"cost_usd\":0.000123,"));
+	json_decref(back);
+	buf_fini(&b);
+}
+
+static void
+test_time_text(void **state)
+{
+	int64_t now = INT64_C(1763810290123456000), v;
+	char text[CLOCK_RFC3339_BYTES];
+
+	(void)state;
+	assert_int_equal(clock_rfc3339(now, text), 27);
+	assert_string_equal(text, "2025-11-22T11:18:10.123456Z");
+	assert_int_equal(clock_parse(str_of(text), 0, &v), 0);
+	assert_int_equal(v, now);
+	assert_int_equal(clock_parse(str_of("2025-11-22T12:18:10+01:00"), 0,
+			     &v),
+	    0);
+	assert_int_equal(v, INT64_C(1763810290) * NSECS_PER_SEC);
+	assert_int_equal(clock_parse(str_of("2025-11-22"), 0, &v), 0);
+	assert_int_equal(v, INT64_C(1763769600) * NSECS_PER_SEC);
+	assert_int_equal(clock_parse(str_of("2h"), now, &v), 0);
+	assert_int_equal(v, now - 7200 * NSECS_PER_SEC);
+	assert_int_equal(clock_parse(str_of("@5"), now, &v), 0);
+	assert_int_equal(v, 5 * NSECS_PER_SEC);
+	assert_int_equal(clock_parse(str_of("soon"), now, &v), -1);
+	assert_int_equal(clock_parse(str_of("2025-13-01"), now, &v), -1);
+}
+
+static void
+test_errors_chain(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(err_set(&err, ERR_BUDGET, "key %s", "k1"), -1);
+	err_prefix(&err, "reserve");
+	assert_string_equal(err.text, "reserve: key k1");
+	assert_int_equal(err_info(err.code)->http_status, 429);
+	assert_string_equal(err_info(ERR_BUDGET)->type, "budget_exceeded");
+}
+
+struct item {
+	int v;
+	struct list node;
+};
+
+static void
+test_list_and_arena(void **state)
+{
+	struct list head;
+	struct arena a;
+	int sum = 0;
+
+	(void)state;
+	list_init(&head);
+	arena_init(&a, 256);
+	for (int i = 0; i < 100; i++) {
+		struct item *it = arena_alloc(&a, sizeof(*it));
+
+		it->v = i;
+		list_append(&head, &it->node);
+	}
+	LIST_EACH_SAFE(n, &head) {
+		struct item *it = LIST_OBJ(n, struct item, node);
+
+		if (it->v % 2)
+			list_remove(n);
+	}
+	LIST_EACH(n, &head)
+		sum += LIST_OBJ(n, struct item, node)->v;
+	assert_int_equal(sum, 2450);
+	assert_string_equal(arena_printf(&a, "%d/%s", 7, "x"), "7/x");
+	arena_reset(&a);
+	arena_fini(&a);
+}
+
+static void
+test_sha256(void **state)
+{
+	char hex[SHA256_HEX_BYTES];
+
+	(void)state;
+	hash_sha256_hex(str_of("abc"), hex);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223"
+				 "b00361a396177a9cb410ff61f20015ad");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_decimal_is_exact),
+		cmocka_unit_test(test_decimal_refuses),
+		cmocka_unit_test(test_format_reads_back),
+		cmocka_unit_test(test_durations_and_sizes),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_buf_keeps_its_maximum),
+		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_jsonw_is_always_json),
+		cmocka_unit_test(test_time_text),
+		cmocka_unit_test(test_errors_chain),
+		cmocka_unit_test(test_list_and_arena),
+		cmocka_unit_test(test_sha256),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
