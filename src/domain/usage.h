@@ -1,0 +1,43 @@
+/*
+ * Token counts of one attempt, as OpenAI defines them: cached, cache-write,
+ * audio and image tokens are parts of prompt_tokens; reasoning and audio
+ * output tokens are parts of completion_tokens. Dialects that count
+ * differently (Anthropic's exclusive input) convert when they read.
+ */
+#ifndef DOMAIN_USAGE_H
+#define DOMAIN_USAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum usage_source {
+	USAGE_NONE,      /* nothing known: the provider never answered */
+	USAGE_ESTIMATED, /* from the text that was sent and delivered */
+	USAGE_PROVIDER,  /* the provider said so */
+};
+
+enum service_tier {
+	TIER_DEFAULT,
+	TIER_FLEX,
+	TIER_PRIORITY,
+	TIER_BATCH
+};
+
+struct usage {
+	enum usage_source source;
+	enum service_tier tier;
+	int64_t prompt_tokens;
+	int64_t completion_tokens;
+	int64_t cached_tokens;         /* read from the provider's cache */
+	int64_t cache_write_tokens;    /* all writes */
+	int64_t cache_write_1h_tokens; /* of these, with the long lifetime */
+	int64_t reasoning_tokens;
+	int64_t audio_input_tokens;
+	int64_t audio_output_tokens;
+	int64_t image_input_tokens;
+	/* A price the provider named itself (OpenRouter); valid when set. */
+	bool has_reported_cost;
+	int64_t reported_cost_nanos;
+};
+
+#endif

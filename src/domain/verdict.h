@@ -1,0 +1,93 @@
+/*
+ * What to do when an attempt ended: one table over outcome classes. Pure.
+ */
+#ifndef DOMAIN_VERDICT_H
+#define DOMAIN_VERDICT_H
+
+#include "base/err.h"
+#include "domain/breaker.h"
+
+#include <stdint.h>
+
+/*
+ * X(NAME, "word in traces", health event, retry in group, fallback groups,
+ *   error for the client when it is the last word)
+ * retry: another attempt may help; fallback: another group may help.
+ */
+/* clang-format off */
+#define OUTCOMES(X) \
+X(OK,              "ok",              SUCCESS,    false, false, NONE) \
+X(CONNECT,         "connect",         FAILURE,    true,  true,  UPSTREAM_CONNECT) \
+X(TIMEOUT_CONNECT, "connect_timeout", TIMEOUT,    true,  true,  UPSTREAM_CONNECT) \
+X(TIMEOUT_HEAD,    "first_byte_timeout", TIMEOUT, true,  true,  UPSTREAM_TIMEOUT) \
+X(TIMEOUT_TOTAL,   "timeout",         TIMEOUT,    true,  true,  UPSTREAM_TIMEOUT) \
+X(STALL,           "stall",           TIMEOUT,    true,  true,  UPSTREAM_TIMEOUT) \
+X(CUT,             "cut",             FAILURE,    true,  true,  UPSTREAM_CUT) \
+X(MALFORMED,       "malformed",       FAILURE,    true,  true,  UPSTREAM_FORMAT) \
+X(TOO_LARGE,       "answer_too_large", FAILURE,   false, true,  UPSTREAM_FORMAT) \
+X(BAD_REQUEST,     "bad_request",     CALLER,     false, false, BAD_REQUEST) \
+X(CONTEXT_LENGTH,  "context_length",  CALLER,     false, true,  CONTEXT_LENGTH) \
+X(CONTENT_POLICY,  "content_policy",  CALLER,     false, true,  BAD_REQUEST) \
+X(AUTH,            "auth",            AUTH,       true,  true,  UPSTREAM_AUTH) \
+X(NOT_FOUND,       "not_found",       NOT_FOUND,  true,  true,  UPSTREAM) \
+X(RATE_LIMIT,      "rate_limit",      RATE_LIMIT, true,  true,  RATE_LIMIT) \
+X(QUOTA,           "quota",           RATE_LIMIT, true,  true,  RATE_LIMIT) \
+X(SERVER_ERROR,    "server_error",    FAILURE,    true,  true,  UPSTREAM) \
+X(OVERLOADED,      "overloaded",      FAILURE,    true,  true,  OVERLOADED) \
+X(CLIENT_GONE,     "client_gone",     NEUTRAL,    false, false, CLIENT_GONE) \
+X(INTERNAL,        "internal",        NEUTRAL,    false, false, INTERNAL)
+/* clang-format on */
+#define OUTCOME_ENUM(NAME, word, event, retry, fallback, error) OUTCOME_##NAME,
+enum outcome {
+	OUTCOMES(OUTCOME_ENUM) OUTCOME_COUNT
+};
+#undef OUTCOME_ENUM
+
+struct outcome_info {
+	const char *word;
+	enum health_event event;
+	bool retry, fallback;
+	enum err_code error;
+};
+const struct outcome_info *outcome_info(enum outcome o);
+
+/* By HTTP status alone (408, 409, 429, 5xx ... ; 2xx OK). */
+enum outcome outcome_from_status(int status);
+
+struct verdict_input {
+	enum outcome outcome;
+	bool client_has_bytes;     /* something reached the client already */
+	uint32_t attempts_made;    /* over all groups, this one included */
+	uint32_t max_attempts;     /* whole request */
+	uint32_t group_attempts;   /* in this group */
+	uint32_t group_retries;    /* retries allowed in this group */
+	bool more_in_group;        /* an untried candidate of the same group */
+	bool more_groups;          /* a candidate of a later group */
+	int64_t retry_after_nsecs; /* the latest answer's; 0 none */
+	int64_t least_wait_nsecs;  /* retry_after setting */
+	double random;             /* [0, 1) for the jitter */
+};
+
+enum verdict {
+	VERDICT_DELIVER,
+	VERDICT_NEXT,
+	VERDICT_SAME,
+	VERDICT_FALLBACK,
+	VERDICT_FAIL
+};
+
+struct verdict_answer {
+	enum verdict verdict;
+	int64_t wait_nsecs; /* before the next attempt; 0 at once */
+};
+
+/*
+ * NEXT: another deployment of the group, at once. SAME: the only one again,
+ * after a wait (Retry-After as the floor when <= 60 s, else back-off 0.5 s ×
+ * 2^n up to 8 s, with jitter). FALLBACK: first candidate of the next group. No
+ * wait is ever asked after the last attempt.
+ */
+void verdict_decide(const struct verdict_input *in,
+    struct verdict_answer *answer_r);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Dialects: how providers speak. One row per dialect; a provider names its
+ * dialect in config/provider.h. The exchange knows only this interface:
+ *
+ *   encode   client request → method, path, headers, body for the provider
+ *   relay    the provider's bytes → the client's bytes (wire/relay.h)
+ *   error    the provider's error body → class and text (wire/apierror.h)
+ *
+ * Where client and provider speak the same, encode splices and relay passes
+ * bytes; elsewhere they translate through the neutral form of the dialect's
+ * own files.
+ */
+#ifndef WIRE_DIALECT_H
+#define WIRE_DIALECT_H
+
+#include "config/config.h"
+#include "wire/relay.h"
+#include "wire/request.h"
+
+#define WIRE_MAX_PIECES  64
+#define WIRE_MAX_HEADERS 24
+
+/* What goes to the provider. Lives in the exchange's arena; the body's pieces
+   point into the client's body or the arena and are sent one after another. */
+struct wire_call {
+	const char *method; /* "POST" */
+	const char *url;    /* whole */
+	size_t header_count;
+	const char *headers[WIRE_MAX_HEADERS]; /* "Name: value", checked */
+	size_t piece_count;
+	struct str pieces[WIRE_MAX_PIECES];
+	size_t body_bytes; /* Σ of the pieces */
+	/* Set when the gateway lowered it. */
+	int64_t max_tokens; /* CONFIG_UNSET: as the client wrote it */
+};
+
+/* What the exchange decided about the request. */
+struct wire_choice {
+	const struct config *config;
+	const struct config_deployment *deployment;
+	int64_t max_tokens;      /* to send; CONFIG_UNSET: leave as it is */
+	const char *request_id;  /* goes up as x-request-id */
+	const char *traceparent; /* NULL none */
+};
+
+struct dialect {
+	const char *name; /* "openai" */
+	/* 0, or -1 with an error for the client (unsupported parameter). */
+	int (*encode)(const struct wire_request *r,
+	    const struct wire_choice *choice, struct arena *arena,
+	    struct wire_call *call_r, struct err *err);
+	/* The relay for an answer to this client API; see relay.h. */
+	const struct relay_ops *(*relay)(enum wire_api api);
+};
+
+/* The row of this name; NULL when it is not served (yet). */
+const struct dialect *dialect_find(const char *name);
+
+extern const struct dialect dialect_openai; /* wire/openai.c */
+
+#endif

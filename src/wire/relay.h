@@ -1,0 +1,79 @@
+/*
+ * A relay: the provider's answer on its way to the client. It is fed bytes as
+ * they come, gives out bytes for the client, and collects the facts that
+ * judge, settle and record need. It never does I/O and never decides.
+ */
+#ifndef WIRE_RELAY_H
+#define WIRE_RELAY_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "domain/usage.h"
+#include "wire/request.h"
+
+struct relay_options {
+	const struct wire_request *request; /* outlives the relay */
+	const char *client_model;           /* name to stand in the answer */
+	const char *upstream_model;
+	bool upstream_is_stream; /* by Content-Type and first byte */
+	size_t max_event_bytes;
+	size_t max_answer_bytes; /* plain answers */
+	/* End a stream with finish_reason length when its output passes this
+	   many tokens (estimated from delivered text); -1 never. */
+	int64_t stop_after_tokens;
+};
+
+/* What is known so far. */
+struct relay_facts {
+	struct usage usage;      /* source PROVIDER once it came */
+	bool first_token;        /* a delta with content, reasoning or a tool
+				    call was seen (TTFT stops here) */
+	bool finished;           /* proof of completion: finish_reason for
+				    every choice, or [DONE], or a whole
+				    valid JSON answer */
+	bool done_marker;        /* [DONE] was forwarded */
+	bool stopped;            /* ended by stop_after_tokens */
+	bool error_event;        /* the provider reported an error in band */
+	bool malformed;          /* something was no valid event or JSON */
+	int error_status;        /* of error_event, 0 unknown */
+	char error_text[256];    /* of error_event or malformed, one line */
+	char finish_reason[24];  /* of choice 0, "" */
+	char model[96];          /* the model the provider names */
+	int64_t delivered_bytes; /* text given to the client */
+	int64_t output_guess_tokens; /* estimate from that text */
+	int64_t chunks;              /* events forwarded */
+};
+
+struct relay;
+
+/* A relay's behaviour; a dialect fills one per client API. */
+struct relay_ops {
+	const char *name;
+	size_t state_bytes; /* private part, zeroed at start */
+	int (*start)(struct relay *r, struct err *err);
+	/* Bytes from the provider; appends the client's bytes to out. 0, or -1
+	   when the answer cannot be used (facts say why). */
+	int (*feed)(struct relay *r, struct str bytes, struct buf *out,
+	    struct err *err);
+	/* The provider closed cleanly. */
+	int (*finish)(struct relay *r, struct buf *out, struct err *err);
+	/* An honest ending of a stream that failed after bytes went out: the
+	   client dialect's error event. */
+	void (*fail)(struct relay *r, enum err_code code, const char *text,
+	    struct buf *out);
+	void (*stop)(struct relay *r); /* frees what start made */
+};
+
+struct relay {
+	const struct relay_ops *ops;
+	struct relay_options options;
+	struct relay_facts facts;
+	void *state; /* ops->state_bytes */
+};
+
+/* One relay per attempt. -1: start failed, nothing to stop. */
+int relay_open(struct relay *r, const struct relay_ops *ops,
+    const struct relay_options *options, struct err *err) MUST_CHECK;
+void relay_close(struct relay *r);
+
+#endif

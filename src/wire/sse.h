@@ -1,0 +1,45 @@
+/*
+ * Server-sent events, read incrementally: bytes cut anywhere in, whole events
+ * out (WHATWG HTML section 9.2; the truths in the notes on the wire formats,
+ * section 4: mixed line ends, BOM, comments, several data lines, missing last
+ * blank line). Bounded by max_event_bytes.
+ */
+#ifndef WIRE_SSE_H
+#define WIRE_SSE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct sse_event {
+	struct str name;   /* "" when there was no event: line */
+	struct str data;   /* data lines joined by \n; borrowed until the next
+			      call on the reader */
+	bool comment_only; /* nothing but comment lines: a keep-alive */
+};
+
+struct sse_reader {
+	struct buf line; /* unfinished line */
+	struct buf data; /* data of the event being read */
+	struct buf name;
+	bool any_data, any_comment, started;
+	bool skip_lf;    /* the last byte was a CR */
+	bool clear_next; /* the caller has seen the last event */
+};
+
+void sse_reader_init(struct sse_reader *r, size_t max_event_bytes);
+void sse_reader_fini(struct sse_reader *r);
+void sse_reader_reset(struct sse_reader *r);
+/*
+ * Takes bytes off *input until one event is complete: 1 with *event, 0 all
+ * input used, -1 an event larger than the limit.
+ */
+int sse_next(struct sse_reader *r, struct str *input, struct sse_event *event_r,
+    struct err *err) MUST_CHECK;
+/* At a clean end of the stream: 1 when a complete data line was pending
+   without its blank line (given out as an event), 0 nothing. */
+int sse_finish(struct sse_reader *r, struct sse_event *event_r) MUST_CHECK;
+
+/* Appends "data: ...\n\n" (or with an event name). */
+int sse_write(struct buf *out, struct str name, struct str data);
+
+#endif
