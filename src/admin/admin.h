@@ -30,8 +30,8 @@ enum admin_authority {
 
 struct admin_route {
 	const char *method;
-	const char *path;     /* "/v1/models/" with a slash at its end: the
-				 rest is the argument */
+	const char *path; /* "/v1/models/" with a slash at its end: the
+			     rest is the argument */
 	enum admin_authority authority;
 	void (*run)(const struct admin_env *env, struct http_call *call,
 	    struct str argument);

@@ -108,12 +108,10 @@ write_info(struct jsonw *w, const struct deployment *d)
 	if (d->price.known) {
 		write_price(w, "input_cost_per_token", p->input);
 		write_price(w, "output_cost_per_token", p->output);
-		write_price(w, "cache_read_input_token_cost",
-		    p->cached_input);
+		write_price(w, "cache_read_input_token_cost", p->cached_input);
 		write_price(w, "cache_creation_input_token_cost",
 		    p->cache_write);
-		write_price(w, "output_cost_per_reasoning_token",
-		    p->reasoning);
+		write_price(w, "output_cost_per_reasoning_token", p->reasoning);
 		jsonw_key(w, "price_version");
 		jsonw_cstr(w, d->price.version);
 	}

@@ -102,8 +102,8 @@ admin_run(const struct admin_env *env, const struct admin_route *route,
 	struct err err;
 
 	if (route->authority != AUTHORITY_PUBLIC) {
-		if (account_authenticate(env->config,
-			admin_presented_key(call), &account, &err) != 0) {
+		if (account_authenticate(env->config, admin_presented_key(call),
+			&account, &err) != 0) {
 			admin_error(call, err.code, NULL);
 			return;
 		}
