@@ -10,6 +10,7 @@
 #define WORKER_WORKER_H
 
 #include "admin/admin.h"
+#include "domain/price_files.h"
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
 #include "outbox/outbox.h"
@@ -18,6 +19,7 @@ struct worker {
 	struct contract_child child;
 	struct event_base *base;
 	struct config *config;
+	struct price_files prices; /* the catalog's */
 	struct catalog *catalog;
 	struct store *store;
 	char *store_dir;
