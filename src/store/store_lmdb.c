@@ -19,7 +19,7 @@
  *   rebuilds.
  * - no MDB_WRITEMAP: with it a stray pointer in any process writes into the
  *   ledger, and a full disk is a SIGBUS instead of an error. It would cost
- *   less (measured, jobs of three 64-byte updates: 1.3 µs instead of 6.1 for
+ *   less (measured, jobs of three 64-byte updates: 1.3 us instead of 6.1 for
  *   a turn of one job, 0.8 instead of 1.4 per job in a turn of 32); sharing
  *   the commit (batch.h) wins most of that without the risk.
  * - no nested transactions, no MDB_DUPSORT: that is where LMDB's bugs were.
