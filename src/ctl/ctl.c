@@ -110,7 +110,7 @@ ctl_open_catalog(struct ctl *c)
 	rc = config_load(c->config_path, &c->config, &report, &err);
 	config_report_fini(&report);
 	if (rc == 0)
-		rc = catalog_open(c->config, &c->prices, &c->catalog, &err);
+		rc = catalog_open(c->config, &c->catalog, &err);
 	if (rc == 0)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
@@ -267,7 +267,6 @@ ctl_main(int argc, char **argv)
 		rc = command->run(&c, argc - used, argv + used);
 	store_close(&c.store);
 	catalog_free(&c.catalog);
-	price_files_free(&c.prices);
 	config_free(&c.config);
 	free(c.store_dir);
 	free(c.state_dir);

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "base/num.h"
-#include "domain/price_files.h"
+#include "domain/catalog.h"
 #include "store/store.h"
 
 enum ctl_exit {
@@ -24,9 +24,8 @@ struct ctl {
 	char *state_dir;
 	char *store_dir;
 	bool json;
-	struct store *store;       /* after ctl_open_store */
-	struct config *config;     /* after ctl_open_catalog */
-	struct price_files prices; /* the catalog's */
+	struct store *store;   /* after ctl_open_store */
+	struct config *config; /* after ctl_open_catalog */
 	struct catalog *catalog;
 	int64_t now_nsecs; /* wall */
 };

@@ -10,18 +10,9 @@
 #include "domain/catalog_options.h"
 #include "domain/wildcard.h"
 
+#include <unistd.h>
+
 /* ---- deployments -------------------------------------------------------- */
-
-/* The configuration's id, or that with the first free number behind it. */
-static const char *
-unique_id(struct catalog *c, const char *id)
-{
-	const char *name = id;
-
-	for (unsigned n = 2; map_find(c->by_id, str_of(name)) != NULL; n++)
-		name = arena_printf(&c->arena, "%s-%u", id, n);
-	return name;
-}
 
 static int64_t
 first_set(int64_t configured, int64_t other)
@@ -50,7 +41,11 @@ add_deployment(struct catalog *c, size_t i, struct err *err)
 	    first_set(from->max_input_tokens, d->price.max_input_tokens);
 	d->max_output_tokens =
 	    first_set(from->max_output_tokens, d->price.max_output_tokens);
-	d->id = unique_id(c, from->id);
+	d->id = from->id;
+	if (map_find(c->by_id, str_of(d->id)) != NULL)
+		return err_set(err, ERR_CONFIG,
+		    "%s:%d: model_info.id: %s is taken", from->file, from->line,
+		    d->id);
 	alone = arena_alloc(&c->arena, sizeof(*alone));
 	alone->name = from->model_name;
 	alone->count = 1;
@@ -208,8 +203,9 @@ catalog_build(const struct config *config, struct price_table *const *tables,
 
 	arena_init(&c->arena, 4096);
 	c->config = config;
-	c->tables = tables;
-	c->table_count = table_count;
+	c->tables = arena_alloc(&c->arena, table_count * sizeof(*c->tables));
+	for (size_t i = 0; i < table_count; i++)
+		c->tables[c->table_count++] = tables[i];
 	c->deployment_count = config->deployment_count;
 	c->deployments =
 	    xcalloc(c->deployment_count + 1, sizeof(*c->deployments));
@@ -225,6 +221,64 @@ catalog_build(const struct config *config, struct price_table *const *tables,
 	return 0;
 }
 
+/* ---- with its tables ---------------------------------------------------- */
+
+/* Our own table; NULL: there is none, prices come from the configuration. */
+static const char *
+default_table(void)
+{
+	const char *path = getenv("TALLYGATE_PRICES");
+
+	if (path != NULL && path[0] != '\0')
+		return path;
+	path = PKGDATADIR "/prices.json";
+	return access(path, R_OK) == 0 ? path : NULL;
+}
+
+static int
+read_tables(const struct config *config, struct price_table **tables,
+    size_t *count, struct err *err)
+{
+	const struct config_strings *files = &config->price_files;
+	const char *ours = default_table();
+
+	if (files->count >= CATALOG_MAX_TABLES)
+		return err_set(err, ERR_CONFIG,
+		    "tallygate.prices: more than %d files",
+		    CATALOG_MAX_TABLES - 1);
+	if (ours != NULL) {
+		if (price_table_load(ours, &tables[*count], err) != 0)
+			return -1;
+		(*count)++;
+	}
+	for (size_t i = 0; i < files->count; i++) {
+		if (price_table_load(files->items[i], &tables[*count], err) !=
+		    0)
+			return err_prefix(err, "tallygate.prices");
+		(*count)++;
+	}
+	return 0;
+}
+
+int
+catalog_open(const struct config *config, struct catalog **catalog_r,
+    struct err *err)
+{
+	struct price_table *tables[CATALOG_MAX_TABLES];
+	size_t n = 0;
+	int rc = read_tables(config, tables, &n, err);
+
+	if (rc == 0)
+		rc = catalog_build(config, tables, n, catalog_r, err);
+	if (rc == 0) {
+		(*catalog_r)->owns_tables = true;
+		return 0;
+	}
+	while (n > 0)
+		price_table_free(&tables[--n]);
+	return -1;
+}
+
 void
 catalog_free(struct catalog **cp)
 {
@@ -232,6 +286,8 @@ catalog_free(struct catalog **cp)
 
 	if (c == NULL)
 		return;
+	for (size_t i = 0; c->owns_tables && i < c->table_count; i++)
+		price_table_free(&c->tables[i]);
 	map_free(&c->by_name);
 	map_free(&c->by_alias);
 	map_free(&c->by_id);

@@ -3,9 +3,10 @@
  * model groups, aliases, wildcards, and which groups a group falls back to.
  * Built from a configuration and price tables, immutable, one per generation.
  *
- * Borrows the configuration and the price tables until catalog_free(): a
- * wildcard's price is that of the model a request names. Owns everything else.
- * Finding a name is one hash look-up, or one per wildcard group.
+ * Borrows the configuration until catalog_free(), and the price tables too (a
+ * wildcard's price is that of the model a request names) unless it read them
+ * itself. Owns everything else. Finding a name is one hash look-up; a wildcard
+ * takes one match per wildcard group.
  */
 #ifndef DOMAIN_CATALOG_H
 #define DOMAIN_CATALOG_H
@@ -21,10 +22,8 @@
 
 struct deployment {
 	const struct config_deployment *config;
-	uint32_t index; /* place in catalog->deployments */
-	/* The configuration's; a repeated one gets "-2", "-3" behind it, so
-	   that no two share health and spend. */
-	const char *id;
+	uint32_t index;       /* place in catalog->deployments */
+	const char *id;       /* the configuration's; no two have the same */
 	const char *provider; /* prefix: "openai" */
 	/* price.known false: it has none (an operator wants to hear of that;
 	   a wildcard seldom has one of its own: see catalog_price). */
@@ -78,14 +77,25 @@ struct catalog {
 	   all of their deployments were left out. */
 	struct config_strings strangers;
 	size_t table_count;
-	struct price_table *const *tables; /* borrowed */
+	struct price_table **tables; /* later ones win */
+	bool owns_tables;
 	struct arena arena;
 };
 
+#define CATALOG_MAX_TABLES 16
+
 /*
- * -1 with ERR_CONFIG: a price that is no exact decimal, a pattern with too many
- * stars, arguments of the strategy or an entry under tallygate.groups that are
- * not understood.
+ * Reads the price tables, ours ($TALLYGATE_PRICES, else the installed
+ * prices.json, if there is one) and those of tallygate.prices, and builds the
+ * catalog with them. Errors of price_table_load() and catalog_build().
+ */
+int catalog_open(const struct config *c, struct catalog **catalog_r,
+    struct err *err) MUST_CHECK;
+/*
+ * -1 with ERR_CONFIG: an id that is taken, a price that is no exact decimal, a
+ * pattern with too many stars, arguments of the strategy or an entry under
+ * tallygate.groups that are not understood. The tables are borrowed until
+ * catalog_free(), the array is not.
  */
 int catalog_build(const struct config *c, struct price_table *const *tables,
     size_t table_count, struct catalog **catalog_r, struct err *err) MUST_CHECK;

@@ -68,7 +68,8 @@ step_run_ATTEMPT(struct exchange *x)
 		a->judged = true;
 		a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
 							 : OUTCOME_INTERNAL;
-		snprintf(a->error_text, sizeof(a->error_text), "%s", err.text);
+		snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+		    (int)sizeof(a->error_text) - 1, err.text);
 		attempt_stop(a);
 		exchange_move(x, STEP_JUDGE);
 		return STEP_MORE;

@@ -308,7 +308,7 @@ open_all(struct worker *w, struct err *err)
 {
 	if (open_config(w, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
-	if (catalog_open(w->config, &w->prices, &w->catalog, err) != 0)
+	if (catalog_open(w->config, &w->catalog, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
 	w->base = new_base();
 	if (w->base == NULL) {

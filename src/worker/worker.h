@@ -10,7 +10,7 @@
 #define WORKER_WORKER_H
 
 #include "admin/admin.h"
-#include "domain/price_files.h"
+#include "domain/catalog.h"
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
 #include "outbox/outbox.h"
@@ -19,7 +19,6 @@ struct worker {
 	struct contract_child child;
 	struct event_base *base;
 	struct config *config;
-	struct price_files prices; /* the catalog's */
 	struct catalog *catalog;
 	struct store *store;
 	char *store_dir;
