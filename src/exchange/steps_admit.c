@@ -9,11 +9,6 @@
 #include "exchange/planning.h"
 #include "exchange/record.h"
 
-/* Where a client's key may stand, best first. Source: LiteLLM accepts the
-   same set (notes on LiteLLM, section 3.1). */
-static const char *const key_headers[] = { "authorization", "x-api-key",
-	"api-key", "x-litellm-api-key", "x-goog-api-key" };
-
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
 static bool
@@ -64,18 +59,9 @@ step_run_ACCEPT(struct exchange *x)
 }
 
 static struct str
-presented_key(const struct http_call *call)
+header_of(const void *call, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(key_headers); i++) {
-		struct str v = str_trim(http_header(call, key_headers[i]));
-
-		if (v.n == 0)
-			continue;
-		if (v.n > 7 && str_is_nocase(str_make(v.p, 7), "bearer "))
-			v = str_trim(str_make(v.p + 7, v.n - 7));
-		return v;
-	}
-	return str_make("", 0);
+	return http_header(call, name);
 }
 
 enum step_result
@@ -83,8 +69,8 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
-	if (account_authenticate(x->env->config, presented_key(x->call),
-		&x->account, &err) != 0)
+	if (account_authenticate(x->env->config,
+		account_presented(header_of, x->call), &x->account, &err) != 0)
 		return exchange_refuse(x, err.code, NULL, NULL);
 	exchange_move(x, STEP_PARSE);
 	return STEP_MORE;
