@@ -56,6 +56,11 @@ int store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 /* Ends it, whatever the answer. *t is NULL afterwards. */
 int store_commit(struct store_txn **t, struct err *err) MUST_CHECK;
 void store_abort(struct store_txn **t);
+/* True when the transaction has failed; *err (or NULL) gets its first error. */
+bool store_failed(const struct store_txn *t, struct err *err);
+/* Makes it fail: for a caller that found a row it cannot use. Returns -1. */
+int store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
+    PRINTF(3, 4);
 
 /* 1 found (value borrowed), 0 absent, -1 failed. */
 int store_get(struct store_txn *t, enum store_table table, struct str key,
