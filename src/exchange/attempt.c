@@ -51,7 +51,10 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.upstream_is_stream = is_stream,
 		.max_event_bytes = (size_t)c->limits.max_event_bytes,
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
-		.stop_after_tokens = -1,
+		/* A provider that ignores max_tokens must not outrun the
+		   hold that was taken for it. */
+		.stop_after_tokens =
+		    a->x->hold_request.cap_count > 0 ? a->x->max_tokens : -1,
 	};
 
 	a->is_stream = is_stream;
