@@ -28,3 +28,24 @@ account_authenticate(const struct config *c, struct str presented,
 	*account_r = a;
 	return 0;
 }
+
+struct str
+account_presented(struct str (*header)(const void *arg, const char *name),
+    const void *arg)
+{
+	/* Best first. Source: LiteLLM accepts the same set (notes on LiteLLM,
+	   section 3.1). */
+	static const char *const names[] = { "authorization", "x-api-key",
+		"api-key", "x-litellm-api-key", "x-goog-api-key" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct str v = str_trim(header(arg, names[i]));
+
+		if (v.n == 0)
+			continue;
+		if (v.n > 7 && str_is_nocase(str_make(v.p, 7), "bearer "))
+			v = str_trim(str_make(v.p + 7, v.n - 7));
+		return v;
+	}
+	return str_make("", 0);
+}

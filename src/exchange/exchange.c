@@ -210,6 +210,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->max_tokens = CONFIG_UNSET;
+	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);
 	evtimer_assign(&x->timer, env->base, on_timer, x);

@@ -137,9 +137,10 @@ struct exchange {
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	const char *asked; /* the client's name for the model; "" before */
 	/* plan */
-	struct plan plan;
-	size_t next_candidate;   /* into plan.candidates */
+	struct plan *plan;       /* in the arena; NULL before */
+	size_t next_candidate;   /* into plan->candidates */
 	uint32_t group_attempts; /* in the current group */
 	/* admit, reserve */
 	struct batch_job hold_job;

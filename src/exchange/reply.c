@@ -30,11 +30,8 @@ add_int(struct http_call *call, const char *name, int64_t v)
 static void
 serving_headers(struct exchange *x, const struct attempt *a)
 {
-	const char *model = a->candidate->upstream_model;
-
-	if (model == NULL)
-		model = a->deployment->config->upstream_model;
-	http_add_header(x->call, "x-tallygate-model", model);
+	http_add_header(x->call, "x-tallygate-model",
+	    a->candidate->upstream_model);
 	http_add_header(x->call, "x-tallygate-provider",
 	    a->deployment->provider);
 	http_add_header(x->call, "x-litellm-model-id", a->deployment->id);
