@@ -188,8 +188,9 @@ apply_one(struct loader *l, struct node *n)
 		return;
 	}
 	if (n->kind == NODE_NULL) {
-		loader_remark(l, CONFIG_WARN, n, "not set: %s",
-		    n->env == NULL ? "there is no value" : n->env);
+		loader_remark(l, CONFIG_WARN, n, "left unset: %s%s",
+		    n->env == NULL ? "it has no value" : n->env,
+		    n->env == NULL ? "" : " is not set");
 		return;
 	}
 	v = &applied.vars[applied.count++];
