@@ -127,6 +127,7 @@ test_a_bare_name_finds_its_providers_wildcard(void **state)
 	(void)state;
 	fix_add(&f, "anthropic/*", "a", "anthropic/*");
 	fix_add(&f, "openai/*", "o", "openai/*");
+	fix_add(&f, "mistral/mistral/*", "m", "mistral/*");
 	fix_build(&f);
 	assert_true(catalog_match(f.catalog, str_of("gpt-4o"), &f.arena, &m));
 	assert_string_equal(m.group->name, "openai/*");
@@ -139,6 +140,8 @@ test_a_bare_name_finds_its_providers_wildcard(void **state)
 	assert_false(
 	    catalog_match(f.catalog, str_of("unheard-of"), &f.arena, &m));
 	assert_non_null(catalog_find(f.catalog, str_of("gpt-4o")));
+	/* One provider in front is enough. */
+	assert_null(catalog_find(f.catalog, str_of("mistral/x")));
 }
 
 static void
