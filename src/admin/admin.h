@@ -67,7 +67,5 @@ void admin_readiness(const struct admin_env *env, struct http_call *call,
 /* An error of our list as a whole answer, in OpenAI's shape. */
 void admin_error(struct http_call *call, enum err_code code,
     const char *detail);
-/* The key a request presents, wherever LiteLLM's users put it. */
-struct str admin_presented_key(const struct http_call *call);
 
 #endif

@@ -19,11 +19,6 @@ static const struct admin_route routes[] = {
 };
 /* clang-format on */
 
-/* Where a client's key may stand, best first. Source: LiteLLM accepts the
-   same set (notes on LiteLLM, section 3.1). */
-static const char *const key_headers[] = { "authorization", "x-api-key",
-	"api-key", "x-litellm-api-key", "x-goog-api-key" };
-
 const struct admin_route *
 admin_routes(size_t *count_r)
 {
@@ -63,19 +58,10 @@ admin_find(struct str method, struct str path, struct str *argument_r,
 	return NULL;
 }
 
-struct str
-admin_presented_key(const struct http_call *call)
+static struct str
+header_of(const void *call, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(key_headers); i++) {
-		struct str v = str_trim(http_header(call, key_headers[i]));
-
-		if (v.n == 0)
-			continue;
-		if (v.n > 7 && str_is_nocase(str_make(v.p, 7), "bearer "))
-			v = str_trim(str_make(v.p + 7, v.n - 7));
-		return v;
-	}
-	return str_make("", 0);
+	return http_header(call, name);
 }
 
 void
@@ -102,8 +88,9 @@ admin_run(const struct admin_env *env, const struct admin_route *route,
 	struct err err;
 
 	if (route->authority != AUTHORITY_PUBLIC) {
-		if (account_authenticate(env->config, admin_presented_key(call),
-			&account, &err) != 0) {
+		if (account_authenticate(env->config,
+			account_presented(header_of, call), &account,
+			&err) != 0) {
 			admin_error(call, err.code, NULL);
 			return;
 		}

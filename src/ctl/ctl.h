@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/jsonw.h"
+#include "base/num.h"
 #include "domain/catalog.h"
 #include "store/store.h"
 

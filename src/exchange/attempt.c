@@ -34,17 +34,8 @@ attempt_new(struct exchange *x, const struct candidate *candidate)
 static const char *
 client_model(const struct attempt *a)
 {
-	if (a->candidate->group_index > 0)
-		return a->candidate->group->name;
-	return a->x->plan.asked;
-}
-
-static const char *
-upstream_model(const struct attempt *a)
-{
-	if (a->candidate->upstream_model != NULL)
-		return a->candidate->upstream_model;
-	return a->deployment->config->upstream_model;
+	return a->candidate->group_index > 0 ? a->candidate->model
+					     : a->x->asked;
 }
 
 int
@@ -56,11 +47,14 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 	struct relay_options options = {
 		.request = &a->x->request,
 		.client_model = client_model(a),
-		.upstream_model = upstream_model(a),
+		.upstream_model = a->candidate->upstream_model,
 		.upstream_is_stream = is_stream,
 		.max_event_bytes = (size_t)c->limits.max_event_bytes,
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
-		.stop_after_tokens = -1,
+		/* A provider that ignores max_tokens must not outrun the
+		   hold that was taken for it. */
+		.stop_after_tokens =
+		    a->x->hold_request.cap_count > 0 ? a->x->max_tokens : -1,
 	};
 
 	a->is_stream = is_stream;
@@ -143,7 +137,7 @@ attempt_start(struct attempt *a, struct err *err)
 	struct wire_choice choice = {
 		.config = x->env->config,
 		.deployment = a->deployment->config,
-		.upstream_model = upstream_model(a),
+		.upstream_model = a->candidate->upstream_model,
 		.max_tokens = x->max_tokens,
 		.request_id = x->request_id,
 	};
@@ -299,7 +293,7 @@ attempt_charge(struct attempt *a)
 	a->usage = f->usage;
 	if (a->usage.source == USAGE_PROVIDER) {
 		a->cost_nanos =
-		    price_cost_nanos(&a->deployment->price, &a->usage);
+		    price_cost_nanos(a->candidate->price, &a->usage);
 		return;
 	}
 	if (!began) {
@@ -314,7 +308,7 @@ attempt_charge(struct attempt *a)
 	a->usage.source = USAGE_ESTIMATED;
 	a->usage.prompt_tokens = request->prompt_guess_tokens;
 	a->usage.completion_tokens = f->output_guess_tokens;
-	a->cost_nanos = price_cost_nanos(&a->deployment->price, &a->usage);
+	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
 }
 
 void

@@ -144,7 +144,8 @@ leave_if_gone(struct exchange *x)
 		/* Not committed yet: nothing was taken. */
 		batch_cancel(x->env->batch, &x->hold_job);
 		x->hold_waiting = false;
-		x->hold.number = 0;
+		if (!x->held)
+			x->hold.number = 0;
 	}
 	x->outcome = EXCHANGE_CLIENT_GONE;
 	x->error = ERR_CLIENT_GONE;
@@ -210,6 +211,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->max_tokens = CONFIG_UNSET;
+	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);
 	evtimer_assign(&x->timer, env->base, on_timer, x);

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "domain/accounts.h"
+#include "domain/budgets.h"
 #include "domain/ledger.h"
 #include "domain/router.h"
 #include "domain/verdict.h"
@@ -96,6 +97,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
+	const struct budgets *budgets;
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;
@@ -137,19 +139,24 @@ struct exchange {
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	const char *asked; /* the client's name for the model; "" before */
 	/* plan */
-	struct plan plan;
-	size_t next_candidate;   /* into plan.candidates */
+	struct plan *plan;       /* in the arena; NULL before */
+	size_t next_candidate;   /* into plan->candidates */
 	uint32_t group_attempts; /* in the current group */
 	/* admit, reserve */
 	struct batch_job hold_job;
 	struct hold hold; /* number 0: nothing is held */
 	struct hold_request hold_request;
 	struct hold_answer hold_answer;
-	bool hold_waiting; /* the job is queued */
+	bool reserving;    /* the step has started a hold */
+	bool hold_waiting; /* its job is queued */
 	bool hold_failed;  /* it came back with hold_err */
 	struct err hold_err;
-	int64_t max_tokens; /* lowered to; CONFIG_UNSET */
+	bool held;                  /* hold.number is in the store */
+	bool downgraded;            /* once per request */
+	const char *hold_downgrade; /* group to go to instead */
+	int64_t max_tokens;         /* lowered to; CONFIG_UNSET */
 	/* attempt, await_head, judge, relay */
 	size_t attempt_count;
 	struct attempt *attempts[EXCHANGE_MAX_ATTEMPTS];

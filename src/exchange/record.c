@@ -73,19 +73,15 @@ named_candidate(const struct exchange *x)
 
 	if (a != NULL)
 		return a->candidate;
-	if (x->plan.count > 0 && x->next_candidate < x->plan.count)
-		return &x->plan.candidates[x->next_candidate];
+	if (x->plan != NULL && x->next_candidate < x->plan->count)
+		return &x->plan->candidates[x->next_candidate];
 	return NULL;
 }
 
 static const char *
 candidate_model(const struct candidate *c)
 {
-	if (c == NULL)
-		return "";
-	return c->upstream_model != NULL
-		   ? c->upstream_model
-		   : c->deployment->config->upstream_model;
+	return c == NULL ? "" : c->upstream_model;
 }
 
 void
@@ -97,7 +93,7 @@ record_names(const struct exchange *x, const struct attempt *a,
 
 	memset(names_r, 0, sizeof(*names_r));
 	names_r->model = str_of(candidate_model(c));
-	names_r->group = str_of(x->plan.asked);
+	names_r->group = str_of(x->asked);
 	if (c != NULL) {
 		names_r->provider = str_of(c->deployment->provider);
 		names_r->deployment = str_of(c->deployment->id);
@@ -135,8 +131,7 @@ write_target(struct jsonw *w, const struct exchange *x)
 {
 	const struct candidate *c = named_candidate(x);
 
-	member_cstr(w, "requested_model",
-	    x->plan.asked != NULL ? x->plan.asked : "");
+	member_cstr(w, "requested_model", x->asked);
 	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
 	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
 }
@@ -183,8 +178,7 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_int(w, "audio_output_tokens", u->audio_output_tokens);
 	member_int(w, "image_input_tokens", u->image_input_tokens);
 	member_cstr(w, "usage_source", source_name(u->source));
-	member_cstr(w, "price_version",
-	    a->deployment->price.known ? a->deployment->price.version : "");
+	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
 	if (a->possibly_billed && u->source == USAGE_NONE) {

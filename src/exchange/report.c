@@ -61,7 +61,8 @@ report_failure(struct exchange *x, struct attempt *a)
 	struct report_job *r = xcalloc(1, sizeof(*r));
 
 	attempt_report(a, &r->report);
-	snprintf(r->error, sizeof(r->error), "%s", a->error_text);
+	snprintf(r->error, sizeof(r->error), "%.*s", (int)sizeof(r->error) - 1,
+	    a->error_text);
 	r->report.error = r->error;
 	r->env = x->env;
 	r->deployment = a->deployment;

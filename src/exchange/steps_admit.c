@@ -6,12 +6,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "exchange/exchange.h"
-#include "exchange/record.h"
-
-/* Where a client's key may stand, best first. Source: LiteLLM accepts the
-   same set (notes on LiteLLM, section 3.1). */
-static const char *const key_headers[] = { "authorization", "x-api-key",
-	"api-key", "x-litellm-api-key", "x-goog-api-key" };
+#include "exchange/holding.h"
+#include "exchange/planning.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -63,18 +59,9 @@ step_run_ACCEPT(struct exchange *x)
 }
 
 static struct str
-presented_key(const struct http_call *call)
+header_of(const void *call, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(key_headers); i++) {
-		struct str v = str_trim(http_header(call, key_headers[i]));
-
-		if (v.n == 0)
-			continue;
-		if (v.n > 7 && str_is_nocase(str_make(v.p, 7), "bearer "))
-			v = str_trim(str_make(v.p + 7, v.n - 7));
-		return v;
-	}
-	return str_make("", 0);
+	return http_header(call, name);
 }
 
 enum step_result
@@ -82,8 +69,8 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
-	if (account_authenticate(x->env->config, presented_key(x->call),
-		&x->account, &err) != 0)
+	if (account_authenticate(x->env->config,
+		account_presented(header_of, x->call), &x->account, &err) != 0)
 		return exchange_refuse(x, err.code, NULL, NULL);
 	exchange_move(x, STEP_PARSE);
 	return STEP_MORE;
@@ -99,57 +86,20 @@ step_run_PARSE(struct exchange *x)
 		&x->request, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
+	x->asked =
+	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);
 	exchange_move(x, STEP_PLAN);
 	return STEP_MORE;
 }
 
 /* ---- plan --------------------------------------------------------------- */
 
-static bool
-plan_health(void *arg, const struct deployment *d, struct health_row *row_r)
-{
-	struct store_txn *t = arg;
-
-	return t != NULL && health_get(t, d->id, row_r) == 1;
-}
-
-static double
-plan_random(void *arg)
-{
-	(void)arg;
-	return random_unit();
-}
-
 enum step_result
 step_run_PLAN(struct exchange *x)
 {
-	struct exchange_env *env = x->env;
-	struct store_txn *t = NULL;
-	struct route_request request = {
-		.model = x->request.model,
-		.prompt_bound = x->request.prompt_bound_tokens,
-		.max_output = x->request.max_tokens,
-		.stream = x->request.stream,
-		.tag_count = x->request.tag_count,
-		.tags = x->request.tags,
-		.disable_fallbacks = x->request.disable_fallbacks,
-	};
-	struct route_state state = {
-		.health = plan_health,
-		.random = plan_random,
-		.now_nsecs = x->started_wall_nsecs,
-	};
 	struct err err;
-	int rc;
 
-	/* Health is advice: without a store the router goes on without it. */
-	if (store_read(env->store, STORE_LIVE, &t, NULL) != 0)
-		t = NULL;
-	state.arg = t;
-	rc = route(env->catalog, &request, &state, &x->arena, &x->plan, &err);
-	if (t != NULL)
-		store_abort(&t);
-	if (rc != 0)
+	if (planning_route(x, &err) != 0)
 		return exchange_refuse(x, err.code, err.text,
 		    err.code == ERR_MODEL_UNKNOWN ? "model" : NULL);
 	exchange_move(x, STEP_ADMIT);
@@ -161,26 +111,17 @@ step_run_PLAN(struct exchange *x)
 static enum step_result
 refuse_nothing_left(struct exchange *x)
 {
-	const struct plan *p = &x->plan;
-	const char *why =
-	    p->refused_count > 0 ? p->refused[0].reason : "none is configured";
-	int64_t secs = (p->retry_nsecs + NSECS_PER_SEC - 1) / NSECS_PER_SEC;
+	struct err err;
 
-	x->retry_after_nsecs = p->retry_nsecs;
-	if (secs > 0)
-		why = arena_printf(&x->arena,
-		    "Try again in %lld seconds. Passed model=%s (%s)",
-		    (long long)secs, p->asked, why);
-	else
-		why = arena_printf(&x->arena, "Passed model=%s (%s)", p->asked,
-		    why);
-	return exchange_refuse(x, ERR_NO_DEPLOYMENT, why, NULL);
+	x->retry_after_nsecs = x->plan->retry_nsecs;
+	plan_error(x->plan, &err);
+	return exchange_refuse(x, err.code, err.text, NULL);
 }
 
 enum step_result
 step_run_ADMIT(struct exchange *x)
 {
-	if (x->plan.count == 0)
+	if (x->plan->count == 0)
 		return refuse_nothing_left(x);
 	exchange_move(x, STEP_RESERVE);
 	return STEP_MORE;
@@ -188,131 +129,52 @@ step_run_ADMIT(struct exchange *x)
 
 /* ---- reserve ------------------------------------------------------------ */
 
-/* What the candidate's worst case costs: its whole prompt and the most output
-   that may come. */
-static int64_t
-worst_price(const struct exchange *x, const struct deployment *d,
-    int64_t *prompt_r)
-{
-	int64_t prompt = x->request.prompt_bound_tokens, output;
-
-	if (d->max_input_tokens != CONFIG_UNSET && prompt > d->max_input_tokens)
-		prompt = d->max_input_tokens;
-	output = x->request.max_tokens;
-	if (output == CONFIG_UNSET)
-		output = d->max_output_tokens;
-	if (output == CONFIG_UNSET)
-		output = 0; /* unknown: nothing can be said */
-	*prompt_r = price_worst_nanos(&d->price, prompt, 0);
-	return price_worst_nanos(&d->price, prompt, output * x->request.n);
-}
-
-static int
-hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
-{
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
-	const struct candidate *c = &x->plan.candidates[x->next_candidate];
-
-	if (c->probe) {
-		struct breaker_rule rule;
-		struct health_row row;
-
-		route_breaker_rule(x->env->catalog, c->deployment, &rule);
-		if (health_get(t, c->deployment->id, &row) < 0)
-			return err_set(err, ERR_STORE, "health row");
-		if (breaker_enter(&row, &rule, x->env->owner->id,
-			x->hold_request.now_nsecs) == BREAKER_DENY)
-			return err_set(err, ERR_NO_DEPLOYMENT,
-			    "another request probes this deployment");
-		if (health_put(t, c->deployment->id, &row) != 0)
-			return err_set(err, ERR_STORE, "health row");
-	}
-	if (x->attempt_count > 0)
-		return ledger_rehold(t, &x->hold_request, &x->hold,
-		    &x->hold_answer, err);
-	return ledger_hold(t, &x->hold_request, &x->hold, &x->hold_answer, err);
-}
-
-static void
-hold_done(struct batch_job *job, const struct err *err)
-{
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
-
-	x->hold_waiting = false;
-	x->hold_failed = err != NULL;
-	if (err != NULL)
-		x->hold_err = *err;
-	exchange_resume(x);
-}
-
-static void
-start_hold(struct exchange *x)
-{
-	const struct candidate *c = &x->plan.candidates[x->next_candidate];
-	struct hold_request *request = &x->hold_request;
-	struct hold *h = &x->hold;
-	struct buf opening;
-
-	request->now_nsecs = clock_wall_nsecs();
-	request->worst_nanos = worst_price(x, c->deployment, &h->prompt_nanos);
-	request->least_nanos = request->worst_nanos;
-	if (h->number == 0) {
-		h->owner = x->env->owner->id;
-		h->number = x->env->next_number++;
-		h->taken_nsecs = request->now_nsecs;
-	}
-	/* It goes out right after the commit; a worker killed in between
-	   overstates by a prompt, and the record says so. */
-	h->state = HOLD_SENT;
-	h->deadline_nsecs =
-	    request->now_nsecs +
-	    x->env->config->router.timeout_msecs * NSECS_PER_MSEC;
-	buf_init(&opening, RECORD_MAX_BYTES);
-	record_write_opening(x, &opening);
-	h->record = arena_str(&x->arena, buf_str(&opening));
-	buf_fini(&opening);
-	record_names(x, NULL, &h->names);
-	batch_job_init(&x->hold_job, hold_run, hold_done);
-	x->hold_waiting = true;
-	batch_add(x->env->batch, &x->hold_job);
-}
-
-/* The candidate cannot be used; the next one, or the end. */
 static enum step_result
-skip_candidate(struct exchange *x)
+hold_next(struct exchange *x)
 {
-	x->hold_failed = false;
-	x->next_candidate++;
-	if (x->next_candidate < x->plan.count) {
-		start_hold(x);
-		return STEP_PARK;
+	struct err err;
+
+	x->reserving = true;
+	if (holding_start(x, &err) != 0) {
+		x->reserving = false;
+		return exchange_refuse(x, err.code, err.text, NULL);
 	}
-	return refuse_nothing_left(x);
+	return STEP_PARK;
+}
+
+/* The candidate cannot be used; the next one, or the end with what stood in
+   this one's way. */
+static enum step_result
+skip_candidate(struct exchange *x, const struct err *why)
+{
+	x->next_candidate++;
+	if (x->next_candidate < x->plan->count)
+		return hold_next(x);
+	return exchange_refuse(x, why->code, why->text, NULL);
 }
 
 enum step_result
 step_run_RESERVE(struct exchange *x)
 {
+	struct err err;
+
 	if (x->hold_waiting)
 		return STEP_PARK;
-	if (x->hold_job.run == NULL) {
-		start_hold(x);
-		return STEP_PARK;
+	if (!x->reserving)
+		return hold_next(x);
+	x->reserving = false;
+	switch (holding_outcome(x, &err)) {
+	case HOLDING_READY:
+		exchange_move(x, STEP_ATTEMPT);
+		return STEP_MORE;
+	case HOLDING_SKIP:
+		return skip_candidate(x, &err);
+	case HOLDING_OTHER_GROUP:
+		if (planning_downgrade(x))
+			return hold_next(x);
+		break;
+	case HOLDING_REFUSED:
+		break;
 	}
-	x->hold_job.run = NULL;
-	if (x->hold_failed) {
-		/* What was held before a failed rehold is still held. */
-		if (x->attempt_count == 0)
-			x->hold.number = 0;
-		if (x->hold_err.code == ERR_NO_DEPLOYMENT)
-			return skip_candidate(x);
-		return exchange_refuse(x, x->hold_err.code, NULL, NULL);
-	}
-	if (x->hold_answer.verdict == HOLD_REFUSED) {
-		if (x->attempt_count == 0)
-			x->hold.number = 0;
-		return exchange_refuse(x, ERR_BUDGET, NULL, NULL);
-	}
-	exchange_move(x, STEP_ATTEMPT);
-	return STEP_MORE;
+	return exchange_refuse(x, err.code, err.text, NULL);
 }

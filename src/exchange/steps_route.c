@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "exchange/exchange.h"
+#include "exchange/planning.h"
 #include "exchange/report.h"
 
 #include <event2/event.h>
@@ -40,7 +41,7 @@ answer_timeout_nsecs(const struct exchange *x, const struct deployment *d)
 static int
 start_next(struct exchange *x, struct err *err)
 {
-	const struct candidate *c = &x->plan.candidates[x->next_candidate];
+	const struct candidate *c = &x->plan->candidates[x->next_candidate];
 	struct attempt *a = attempt_new(x, c);
 
 	x->group_attempts++;
@@ -67,7 +68,8 @@ step_run_ATTEMPT(struct exchange *x)
 		a->judged = true;
 		a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
 							 : OUTCOME_INTERNAL;
-		snprintf(a->error_text, sizeof(a->error_text), "%s", err.text);
+		snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+		    (int)sizeof(a->error_text) - 1, err.text);
 		attempt_stop(a);
 		exchange_move(x, STEP_JUDGE);
 		return STEP_MORE;
@@ -98,25 +100,13 @@ step_run_AWAIT_HEAD(struct exchange *x)
 static size_t
 next_group(const struct exchange *x)
 {
-	const struct plan *p = &x->plan;
+	const struct plan *p = x->plan;
 	size_t i = x->next_candidate;
 
 	while (i < p->count && p->candidates[i].group_index ==
 				   p->candidates[x->next_candidate].group_index)
 		i++;
 	return i;
-}
-
-static uint32_t
-retries_of(const struct exchange *x, const struct deployment *d)
-{
-	int64_t n = x->request.num_retries;
-
-	if (d->config->num_retries != CONFIG_UNSET)
-		n = d->config->num_retries;
-	if (n == CONFIG_UNSET)
-		n = x->env->config->router.num_retries;
-	return n < 0 ? 0 : n > 100 ? 100 : (uint32_t)n;
 }
 
 static void
@@ -126,6 +116,9 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 	const struct config *c = x->env->config;
 	int64_t max = c->limits.max_attempts;
 	size_t group_end = next_group(x);
+	bool by_policy;
+	uint32_t retries = verdict_retries(&c->router, a->deployment->config,
+	    a->outcome, x->request.num_retries, &by_policy);
 	struct verdict_input in = {
 		.outcome = a->outcome,
 		.client_has_bytes = x->client_has_bytes,
@@ -134,9 +127,10 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 				    ? EXCHANGE_MAX_ATTEMPTS
 				    : (uint32_t)max,
 		.group_attempts = x->group_attempts,
-		.group_retries = retries_of(x, a->deployment),
+		.group_retries = retries,
+		.retry_by_policy = by_policy,
 		.more_in_group = x->next_candidate + 1 < group_end,
-		.more_groups = group_end < x->plan.count,
+		.more_groups = group_end < x->plan->count,
 		.retry_after_nsecs =
 		    a->has_head ? a->head.retry_after_nsecs : 0,
 		.least_wait_nsecs =
@@ -187,8 +181,8 @@ forget_output(struct exchange *x)
 static enum step_result
 go_on(struct exchange *x, size_t candidate, int64_t wait_nsecs)
 {
-	const struct candidate *old = &x->plan.candidates[x->next_candidate];
-	const struct candidate *c = &x->plan.candidates[candidate];
+	const struct candidate *old = &x->plan->candidates[x->next_candidate];
+	const struct candidate *c = &x->plan->candidates[candidate];
 	bool other = c->deployment != old->deployment;
 
 	if (c->group_index != old->group_index)
@@ -215,6 +209,23 @@ log_failure(const struct exchange *x, const struct attempt *a)
 		    outcome_info(a->outcome)->word, a->error_text);
 }
 
+/* Failures that have fallback lists of their own. */
+static bool
+goes_to_other_list(struct exchange *x, const struct attempt *a)
+{
+	size_t max = (size_t)x->env->config->limits.max_attempts;
+
+	if (x->client_has_bytes || x->request.disable_fallbacks ||
+	    x->attempt_count >= max ||
+	    x->attempt_count >= EXCHANGE_MAX_ATTEMPTS)
+		return false;
+	if (a->outcome == OUTCOME_CONTEXT_LENGTH)
+		return planning_other_list(x, FALLBACK_CONTEXT_WINDOW);
+	if (a->outcome == OUTCOME_CONTENT_POLICY)
+		return planning_other_list(x, FALLBACK_CONTENT_POLICY);
+	return false;
+}
+
 enum step_result
 step_run_JUDGE(struct exchange *x)
 {
@@ -235,6 +246,11 @@ step_run_JUDGE(struct exchange *x)
 	attempt_stop(a);
 	log_failure(x, a);
 	report_failure(x, a);
+	if (goes_to_other_list(x, a)) {
+		forget_output(x);
+		exchange_move(x, STEP_RESERVE);
+		return STEP_MORE;
+	}
 	switch (answer.verdict) {
 	case VERDICT_NEXT:
 		return go_on(x, x->next_candidate + 1, answer.wait_nsecs);

@@ -201,8 +201,7 @@ send_packet(struct outbox *o)
 
 	if (n >= 0)
 		return 1;
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0
-									   : -1;
+	return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
 }
 
 static void

@@ -1,5 +1,6 @@
 /* run/supervisor.json: what runs, for tallyctl and scripts. Written when the
-   gateway is ready and after each change; removed when it stops. */
+   gateway is ready and after each change. It stays when the gateway stops (it
+   names the configuration); whether one runs is told by the lock. */
 #include "supervisor/supervisor.h"
 
 #include "base/fd.h"
@@ -65,14 +66,5 @@ state_file_write(const struct supervisor *s)
 	if (file_write(path, buf_str(&b), &err) != 0)
 		log_warn("%s", err.text);
 	buf_fini(&b);
-	free(path);
-}
-
-void
-state_file_remove(const struct supervisor *s)
-{
-	char *path = path_join(s->state_dir, STATE_FILE);
-
-	unlink(path);
 	free(path);
 }

@@ -291,7 +291,6 @@ begin_stop(struct supervisor *s)
 	    s->config->limits.drain_msecs * NSECS_PER_MSEC + STOP_SLACK_NSECS;
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
-	state_file_remove(s);
 	LIST_EACH_SAFE(node, &s->children) {
 		struct child *c = LIST_OBJ(node, struct child, node);
 

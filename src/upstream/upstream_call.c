@@ -383,6 +383,7 @@ call_result(const struct upstream_call *c, CURLcode code,
 	if (code == CURLE_OK && r.end != UPSTREAM_DONE)
 		text = "the connection ended inside the answer's head";
 	if (r.end != UPSTREAM_DONE)
-		snprintf(r.text, sizeof(r.text), "%s", text);
+		snprintf(r.text, sizeof(r.text), "%.*s",
+		    (int)sizeof(r.text) - 1, text);
 	*result_r = r;
 }

@@ -167,13 +167,6 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 /* ---- opening ------------------------------------------------------------ */
 
-static void
-free_tables(struct price_table **tables, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		price_table_free(&tables[i]);
-}
-
 static int
 open_config(struct worker *w, struct err *err)
 {
@@ -187,34 +180,6 @@ open_config(struct worker *w, struct err *err)
 	rc = config_parse(bundle, &w->config, &report, err);
 	config_report_fini(&report);
 	bundle_free(&bundle);
-	return rc;
-}
-
-/* The price tables are read, used for the catalog, and let go. */
-static int
-open_catalog(struct worker *w, struct err *err)
-{
-	const struct config_strings *files = &w->config->price_files;
-	struct price_table *tables[16];
-	size_t n = 0;
-	int rc = 0;
-
-	if (price_default_path() != NULL &&
-	    price_table_load(price_default_path(), &tables[n], NULL) == 0)
-		n++;
-	for (size_t i = 0; rc == 0 && i < files->count; i++) {
-		if (n == ARRAY_LEN(tables))
-			rc = err_set(err, ERR_CONFIG,
-			    "more than %zu price files", ARRAY_LEN(tables));
-		else if (price_table_load(files->items[i], &tables[n], err) !=
-			 0)
-			rc = -1;
-		else
-			n++;
-	}
-	if (rc == 0)
-		rc = catalog_build(w->config, tables, n, &w->catalog, err);
-	free_tables(tables, n);
 	return rc;
 }
 
@@ -290,6 +255,7 @@ fill_envs(struct worker *w)
 	w->env.base = w->base;
 	w->env.config = w->config;
 	w->env.catalog = w->catalog;
+	w->env.budgets = w->budgets;
 	w->env.store = w->store;
 	w->env.batch = &w->batch;
 	w->env.owner = &w->owner;
@@ -343,7 +309,8 @@ open_all(struct worker *w, struct err *err)
 {
 	if (open_config(w, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
-	if (open_catalog(w, err) != 0)
+	if (catalog_open(w->config, &w->catalog, err) != 0 ||
+	    budgets_build(w->config, &w->budgets, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
 	w->base = new_base();
 	if (w->base == NULL) {

@@ -10,6 +10,7 @@
 #define WORKER_WORKER_H
 
 #include "admin/admin.h"
+#include "domain/catalog.h"
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
 #include "outbox/outbox.h"
@@ -19,6 +20,7 @@ struct worker {
 	struct event_base *base;
 	struct config *config;
 	struct catalog *catalog;
+	struct budgets *budgets;
 	struct store *store;
 	char *store_dir;
 	struct owner owner;
