@@ -197,7 +197,8 @@ static void
 set_outcome(struct attempt *a, enum outcome outcome, const char *text)
 {
 	a->outcome = outcome;
-	snprintf(a->error_text, sizeof(a->error_text), "%s", text);
+	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+	    (int)sizeof(a->error_text) - 1, text);
 }
 
 /* The connection's end as an outcome, when no whole answer came. */
