@@ -221,6 +221,8 @@ struct config_remark {
 	const char *text;
 };
 
+#define CONFIG_MAX_REMARKS 1000 /* kept; the counts go on */
+
 struct config_report {
 	struct arena arena;
 	size_t count, size;

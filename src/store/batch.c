@@ -72,6 +72,8 @@ run_jobs(struct batch *b, struct list *todo, struct list *ran, struct err *err)
 		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
 
 		list_append(ran, node);
+		job->err.code = ERR_INTERNAL; /* should run() forget it */
+		job->err.text[0] = '\0';
 		job->failed = job->run(job, t, &job->err) != 0;
 		b->jobs_run++;
 		/* Nothing of this transaction will last: do not go on. */

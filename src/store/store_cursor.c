@@ -56,9 +56,9 @@ place_cursor(struct store_cursor *c, MDB_val *key, MDB_val *value)
 }
 
 /*
- * A walker may put and delete in any table between two steps. Rather than
- * trust LMDB's repair of open cursors, the cursor is placed anew by key when
- * the transaction has changed anything since.
+ * A walker may put and delete in any table between two steps. LMDB repairs
+ * open cursors then, but steps over a row that was put right behind a deleted
+ * one; so after any change the cursor is placed anew, by key.
  */
 int
 store_cursor_next(struct store_cursor *c, struct str *key_r,

@@ -19,7 +19,7 @@
  *   rebuilds.
  * - no MDB_WRITEMAP: with it a stray pointer in any process writes into the
  *   ledger, and a full disk is a SIGBUS instead of an error. It would cost
- *   less (measured, jobs of three 64-byte updates: 1.3 µs instead of 6.1 for
+ *   less (measured, jobs of three 64-byte updates: 1.3 us instead of 6.1 for
  *   a turn of one job, 0.8 instead of 1.4 per job in a turn of 32); sharing
  *   the commit (batch.h) wins most of that without the risk.
  * - no nested transactions, no MDB_DUPSORT: that is where LMDB's bugs were.
@@ -102,7 +102,7 @@ store_check_use(const struct store *s, struct err *err)
 static enum err_code
 code_of(int rc)
 {
-	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
+	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG)
 		return ERR_STORE_FULL;
 	return ERR_STORE;
 }
@@ -115,6 +115,8 @@ store_set_error(struct err *err, const struct store_environment *e,
 
 	if (rc == EINVAL || rc == EOWNERDEAD || rc == ENOTRECOVERABLE)
 		hint = " (the lock table is unusable: restart the gateway)";
+	else if (rc == MDB_PANIC)
+		hint = " (a failed write left it unusable in this process)";
 	else if (rc == MDB_VERSION_MISMATCH)
 		hint = " (another LMDB version has it open)";
 	return err_set(err, code_of(rc), "%s: %s: %s%s", e->dir, doing,

@@ -2,11 +2,14 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "scratch.h"
 #include "store/batch.h"
 #include "store/key.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 struct fixture {
@@ -393,6 +396,49 @@ test_full_map_is_mended_by_the_reader_check(void **state)
 	free(block);
 }
 
+/* The puts succeed, the commit does not: the file may not grow. */
+static void
+test_failed_commit_keeps_retries_too(void **state)
+{
+	struct fixture *f = *state;
+	char *path = path_join(f->dir, "live/data.mdb");
+	struct rlimit old, tight;
+	struct job jobs[2];
+	struct stat st;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+		job_init(&jobs[i], f, i);
+		batch_add(&f->batch, &jobs[i].job);
+	}
+	jobs[0].value = str_make(f->big.p, 100 << 10);
+	jobs[0].job.retry = true;
+	assert_int_equal(stat(path, &st), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight = old;
+	tight.rlim_cur = (rlim_t)st.st_size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	for (int turn = 1; turn <= 3; turn++) {
+		assert_int_equal(batch_run(&f->batch, &err), -1);
+		assert_int_equal(err.code, ERR_STORE_FULL);
+		assert_int_equal(f->batch.failures, turn);
+		assert_int_equal(f->batch.queued, 1);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_non_null(strstr(err.text, "/live: commit: "));
+	assert_int_equal(jobs[1].dones, 1);
+	assert_int_equal(jobs[1].code, ERR_STORE_FULL);
+	assert_int_equal(count_rows(f), 0);
+	/* The disk has room again. */
+	if (batch_run(&f->batch, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(jobs[0].dones, 1);
+	assert_int_equal(jobs[0].code, ERR_NONE);
+	assert_int_equal(count_rows(f), 1);
+	free(path);
+}
+
 #define BATCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -408,6 +454,7 @@ main(void)
 		BATCH_TEST(test_done_may_cancel_another_of_its_turn),
 		BATCH_TEST(test_done_may_cancel_a_retry_after_a_failure),
 		BATCH_TEST(test_jobs_may_be_freed_in_done),
+		BATCH_TEST(test_failed_commit_keeps_retries_too),
 		BATCH_TEST(test_full_map_is_mended_by_the_reader_check),
 	};
 
