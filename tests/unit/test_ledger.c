@@ -40,7 +40,8 @@ request(const struct cap *caps, size_t n, int64_t worst, int64_t least)
 		.cap_count = n,
 		.now_nsecs = NOW };
 
-	memcpy(r.caps, caps, n * sizeof(*caps));
+	if (n > 0)
+		memcpy(r.caps, caps, n * sizeof(*caps));
 	return r;
 }
 

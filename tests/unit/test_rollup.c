@@ -323,7 +323,7 @@ test_compaction_changes_no_sum(void **state)
 	struct live *l = *state;
 	int64_t first = moment("2026-10-01");
 	int64_t cost[20][4] = { { 0 } };
-	char name[4][8];
+	char name[4][16];
 
 	for (int m = 0; m < 4; m++)
 		snprintf(name[m], sizeof(name[m]), "m%d", m);
