@@ -108,10 +108,9 @@ format_refused(const struct plan *p, int id_width, int model_width,
 	for (size_t i = 0; i < p->refused_count; i++) {
 		const struct refused *r = &p->refused[i];
 
-		buf_printf(out, "   -  %-*s  %-*s  %s: %s\n", id_width,
+		buf_printf(out, "   -  %-*s  %-*s  %s\n", id_width,
 		    r->deployment->id, model_width,
-		    r->deployment->config->litellm_model,
-		    route_refusal_name(r->why), r->reason);
+		    r->deployment->config->litellm_model, r->reason);
 	}
 }
 

@@ -78,6 +78,11 @@ order_shuffle(struct pick **picks, size_t count)
 	char mine[NUM_TEXT_BYTES], all[NUM_TEXT_BYTES];
 	double sum = 0;
 
+	if (count == 1) {
+		snprintf(picks[0]->reason, sizeof(picks[0]->reason),
+		    "the only one");
+		return;
+	}
 	for (size_t i = 0; i < count; i++)
 		sum += (double)weight_of(picks[i], kind);
 	if (sum <= 0)

@@ -144,7 +144,8 @@ leave_if_gone(struct exchange *x)
 		/* Not committed yet: nothing was taken. */
 		batch_cancel(x->env->batch, &x->hold_job);
 		x->hold_waiting = false;
-		x->hold.number = 0;
+		if (!x->held)
+			x->hold.number = 0;
 	}
 	x->outcome = EXCHANGE_CLIENT_GONE;
 	x->error = ERR_CLIENT_GONE;

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "domain/accounts.h"
+#include "domain/budgets.h"
 #include "domain/ledger.h"
 #include "domain/router.h"
 #include "domain/verdict.h"
@@ -96,6 +97,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
+	const struct budgets *budgets;
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;
@@ -147,10 +149,14 @@ struct exchange {
 	struct hold hold; /* number 0: nothing is held */
 	struct hold_request hold_request;
 	struct hold_answer hold_answer;
-	bool hold_waiting; /* the job is queued */
+	bool reserving;    /* the step has started a hold */
+	bool hold_waiting; /* its job is queued */
 	bool hold_failed;  /* it came back with hold_err */
 	struct err hold_err;
-	int64_t max_tokens; /* lowered to; CONFIG_UNSET */
+	bool held;                  /* hold.number is in the store */
+	bool downgraded;            /* once per request */
+	const char *hold_downgrade; /* group to go to instead */
+	int64_t max_tokens;         /* lowered to; CONFIG_UNSET */
 	/* attempt, await_head, judge, relay */
 	size_t attempt_count;
 	struct attempt *attempts[EXCHANGE_MAX_ATTEMPTS];

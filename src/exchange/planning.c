@@ -91,3 +91,28 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 	x->group_attempts = 0;
 	return true;
 }
+
+bool
+planning_downgrade(struct exchange *x)
+{
+	struct route_request request = request_of(x);
+	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
+	struct route_state state;
+	struct store_txn *t = open_state(x, &state);
+	struct err err;
+	int rc;
+
+	request.model = str_of(x->hold_downgrade);
+	rc = route(x->env->catalog, &request, &state, &x->arena, plan, &err);
+	if (t != NULL)
+		store_abort(&t);
+	if (rc != 0 || plan->count == 0)
+		return false;
+	/* As after a fallback: the client is told who served. */
+	for (size_t i = 0; i < plan->count; i++)
+		plan->candidates[i].group_index++;
+	x->plan = plan;
+	x->next_candidate = 0;
+	x->group_attempts = 0;
+	return true;
+}

@@ -43,6 +43,18 @@ serving_headers(struct exchange *x, const struct attempt *a)
 	    a->candidate->group_index);
 }
 
+/* Of the tightest cap: what is left for others once this hold is taken. */
+static void
+room_header(struct exchange *x)
+{
+	char usd[MONEY_TEXT_BYTES];
+
+	money_format(x->hold_answer.cap_room_nanos -
+			 x->hold_answer.amount_nanos,
+	    usd);
+	http_add_header(x->call, "x-tallygate-budget-remaining-usd", usd);
+}
+
 void
 reply_headers(struct exchange *x)
 {
@@ -57,6 +69,8 @@ reply_headers(struct exchange *x)
 		serving_headers(x, a);
 	if (x->max_tokens != CONFIG_UNSET)
 		add_int(x->call, "x-tallygate-max-tokens", x->max_tokens);
+	if (x->held && x->hold_request.cap_count > 0)
+		room_header(x);
 }
 
 static void
@@ -116,6 +130,10 @@ reply_error(struct exchange *x)
 		e.type = x->error_type;
 	if (x->error_code != NULL)
 		e.code = x->error_code;
+	if (x->error == ERR_BUDGET && x->env->config->budget_status == 400) {
+		e.status = 400;
+		e.code = "400";
+	}
 	buf_init(&body, RECORD_MAX_BYTES);
 	api_error_write(x->api, &e, x->request_id, &body);
 	reply_headers(x);

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "exchange/exchange.h"
+#include "exchange/holding.h"
 #include "exchange/planning.h"
-#include "exchange/record.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -129,131 +129,52 @@ step_run_ADMIT(struct exchange *x)
 
 /* ---- reserve ------------------------------------------------------------ */
 
-/* What the candidate's worst case costs: its whole prompt and the most output
-   that may come. */
-static int64_t
-worst_price(const struct exchange *x, const struct candidate *c,
-    int64_t *prompt_r)
-{
-	int64_t prompt = x->request.prompt_bound_tokens, output;
-
-	if (c->max_input_tokens != CONFIG_UNSET && prompt > c->max_input_tokens)
-		prompt = c->max_input_tokens;
-	output = x->request.max_tokens;
-	if (output == CONFIG_UNSET)
-		output = c->max_output_tokens;
-	if (output == CONFIG_UNSET)
-		output = 0; /* unknown: nothing can be said */
-	*prompt_r = price_worst_nanos(c->price, prompt, 0);
-	return price_worst_nanos(c->price, prompt, output * x->request.n);
-}
-
-static int
-hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
-{
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
-	const struct candidate *c = &x->plan->candidates[x->next_candidate];
-
-	if (c->probe) {
-		struct breaker_rule rule;
-		struct health_row row;
-
-		route_breaker_rule(x->env->catalog, c->deployment, &rule);
-		if (health_get(t, c->deployment->id, &row) < 0)
-			return err_set(err, ERR_STORE, "health row");
-		if (breaker_enter(&row, &rule, x->env->owner->id,
-			x->hold_request.now_nsecs) == BREAKER_DENY)
-			return err_set(err, ERR_NO_DEPLOYMENT,
-			    "another request probes this deployment");
-		if (health_put(t, c->deployment->id, &row) != 0)
-			return err_set(err, ERR_STORE, "health row");
-	}
-	if (x->attempt_count > 0)
-		return ledger_rehold(t, &x->hold_request, &x->hold,
-		    &x->hold_answer, err);
-	return ledger_hold(t, &x->hold_request, &x->hold, &x->hold_answer, err);
-}
-
-static void
-hold_done(struct batch_job *job, const struct err *err)
-{
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
-
-	x->hold_waiting = false;
-	x->hold_failed = err != NULL;
-	if (err != NULL)
-		x->hold_err = *err;
-	exchange_resume(x);
-}
-
-static void
-start_hold(struct exchange *x)
-{
-	const struct candidate *c = &x->plan->candidates[x->next_candidate];
-	struct hold_request *request = &x->hold_request;
-	struct hold *h = &x->hold;
-	struct buf opening;
-
-	request->now_nsecs = clock_wall_nsecs();
-	request->worst_nanos = worst_price(x, c, &h->prompt_nanos);
-	request->least_nanos = request->worst_nanos;
-	if (h->number == 0) {
-		h->owner = x->env->owner->id;
-		h->number = x->env->next_number++;
-		h->taken_nsecs = request->now_nsecs;
-	}
-	/* It goes out right after the commit; a worker killed in between
-	   overstates by a prompt, and the record says so. */
-	h->state = HOLD_SENT;
-	h->deadline_nsecs =
-	    request->now_nsecs +
-	    x->env->config->router.timeout_msecs * NSECS_PER_MSEC;
-	buf_init(&opening, RECORD_MAX_BYTES);
-	record_write_opening(x, &opening);
-	h->record = arena_str(&x->arena, buf_str(&opening));
-	buf_fini(&opening);
-	record_names(x, NULL, &h->names);
-	batch_job_init(&x->hold_job, hold_run, hold_done);
-	x->hold_waiting = true;
-	batch_add(x->env->batch, &x->hold_job);
-}
-
-/* The candidate cannot be used; the next one, or the end. */
 static enum step_result
-skip_candidate(struct exchange *x)
+hold_next(struct exchange *x)
 {
-	x->hold_failed = false;
-	x->next_candidate++;
-	if (x->next_candidate < x->plan->count) {
-		start_hold(x);
-		return STEP_PARK;
+	struct err err;
+
+	x->reserving = true;
+	if (holding_start(x, &err) != 0) {
+		x->reserving = false;
+		return exchange_refuse(x, err.code, err.text, NULL);
 	}
-	return refuse_nothing_left(x);
+	return STEP_PARK;
+}
+
+/* The candidate cannot be used; the next one, or the end with what stood in
+   this one's way. */
+static enum step_result
+skip_candidate(struct exchange *x, const struct err *why)
+{
+	x->next_candidate++;
+	if (x->next_candidate < x->plan->count)
+		return hold_next(x);
+	return exchange_refuse(x, why->code, why->text, NULL);
 }
 
 enum step_result
 step_run_RESERVE(struct exchange *x)
 {
+	struct err err;
+
 	if (x->hold_waiting)
 		return STEP_PARK;
-	if (x->hold_job.run == NULL) {
-		start_hold(x);
-		return STEP_PARK;
+	if (!x->reserving)
+		return hold_next(x);
+	x->reserving = false;
+	switch (holding_outcome(x, &err)) {
+	case HOLDING_READY:
+		exchange_move(x, STEP_ATTEMPT);
+		return STEP_MORE;
+	case HOLDING_SKIP:
+		return skip_candidate(x, &err);
+	case HOLDING_OTHER_GROUP:
+		if (planning_downgrade(x))
+			return hold_next(x);
+		break;
+	case HOLDING_REFUSED:
+		break;
 	}
-	x->hold_job.run = NULL;
-	if (x->hold_failed) {
-		/* What was held before a failed rehold is still held. */
-		if (x->attempt_count == 0)
-			x->hold.number = 0;
-		if (x->hold_err.code == ERR_NO_DEPLOYMENT)
-			return skip_candidate(x);
-		return exchange_refuse(x, x->hold_err.code, NULL, NULL);
-	}
-	if (x->hold_answer.verdict == HOLD_REFUSED) {
-		if (x->attempt_count == 0)
-			x->hold.number = 0;
-		return exchange_refuse(x, ERR_BUDGET, NULL, NULL);
-	}
-	exchange_move(x, STEP_ATTEMPT);
-	return STEP_MORE;
+	return exchange_refuse(x, err.code, err.text, NULL);
 }

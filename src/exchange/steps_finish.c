@@ -110,7 +110,7 @@ start_settlement(struct exchange *x)
 	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
 
 	s->owner = x->env->owner->id;
-	s->number = x->hold.number;
+	s->number = x->held ? x->hold.number : 0;
 	s->cost_nanos = x->cost_nanos;
 	s->now_nsecs = clock_wall_nsecs();
 	s->charge_count = make_charges(x, charges);

@@ -1,17 +1,20 @@
 /*
  * The HTTP server side: libevent's evhttp on inherited listeners, as a
- * service. Knows no dialect, no configuration, no money.
+ * service. Knows no dialect, no configuration, no money. Plain sockets only.
  *
  * Promises kept here (notes on our libraries, section 1): strict framing (what
  * two servers could read differently gets 400 and a closed connection);
  * absolute deadlines for head and body; a client that leaves is noticed while
  * it waits and the owner hears of it; pipelined bytes during an answer are
  * bounded and harm nobody; output to a slow client is bounded by pausing its
- * producer; connections are counted and limited; descriptors running out do
- * not spin; broken streams end without a final chunk.
+ * producer; connections and body bytes are counted and limited; descriptors
+ * running out do not spin; broken streams end without a final chunk.
  *
  * Life of a call: on_call → any of reply / start, send..., end / abort. After
- * reply, end, abort or on_gone the call is gone.
+ * reply, end, abort or on_gone the call is gone. on_call, on_gone and
+ * on_drained are never called from inside a function of this header.
+ *
+ * TCP_NODELAY is assumed to be on the listening sockets.
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -26,19 +29,24 @@ struct event_base;
 struct http_server;
 struct http_call;
 
+/* 0 stands for the value in brackets. */
 struct http_options {
-	size_t max_header_bytes;
-	size_t max_body_bytes;
-	size_t max_connections;
-	int64_t header_timeout_msecs; /* from first byte to end of head */
-	int64_t body_timeout_msecs;
-	int64_t idle_timeout_msecs; /* keep-alive */
-	int64_t slow_client_msecs;  /* no progress while output waits */
-	size_t high_water_bytes;    /* output above this: on_full */
+	size_t max_header_bytes;     /* [64 KiB] request line included */
+	size_t max_body_bytes;       /* [32 MiB] of one request */
+	size_t max_total_body_bytes; /* [1 GiB] received and still held, of all
+					requests; above it 503 */
+	size_t max_connections; /* [what RLIMIT_NOFILE leaves, halved]; never
+				   more than it leaves */
+	int64_t header_timeout_msecs; /* [10 s] first byte to end of head */
+	int64_t body_timeout_msecs;   /* [60 s] end of head to end of body */
+	int64_t idle_timeout_msecs;   /* [75 s] keep-alive */
+	int64_t slow_client_msecs;    /* [30 s] no progress, output waits */
+	size_t high_water_bytes;      /* [256 KiB] see http_send */
 };
 
 struct http_callbacks {
-	/* A whole request is here. */
+	/* A whole request is here. The owner answers now or, having called
+	   http_call_own, later. */
 	void (*on_call)(void *arg, struct http_call *call);
 	/* The body of an error answered by the server itself (400, 408, 413,
 	   431, 503 ...): appended to out by the owner, JSON. */
@@ -48,40 +56,62 @@ struct http_callbacks {
 
 /* Callbacks of one call, set by its owner with http_call_own(). */
 struct http_call_callbacks {
-	/* The client left (or stalled for too long): stop working for it. */
+	/* The client left (or stalled for too long): stop working for it. The
+	   call is gone when this returns. */
 	void (*on_gone)(void *arg);
-	/* Output went below half the high water again. */
+	/* Output went below half the high water again, after an http_send
+	   that returned true. */
 	void (*on_drained)(void *arg);
 };
 
+/* The process must ignore SIGPIPE; if it has the default, this sets it. */
 int http_server_new(struct event_base *base, const struct http_options *o,
     const struct http_callbacks *callbacks, void *arg, struct http_server **s_r,
     struct err *err) MUST_CHECK;
-/* Takes a listening, non-blocking socket; the caller keeps its own copy. */
+/* Takes a listening, non-blocking socket; the caller keeps its own copy (the
+   server works on a duplicate). */
 int http_server_listen(struct http_server *s, int fd,
     struct err *err) MUST_CHECK;
 /* Stops accepting; every further answer says Connection: close; idle
    connections are closed. */
 void http_server_drain(struct http_server *s);
-/* Closes everything at once. */
+/* Closes everything at once; owners of open calls hear on_gone. Not from
+   inside a callback. The listeners' duplicates are closed by the next turn of
+   the base. */
 void http_server_free(struct http_server **s);
 size_t http_server_connections(const struct http_server *s);
+
+struct http_stats {
+	size_t connections;    /* open */
+	size_t calls;          /* with an owner */
+	size_t body_bytes;     /* of requests, held */
+	uint64_t accepted;     /* connections, ever */
+	uint64_t requests;     /* handed to on_call */
+	uint64_t refused;      /* answered by the server itself */
+	uint64_t gone;         /* clients that left or stalled during a call */
+	uint64_t accept_fails; /* accept() failed: out of descriptors ... */
+};
+void http_server_stats(const struct http_server *s, struct http_stats *s_r);
 
 /* The request; slices are good until the call is gone. */
 struct str http_method(const struct http_call *call); /* "POST" */
 struct str http_path(const struct http_call *call);   /* without the query,
 							  not decoded */
 struct str http_query(const struct http_call *call);
-/* First header of this name, "" when absent. */
+/* First header of this name, "" when absent. Trailers are not looked at. */
 struct str http_header(const struct http_call *call, const char *name);
 /* The body in one piece. */
 struct str http_body(struct http_call *call);
+/* Gives the body's memory back before the call ends (long streams). */
+void http_body_drop(struct http_call *call);
 const char *http_peer(const struct http_call *call); /* "127.0.0.1" */
 
+/* An owner without on_gone keeps the call until it has answered it. */
 void http_call_own(struct http_call *call,
     const struct http_call_callbacks *callbacks, void *arg);
 /* Response headers, before reply or start; values with CR, LF or NUL are left
-   out. */
+   out, and so are the headers that frame the answer (Content-Length,
+   Connection ...), Date and Content-Type. 16 KiB in all. */
 void http_add_header(struct http_call *call, const char *name,
     const char *value);
 /* A whole answer. body is copied. */
@@ -92,7 +122,8 @@ void http_reply_take(struct http_call *call, int status,
     const char *content_type, struct buf *body);
 /* A streamed answer (chunked; HTTP/1.0: until close). */
 void http_start(struct http_call *call, int status, const char *content_type);
-/* Returns true when output stands above the high water: stop the producer
+/* What is sent in one turn of the loop leaves in one write at its end.
+   Returns true when output stands above the high water: stop the producer
    until on_drained. */
 bool http_send(struct http_call *call, struct str bytes);
 void http_end(struct http_call *call);

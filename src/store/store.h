@@ -13,6 +13,8 @@
  *   be checked once, at commit, which then aborts and returns it.
  * - Values returned by get and cursors point into the map: valid until the
  *   next write in this transaction or its end. Copy what must live longer.
+ * - An open read transaction, like a snapshot, keeps every page freed since it
+ *   began (some 27 KB per commit of others): copy out, end it, then print.
  * Recovery: map full → ERR_STORE_FULL (a reader check was tried first); map
  * grown by another process → adopted and retried inside; readers full → stale
  * readers are cleared and it is tried again; anything else ERR_STORE.

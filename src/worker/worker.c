@@ -255,6 +255,7 @@ fill_envs(struct worker *w)
 	w->env.base = w->base;
 	w->env.config = w->config;
 	w->env.catalog = w->catalog;
+	w->env.budgets = w->budgets;
 	w->env.store = w->store;
 	w->env.batch = &w->batch;
 	w->env.owner = &w->owner;
@@ -308,7 +309,8 @@ open_all(struct worker *w, struct err *err)
 {
 	if (open_config(w, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
-	if (catalog_open(w->config, &w->catalog, err) != 0)
+	if (catalog_open(w->config, &w->catalog, err) != 0 ||
+	    budgets_build(w->config, &w->budgets, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
 	w->base = new_base();
 	if (w->base == NULL) {

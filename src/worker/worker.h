@@ -20,6 +20,7 @@ struct worker {
 	struct event_base *base;
 	struct config *config;
 	struct catalog *catalog;
+	struct budgets *budgets;
 	struct store *store;
 	char *store_dir;
 	struct owner owner;

@@ -16,10 +16,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define WRITERS   3
-#define KILLS     40
-#define ACCOUNTS  64
-#define MAP_BYTES (INT64_C(4) << 20)
+#define WRITERS    3
+#define KILLS      40
+#define ACCOUNTS   64
+#define MAP_BYTES  (INT64_C(4) << 20)
+#define FULL_TRIES 2000 /* of 1 ms */
 
 /* What the children tell, in memory that outlives them. */
 struct shared {
@@ -146,18 +147,23 @@ transfer_once(struct store *s, uint64_t writer, struct err *err)
 }
 
 /*
- * As batch_run() does: what killed readers pin fills the map, until their
- * slots are cleared.
+ * The map is small on purpose. Killed readers fill it, until their slots are
+ * cleared; living ones too, when the scheduler stops them in the middle of a
+ * read for a thousand commits of the others. So as batch.h says: clear, try
+ * again, after a pause if need be.
  */
 static int
 transfer(struct store *s, uint64_t writer, struct err *err)
 {
-	int rc = transfer_once(s, writer, err);
-
-	if (rc == 0 || err->code != ERR_STORE_FULL)
-		return rc;
-	store_check_readers(s);
-	return transfer_once(s, writer, err);
+	for (int tries = 0; tries < FULL_TRIES; tries++) {
+		if (transfer_once(s, writer, err) == 0)
+			return 0;
+		if (err->code != ERR_STORE_FULL)
+			return -1;
+		store_check_readers(s);
+		usleep(tries == 0 ? 0 : 1000);
+	}
+	return -1;
 }
 
 static int
