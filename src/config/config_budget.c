@@ -20,16 +20,14 @@ add_budget(struct loader *l, const struct node *n, const char *per)
 	struct config_budget *b;
 
 	if (c->budget_count == l->budget_size) {
-		size_t size = l->budget_size == 0 ? 8 : l->budget_size * 2;
-		struct config_budget *more =
-		    arena_alloc(&c->arena, size * sizeof(*more));
+		size_t size = l->budget_size;
 
-		if (c->budget_count > 0)
-			memcpy(more, c->budgets,
-			    c->budget_count * sizeof(*more));
-		c->budgets = more;
-		l->budget_size = size;
+		l->budget_nodes = loader_grow(&l->tree.arena, l->budget_nodes,
+		    &size, sizeof(*l->budget_nodes));
+		c->budgets = loader_grow(&c->arena, c->budgets, &l->budget_size,
+		    sizeof(*c->budgets));
 	}
+	l->budget_nodes[c->budget_count] = n;
 	b = &c->budgets[c->budget_count++];
 	loader_defaults(l, "tallygate.budgets[]", b);
 	b->per = per;
@@ -152,12 +150,11 @@ load_deployments(struct loader *l)
 {
 	for (size_t i = 0; i < l->c->deployment_count; i++) {
 		const struct config_deployment *d = &l->c->deployments[i];
-		struct node at = { .file = d->file, .line = d->line };
 		struct config_budget *b;
 
 		if (d->max_budget[0] == '\0')
 			continue;
-		b = add_budget(l, &at, "deployment");
+		b = add_budget(l, l->deployment_nodes[i], "deployment");
 		b->match = d->id;
 		b->max_budget = d->max_budget;
 		b->duration = d->budget_duration;

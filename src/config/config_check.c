@@ -192,29 +192,29 @@ is_mode(const char *mode)
 }
 
 static void
-check_deployment(struct loader *l, const struct config_deployment *d)
+check_deployment(struct loader *l, size_t i)
 {
+	const struct config_deployment *d = &l->c->deployments[i];
+	const struct node *at = l->deployment_nodes[i];
 	const struct loader_group *g =
 	    map_find(l->groups, str_of(d->model_name));
-	const struct node at = { .file = d->file, .line = d->line };
 	const char *name = d->model_name;
 
 	if (!is_mode(d->mode))
-		loader_remark(l, CONFIG_WARN, &at,
-		    "%.80s: model_info.mode \"%.40s\" is not known", name,
-		    d->mode);
+		loader_remark(l, CONFIG_WARN, at,
+		    "%.80s: mode \"%.40s\" is not known", name, d->mode);
 	else if (strcmp(g->mode, d->mode) != 0)
-		loader_remark(l, CONFIG_WARN, &at,
+		loader_remark(l, CONFIG_WARN, at,
 		    "%.80s: mode \"%s\" is not that of the group's first "
 		    "deployment, \"%.40s\"",
 		    name, d->mode, g->mode);
 	if (d->stream_timeout_msecs != CONFIG_UNSET &&
 	    d->timeout_msecs != CONFIG_UNSET &&
 	    d->stream_timeout_msecs > d->timeout_msecs)
-		loader_remark(l, CONFIG_WARN, &at,
+		loader_remark(l, CONFIG_WARN, at,
 		    "%.80s: stream_timeout is longer than timeout", name);
 	if (d->budget_duration[0] != '\0' && d->max_budget[0] == '\0')
-		loader_remark(l, CONFIG_WARN, &at,
+		loader_remark(l, CONFIG_WARN, at,
 		    "%.80s: budget_duration without max_budget has no effect",
 		    name);
 }
@@ -280,13 +280,13 @@ check_budgets(const struct check *k)
 
 	for (size_t i = 0; i < l->c->budget_count; i++) {
 		const struct config_budget *b = &l->c->budgets[i];
-		const struct node at = { .file = b->file, .line = b->line };
+		const struct node *at = l->budget_nodes[i];
 
-		check_match(k, b, &at);
-		check_downgrade(k, b, &at);
+		check_match(k, b, at);
+		check_downgrade(k, b, at);
 		if (b->soft_budget[0] != '\0' &&
 		    nanos(b->soft_budget) > nanos(b->max_budget))
-			loader_remark(l, CONFIG_WARN, &at,
+			loader_remark(l, CONFIG_WARN, at,
 			    "soft_budget is above max_budget: it warns of "
 			    "nothing");
 	}
@@ -347,7 +347,7 @@ config_check(struct loader *l)
 		map_set(k.aliases, str_of(c->router.aliases[i].alias),
 		    &c->router.aliases[i]);
 	for (size_t i = 0; i < c->deployment_count; i++)
-		check_deployment(l, &c->deployments[i]);
+		check_deployment(l, i);
 	check_router(&k);
 	check_budgets(&k);
 	check_master_key(l);

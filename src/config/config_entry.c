@@ -74,22 +74,19 @@ is_wanted(struct loader *l, const struct config_entry *e, const struct node *n)
 /* ---- into the configuration --------------------------------------------- */
 
 static struct config_deployment *
-add_deployment(struct loader *l)
+add_deployment(struct loader *l, const struct node *n)
 {
 	struct config *c = l->c;
 
 	if (c->deployment_count == l->deployment_size) {
-		size_t size =
-		    l->deployment_size == 0 ? 16 : l->deployment_size * 2;
-		struct config_deployment *more =
-		    arena_alloc(&c->arena, size * sizeof(*more));
+		size_t size = l->deployment_size;
 
-		if (c->deployment_count > 0)
-			memcpy(more, c->deployments,
-			    c->deployment_count * sizeof(*more));
-		c->deployments = more;
-		l->deployment_size = size;
+		l->deployment_nodes = loader_grow(&l->tree.arena,
+		    l->deployment_nodes, &size, sizeof(*l->deployment_nodes));
+		c->deployments = loader_grow(&c->arena, c->deployments,
+		    &l->deployment_size, sizeof(*c->deployments));
 	}
+	l->deployment_nodes[c->deployment_count] = n;
 	return &c->deployments[c->deployment_count++];
 }
 
@@ -150,7 +147,7 @@ add_one(struct entries *all, const struct config_entry *e, const struct node *n,
 		    MAX_DEPLOYMENTS);
 		return;
 	}
-	*add_deployment(l) = d;
+	*add_deployment(l, n) = d;
 	/* The array moves while it grows: the map keeps a copy. */
 	other = memcpy(arena_alloc(&l->tree.arena, sizeof(d)), &d, sizeof(d));
 	map_set(l->ids, str_of(d.id), (void *)(uintptr_t)other);
@@ -235,6 +232,14 @@ check_name(struct loader *l, const struct node *at, const char *name,
 		    "must not begin or end with a blank");
 }
 
+/* Not there or empty; a list or a map has got its own error. */
+static bool
+is_absent(const struct node *n)
+{
+	return n == NULL || n->kind == NODE_NULL ||
+	       (n->kind == NODE_SCALAR && n->text.n == 0);
+}
+
 /* False when the entry has no name or no model to speak of. */
 static bool
 has_names(struct loader *l, const struct config_entry *e, const struct node *n)
@@ -248,8 +253,7 @@ has_names(struct loader *l, const struct config_entry *e, const struct node *n)
 			loader_remark(l, CONFIG_WARN, name,
 			    "the entry is left out: %s is %s", name->env,
 			    name->kind == NODE_NULL ? "not set" : "empty");
-		else if (name == NULL || name->kind == NODE_NULL ||
-			 name->text.n == 0)
+		else if (is_absent(name))
 			loader_remark(l, CONFIG_ERROR, n,
 			    "model_name is missing");
 		return false;
@@ -263,9 +267,7 @@ has_names(struct loader *l, const struct config_entry *e, const struct node *n)
 	if (model != NULL && model->env != NULL)
 		config_entry_left_out(l, e, model, "%s is %s", model->env,
 		    model->kind == NODE_NULL ? "not set" : "empty");
-	else if (params->kind == NODE_MAP &&
-		 (model == NULL || model->kind == NODE_NULL ||
-		     model->text.n == 0))
+	else if (params->kind == NODE_MAP && is_absent(model))
 		loader_remark(l, CONFIG_ERROR, params, "model is missing");
 	return false;
 }

@@ -19,16 +19,18 @@
 
 /* One key of an included file: lists extend ours, all else replaces ours. */
 static void
-merge_key(struct node *root, struct map *keys, struct node *n)
+merge_key(struct loader *l, struct map *keys, struct node *n)
 {
 	struct node *ours = map_find(keys, n->key);
 
 	if (ours == NULL) {
-		node_append(root, n);
+		node_append(l->tree.root, n);
 		map_set(keys, n->key, n);
 	} else if (ours->kind == NODE_LIST && n->kind == NODE_LIST) {
 		node_move_children(ours, n);
 	} else {
+		loader_remark(l, CONFIG_NOTE, ours,
+		    "replaced as a whole by line %d of %s", n->line, n->file);
 		node_wipe(ours);
 		ours->first = ours->last = NULL;
 		ours->count = 0;
@@ -55,7 +57,7 @@ merge_file(struct loader *l, struct map *keys, struct node *file, bool is_main)
 			loader_remark(l, CONFIG_WARN, n,
 			    "files are included by the main file only");
 		else
-			merge_key(l->tree.root, keys, n);
+			merge_key(l, keys, n);
 	}
 }
 
@@ -139,7 +141,7 @@ load_master_key(struct loader *l)
 		loader_remark(l, CONFIG_WARN, n,
 		    "%s is not set: there is no master key, nobody needs a key",
 		    n->env);
-	else
+	else if (n->kind == NODE_SCALAR || n->kind == NODE_NULL)
 		loader_remark(l, CONFIG_WARN, n,
 		    "is empty: there is no master key, nobody needs a key");
 }

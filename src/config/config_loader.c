@@ -62,6 +62,18 @@ loader_is_list(struct loader *l, const struct node *n)
 	return n->kind == NODE_LIST;
 }
 
+void *
+loader_grow(struct arena *a, const void *items, size_t *size, size_t item_bytes)
+{
+	size_t more = *size == 0 ? 16 : *size * 2;
+	void *grown = arena_alloc(a, more * item_bytes);
+
+	if (*size > 0)
+		memcpy(grown, items, *size * item_bytes);
+	*size = more;
+	return grown;
+}
+
 void
 config_pairs_set(struct loader *l, struct config_pairs *pairs,
     const struct config_pair *pair)
@@ -175,7 +187,18 @@ looks_like_price(struct str key)
 	return str_find(key, "_cost") >= 0 || str_find(key, "cost_per") >= 0;
 }
 
-/* litellm_params: to the provider, as LiteLLM does. */
+/* Narrower than config_name_is_secret(): stop_token_ids is none. A mistyped
+   api_key must not go out as a parameter. */
+static bool
+looks_like_secret(struct str key)
+{
+	return str_ends(key, "key") || str_ends(key, "_token") ||
+	       str_find_nocase(key, "secret") >= 0 ||
+	       str_find_nocase(key, "passw") >= 0 ||
+	       str_find_nocase(key, "credential") >= 0;
+}
+
+/* litellm_params: to the provider, as LiteLLM does, but for secrets. */
 static void
 unknown_param(struct loader *l, const char *section, const struct node *n,
     struct config_entry *entry)
@@ -183,9 +206,8 @@ unknown_param(struct loader *l, const char *section, const struct node *n,
 	const char *near = near_key(l, section, n);
 	bool price = looks_like_price(n->key), secret;
 
-	/* A mistyped api_key must not go out as a parameter. */
-	secret = near != NULL && (config_name_is_secret(n->key) ||
-				     config_name_is_secret(str_of(near)));
+	secret = looks_like_secret(n->key) ||
+		 (near != NULL && looks_like_secret(str_of(near)));
 	if (price || secret) {
 		loader_remark(l, CONFIG_WARN, n,
 		    "unknown %s, without effect%s%s%s", price ? "price" : "key",

@@ -37,6 +37,8 @@ struct loader {
 	size_t env_bytes;  /* that os.environ/NAME stood for */
 	bool has_database; /* general_settings.database_url is given */
 	size_t deployment_size, budget_size; /* allocated */
+	/* Where each of them stands, for config_check.c. */
+	const struct node **deployment_nodes, **budget_nodes;
 	/* Which node filled which field of *c, to tell of settings that are
 	   given in two sections. */
 	size_t setter_count;
@@ -52,6 +54,10 @@ void loader_remark(struct loader *l, enum config_severity severity,
 /* A copy in the configuration's arena; "" costs nothing. */
 const char *loader_keep(struct loader *l, struct str s);
 
+/* Room for twice as many items (at least 16) in the arena: the old ones are
+   copied. *size is the number of items there is room for. */
+void *loader_grow(struct arena *a, const void *items, size_t *size,
+    size_t item_bytes);
 /* Sets the fields of `target` to the defaults of the section's rows. */
 void loader_defaults(struct loader *l, const char *section, void *target);
 /*

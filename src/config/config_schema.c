@@ -267,7 +267,7 @@ const struct config_key config_keys[] = {
 	COST("code_interpreter_cost_per_session", "price of a session"),
 
 	USED("model_list[].model_info.id", STRING, DEP(id), "", 0, 0, "name of the deployment in headers, traces and tallyctl; default: 12 hex digits over what it is"),
-	USED("model_list[].model_info.mode", STRING, DEP(mode), "chat", 0, 0, "chat, completion, embedding ..."),
+	USED("model_list[].model_info.mode", STRING, DEP(mode), "chat", 0, 0, "what it serves: chat, completion, embedding or another"),
 	USED("model_list[].model_info.base_model", STRING, ENT(info_base_model), "", 0, 0, "name in the price table"),
 	FLAG("model_list[].model_info.max_tokens", INT, ENT(info_max_tokens), NULL, 1, MANY, KEY_QUOTED, "max_output_tokens when that is not given"),
 	FLAG("model_list[].model_info.max_input_tokens", INT, DEP(max_input_tokens), NULL, 1, MANY, KEY_QUOTED, "longest prompt"),

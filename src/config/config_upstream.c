@@ -80,16 +80,17 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 		at = node_find(params, "base_url");
 	if (base[0] == '\0' && p->base_vars[0] != '\0') {
 		base = first_variable(str_of(p->base_vars), from);
-		if (base == NULL)
+		if (base == NULL) {
 			base = "";
+			from[0] = '\0';
+		}
 	}
-	*own_r = base[0] != '\0';
-	if (at != NULL && at->kind == NODE_NULL && at->env != NULL && !*own_r &&
-	    p->base_url[0] != '\0')
+	if (at != NULL && at->kind == NODE_NULL && at->env != NULL &&
+	    base[0] == '\0' && p->base_url[0] != '\0')
 		loader_remark(l, CONFIG_WARN, at,
 		    "%s is not set: the provider's own address is used, %s",
 		    at->env, p->base_url);
-	if (!*own_r)
+	if (base[0] == '\0')
 		base = p->base_url;
 	if (base[0] == '\0' && e->d.mock_response == NULL) {
 		if (at != NULL && at->env != NULL) {
@@ -104,6 +105,7 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 		return 1;
 	}
 	e->d.api_base = trim_base(l, str_trim(str_of(base)), p);
+	*own_r = strcmp(e->d.api_base, p->base_url) != 0;
 	fault = base[0] == '\0' ? NULL : base_fault(str_of(e->d.api_base));
 	if (fault == NULL && str_find(str_of(e->d.api_base), "@") >= 0)
 		loader_remark(l, CONFIG_WARN, at == NULL ? n : at,
@@ -141,6 +143,15 @@ unset_text(struct str names, char out[256])
 	return out;
 }
 
+static bool
+base_is_written(const struct node *n)
+{
+	const struct node *params = node_find(n, "litellm_params");
+
+	return node_get(params, "api_base") != NULL ||
+	       node_get(params, "base_url") != NULL;
+}
+
 /* 0; 1 left out; -1 an error was reported. */
 static int
 resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
@@ -153,7 +164,8 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 	const char *value;
 	struct str key;
 
-	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL)
+	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
+	    l->report->without_keys)
 		return 0;
 	if (at != NULL && at->env != NULL) {
 		config_entry_left_out(l, e, at, "%s is %s", at->env,
@@ -180,8 +192,7 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 		}
 	}
 	e->d.api_key = loader_keep(l, key);
-	if (own_base && p->base_url[0] != '\0' &&
-	    strncmp(p->base_url, e->d.api_base, strlen(p->base_url)) != 0)
+	if (own_base && p->base_url[0] != '\0' && base_is_written(n))
 		loader_remark(l, CONFIG_NOTE, n,
 		    "no api_key here: %s is sent to this api_base, as LiteLLM "
 		    "does",

@@ -77,7 +77,7 @@ syntax_fault(struct reader *r)
 	if (p->problem_mark.index < r->text.n &&
 	    r->text.p[p->problem_mark.index] == '\t')
 		hint = " (a tab; YAML indents with blanks)";
-	if (p->context == NULL)
+	if (p->context == NULL || p->context_mark.line == p->problem_mark.line)
 		return fault(r, (int)p->problem_mark.line + 1, NULL,
 		    "not valid YAML: %s%s", p->problem, hint);
 	return fault(r, (int)p->problem_mark.line + 1, NULL,

@@ -86,7 +86,7 @@ const struct provider provider_table[] = {
 	{ "oci", "oci", "", "", "", BEARER, NEEDED | LATER, "Oracle Cloud" },
 	{ "predibase", "predibase", "https://serving.app.predibase.com", "PREDIBASE_API_KEY", "", BEARER, LATER, "Predibase" },
 	{ "triton", "triton", "", "", "", BEARER, NEEDED | LATER, "Triton" },
-	{ "baseten", "baseten", "", "BASETEN_API_KEY", "", BEARER, LATER, "Baseten" },
+	{ "baseten", "baseten", "", "BASETEN_API_KEY", "", BEARER, NEEDED | LATER, "Baseten" },
 	{ "nlp_cloud", "nlp_cloud", "https://api.nlpcloud.io/v1", "NLP_CLOUD_API_KEY", "", BEARER, LATER, "NLP Cloud" },
 	{ "aleph_alpha", "aleph_alpha", "https://api.aleph-alpha.com", "ALEPH_ALPHA_API_KEY", "", BEARER, LATER, "Aleph Alpha" },
 	{ "maritalk", "maritalk", "https://chat.maritaca.ai/api", "MARITALK_API_KEY", "", BEARER, LATER, "Maritalk" },

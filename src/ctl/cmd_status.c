@@ -236,6 +236,7 @@ cmd_reload(struct ctl *c, int argc, char **argv)
 	/* Looked at here first, so that a refusal is seen by who asked. */
 	path = str_dup(jsonx_str(state, "config"));
 	config_report_init(&report);
+	report.without_keys = true;
 	rc = config_load(path, &config, &report, &err);
 	config_report_fini(&report);
 	config_free(&config);

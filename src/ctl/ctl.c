@@ -107,6 +107,7 @@ ctl_open_catalog(struct ctl *c)
 		return CTL_USAGE;
 	}
 	config_report_init(&report);
+	report.without_keys = true;
 	rc = config_load(c->config_path, &c->config, &report, &err);
 	config_report_fini(&report);
 	if (rc == 0)
@@ -225,6 +226,7 @@ choose_state_dir(struct ctl *c, const char *given)
 
 	if (given == NULL && c->config_path != NULL) {
 		config_report_init(&report);
+		report.without_keys = true;
 		if (config_load(c->config_path, &config, &report, &err) != 0) {
 			ctl_complain("%s", err.text);
 			config_report_fini(&report);

@@ -47,6 +47,7 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 
 	e->holds_left = false;
 	for (size_t i = 0;; i++) {
+		struct orphan_end end;
 		struct hold_walk walk;
 		struct hold h;
 		int rc;
@@ -56,17 +57,16 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 			return 0;
 		}
 		/* From the start each time: the row before is gone. */
-		if (ledger_walk_holds(t, e->owner, &walk) != 0)
-			return err_set(err, ERR_STORE, "holds");
-		rc = ledger_next_hold(&walk, &h);
+		if (ledger_walk_holds(t, e->owner, &walk, err) != 0)
+			return -1;
+		rc = ledger_next_hold(&walk, &h, err);
 		ledger_end_walk(&walk);
 		if (rc <= 0)
-			return rc == 0 ? 0 : err_set(err, ERR_STORE, "holds");
-		if (h.state != HOLD_TAKEN)
-			e->charged_nanos += h.prompt_nanos;
-		if (ledger_settle_orphan(t, &h, o->self, now, err) != 0)
+			return rc;
+		if (ledger_settle_orphan(t, &h, o->self, now, &end, err) != 0)
 			return -1;
 		e->settled++;
+		e->charged_nanos += end.cost_nanos;
 	}
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,8 +138,8 @@ child_start(struct child *c, const struct child_setup *setup, int64_t now_nsecs,
 
 	if (pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)
 		return err_set_errno(err, ERR_IO, "status pipe");
-	/* A socket pair: the child's end reads EOF when we are gone. */
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, life) != 0) {
+	/* The child reads end-of-file from it when we are gone. */
+	if (pipe2(life, O_CLOEXEC) != 0) {
 		err_set_errno(err, ERR_IO, "life pipe");
 		close(status[0]);
 		close(status[1]);
@@ -148,18 +147,18 @@ child_start(struct child *c, const struct child_setup *setup, int64_t now_nsecs,
 	}
 	pid = fork();
 	if (pid == 0)
-		run_child(c, setup, status[1], life[1]);
+		run_child(c, setup, status[1], life[0]);
 	close(status[1]);
-	close(life[1]);
+	close(life[0]);
 	if (pid < 0) {
 		err_set_errno(err, ERR_IO, "fork");
 		close(status[0]);
-		close(life[0]);
+		close(life[1]);
 		return -1;
 	}
 	c->pid = pid;
 	c->status_fd = status[0];
-	c->life_fd = life[0];
+	c->life_fd = life[1];
 	c->state = CHILD_STARTING;
 	c->started_nsecs = c->heard_nsecs = now_nsecs;
 	c->ready_nsecs = c->kill_nsecs = 0;
@@ -173,7 +172,7 @@ child_command(struct child *c, enum contract_command command)
 	char byte = (char)command;
 
 	if (c->life_fd >= 0)
-		(void)!send(c->life_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)!write(c->life_fd, &byte, 1);
 }
 
 void

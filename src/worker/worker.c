@@ -15,6 +15,7 @@
 #include "ipc/record.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
    this often. */
 #define BATCH_RETRY_MSECS 100
 #define HIGH_WATER_BYTES  (256 * 1024)
+#define TRIM_BYTES        (4 * 1024 * 1024)
 /* Rounds of commit and resume in one turn before I/O gets its chance. */
 #define ROUNDS_PER_TURN 4
 
@@ -349,6 +351,9 @@ worker_main(uint32_t slot, uint32_t generation)
 	struct err err = { 0 };
 	int rc;
 
+	/* Memory goes back to the kernel in large steps only: with the default
+	   every second request gave some back and took it again. */
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);

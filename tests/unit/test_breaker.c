@@ -463,6 +463,21 @@ test_error_rate_looks_back_a_minute(void **state)
 }
 
 static void
+test_a_clock_a_little_behind_counts_into_the_newer_minute(void **state)
+{
+	static const struct step steps[] = { { 60001, OK, 0, C, 0 },
+		{ 59999, FAIL, 0, C, 0 }, { 60002, FAIL, 0, C, 0 } };
+	struct health_row row;
+
+	(void)state;
+	health_row_init(&row);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		assert_false(report(&row, &RULE, &steps[i]));
+	assert_int_equal(row.minute_calls, 3);
+	assert_int_equal(row.minute_failures, 2);
+}
+
+static void
 test_tripped_by_hand_stays_until_its_time_or_reset(void **state)
 {
 	(void)state;
@@ -493,7 +508,7 @@ test_tripped_by_hand_without_an_end(void **state)
 }
 
 static void
-test_a_breaker_that_is_switched_off_neither_opens_nor_stays_open(void **state)
+test_switched_off_it_neither_opens_nor_stays_open(void **state)
 {
 	struct breaker_rule off = RULE;
 	struct health_row row;
@@ -746,10 +761,12 @@ main(void)
 		    test_error_rate_needs_volume_and_more_than_the_share),
 		cmocka_unit_test(test_error_rate_looks_back_a_minute),
 		cmocka_unit_test(
+		    test_a_clock_a_little_behind_counts_into_the_newer_minute),
+		cmocka_unit_test(
 		    test_tripped_by_hand_stays_until_its_time_or_reset),
 		cmocka_unit_test(test_tripped_by_hand_without_an_end),
 		cmocka_unit_test(
-		    test_a_breaker_that_is_switched_off_neither_opens_nor_stays_open),
+		    test_switched_off_it_neither_opens_nor_stays_open),
 		cmocka_unit_test(test_traffic_returns_slowly_after_closing),
 		cmocka_unit_test(
 		    test_a_clock_set_back_does_not_shut_a_deployment_for_days),

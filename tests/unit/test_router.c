@@ -551,6 +551,14 @@ test_what_an_empty_plan_tells_the_client(void **state)
 	assert_int_equal(plan_error(&f.plan, &f.err), -1);
 	assert_int_equal(f.err.code, ERR_BUDGET);
 	assert_string_equal(f.err.text, "m: budget used up");
+	/* What stands behind a fallback group is not the answer. */
+	fix_add(&f, "n", "n", "openai/x");
+	fix_fallback(&f, FALLBACK_ANY, "m", "n", NULL);
+	fix_build(&f);
+	fix_open(&f, 2, SECS(9));
+	check("m", "");
+	assert_int_equal(f.plan.why, REFUSED_BUDGET);
+	assert_int_equal(f.plan.retry_nsecs, SECS(9));
 	/* What passes by itself is what the client is told to wait for. */
 	fix_open(&f, 1, SECS(3));
 	check("m", "");
@@ -670,9 +678,28 @@ test_the_clients_list_is_for_the_asked_group_only(void **state)
 }
 
 static void
+test_a_renumbered_plan_can_still_fail(void **state)
+{
+	struct plan next;
+
+	(void)state;
+	fix_add(&f, "a", "a", "openai/x");
+	fix_add(&f, "b", "b", "openai/x");
+	fix_fallback(&f, FALLBACK_ANY, "a", "b", NULL);
+	fix_build(&f);
+	f.request.disable_fallbacks = true;
+	check("a", "a");
+	/* Somebody counts it as a fallback of something else. */
+	f.plan.candidates[0].group_index = 7;
+	f.request.disable_fallbacks = false;
+	next = after(FALLBACK_ANY, &f.plan, 0);
+	assert_string_equal(fix_order(&f, &next), "b");
+}
+
+static void
 test_circles_of_groups_end(void **state)
 {
-	char names[FIX_MAX][8];
+	char names[FIX_MAX][16];
 
 	(void)state;
 	for (int i = 0; i < FIX_MAX; i++) {
@@ -747,6 +774,7 @@ main(void)
 		T(test_failures_have_their_own_lists),
 		T(test_max_fallbacks_counts_over_all_plans),
 		T(test_the_clients_list_is_for_the_asked_group_only),
+		T(test_a_renumbered_plan_can_still_fail),
 		T(test_circles_of_groups_end),
 		T(test_the_same_inputs_give_the_same_plan),
 	};

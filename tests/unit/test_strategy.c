@@ -199,6 +199,42 @@ test_shuffle_weight_nought_is_the_last_resort(void **state)
 }
 
 static void
+test_shuffle_small_weights_still_beat_nought(void **state)
+{
+	(void)state;
+	add(2);
+	f.deployments[0].rpm = 1;
+	f.deployments[1].rpm = 0;
+	use(STRATEGY_SIMPLE_SHUFFLE);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(fix_route(&f, "m"), 0);
+		assert_string_equal(fix_order(&f, &f.plan), "a b");
+	}
+}
+
+static void
+test_weights_are_compared_within_one_order(void **state)
+{
+	const double first[] = { 0, 0.25, 0, 0.75 };
+	const double third[] = { 0.5, 0, 0.5, 0 };
+	uint64_t counts[FIX_MAX];
+
+	(void)state;
+	add(4);
+	for (int i = 0; i < 4; i++) {
+		f.deployments[i].order = i % 2 == 0 ? 2 : 1;
+		f.deployments[i].weight_micros = i == 3 ? 3000000 : 1000000;
+	}
+	use(STRATEGY_SIMPLE_SHUFFLE);
+	count_places(0, counts);
+	assert_shares(counts, first, 4);
+	count_places(2, counts);
+	assert_shares(counts, third, 4);
+	assert_string_equal(fix_reason(&f.plan, "a"), "weight 1 of 2");
+	assert_string_equal(fix_reason(&f.plan, "d"), "weight 3 of 4");
+}
+
+static void
 test_a_failed_ones_share_goes_to_the_others_by_weight(void **state)
 {
 	const double shares[] = { 0, 0.75, 0.25 };
@@ -426,6 +462,8 @@ main(void)
 		T(test_shuffle_by_weight),
 		T(test_shuffle_takes_the_first_kind_the_first_one_has),
 		T(test_shuffle_weight_nought_is_the_last_resort),
+		T(test_shuffle_small_weights_still_beat_nought),
+		T(test_weights_are_compared_within_one_order),
 		T(test_a_failed_ones_share_goes_to_the_others_by_weight),
 		T(test_one_that_came_back_gets_its_share_slowly),
 		T(test_least_busy),
