@@ -35,7 +35,8 @@ void fixture_run(struct fixture *fx, int msecs);
 
 /* A client's socket; rcvbuf 0: the system's default. */
 int client_connect(struct fixture *fx, int rcvbuf);
-void client_send(struct fixture *fx, int fd, struct str bytes);
+/* False when the server closed before it had taken all. */
+bool client_send(struct fixture *fx, int fd, struct str bytes);
 void client_say(struct fixture *fx, int fd, const char *text);
 /* Reads into b until `until` stands in it (true), or until the end of file,
    a reset or the time is over (false). */
