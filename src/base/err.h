@@ -34,6 +34,7 @@ X(BAD_JSON,         400, "invalid_request_error", "invalid_json",      "The requ
 X(BAD_REQUEST,      400, "invalid_request_error", "",                  "The request is not valid.") \
 X(MODEL_MISSING,    400, "invalid_request_error", "missing_required_parameter", "You must provide a model parameter.") \
 X(MODEL_UNKNOWN,    400, "invalid_request_error", "model_not_found",   "Invalid model name.") \
+X(MODEL_ABSENT,     404, "invalid_request_error", "model_not_found",   "The model does not exist.") \
 X(CONTEXT_LENGTH,   400, "invalid_request_error", "context_length_exceeded", "The prompt is longer than the model's context.") \
 X(UNPRICED,         400, "invalid_request_error", "unpriced_model",    "The model has no known price and a budget applies.") \
 X(NO_KEY,           401, "auth_error",            "no_api_key",        "Authentication Error, No api key passed in.") \

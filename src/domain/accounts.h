@@ -21,4 +21,13 @@ struct account {
 int account_authenticate(const struct config *c, struct str presented,
     struct account *account_r, struct err *err) MUST_CHECK;
 
+/*
+ * The token a request presents, wherever LiteLLM's users put it, without its
+ * scheme; empty when there is none. header(arg, name) gives a header's value,
+ * empty when it is absent.
+ */
+struct str account_presented(struct str (
+				 *header)(const void *arg, const char *name),
+    const void *arg);
+
 #endif

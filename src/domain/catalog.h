@@ -1,29 +1,65 @@
 /*
- * What can be asked for: deployments with their prices, model groups, aliases.
+ * What can be asked for: deployments with their prices and breaker rules,
+ * model groups, aliases, wildcards, and which groups a group falls back to.
  * Built from a configuration and price tables, immutable, one per generation.
+ *
+ * Borrows the configuration until catalog_free(), and the price tables too (a
+ * wildcard's price is that of the model a request names) unless it read them
+ * itself. Owns everything else. Finding a name is one hash look-up; a wildcard
+ * takes one match per wildcard group.
  */
 #ifndef DOMAIN_CATALOG_H
 #define DOMAIN_CATALOG_H
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "config/config.h"
+#include "domain/breaker.h"
 #include "domain/pricing.h"
+
+/* No model has a longer name: longer ones are unknown without a look. */
+#define CATALOG_NAME_BYTES 512
 
 struct deployment {
 	const struct config_deployment *config;
-	uint32_t index; /* place in catalog->deployments */
-	const char *id;
+	uint32_t index;       /* place in catalog->deployments */
+	const char *id;       /* the configuration's; no two have the same */
 	const char *provider; /* prefix: "openai" */
+	/* price.known false: it has none (an operator wants to hear of that;
+	   a wildcard seldom has one of its own: see catalog_price). */
 	struct price price;
-	int64_t
-	    max_input_tokens; /* configured, else the price table's; UNSET */
+	/* Configured, else the price table's; CONFIG_UNSET. */
+	int64_t max_input_tokens;
 	int64_t max_output_tokens;
+	bool is_wildcard; /* its public name has a star */
+	struct breaker_rule rule;
+};
+
+/* Why another group is asked for: which list of the configuration. */
+enum fallback_kind {
+	FALLBACK_ANY,            /* fallbacks, default_fallbacks */
+	FALLBACK_CONTEXT_WINDOW, /* context_window_fallbacks */
+	FALLBACK_CONTENT_POLICY, /* content_policy_fallbacks */
+	FALLBACK_KIND_COUNT
+};
+
+/* How a group's members are ordered: router_settings, or the group's own
+   entry under tallygate.groups. */
+struct group_strategy {
+	enum config_strategy name;
+	/* routing_strategy_args of latency-based-routing. */
+	int64_t latency_ttl_nsecs; /* older samples do not count */
+	double latency_buffer;     /* 0.1: within 10 % counts as equal */
 };
 
 struct group {
 	const char *name;
 	size_t count;
 	const struct deployment **members; /* in the file's order */
+	bool is_wildcard;
+	struct group_strategy strategy;
+	/* By its name or "*"; NULL: none. */
+	const struct config_strings *fallbacks[FALLBACK_KIND_COUNT];
 };
 
 struct catalog {
@@ -33,19 +69,83 @@ struct catalog {
 	size_t group_count;
 	struct group *groups; /* in the file's order */
 	struct map *by_name;  /* name → struct group */
-	struct map *by_id;    /* id → struct deployment */
+	struct map *by_alias; /* alias → struct config_alias */
+	struct map *by_id;    /* id → struct group: itself alone */
+	size_t wildcard_count;
+	const struct group **wildcards; /* most specific first */
+	/* Names under tallygate.groups that are no group here: misspelt, or
+	   all of their deployments were left out. */
+	struct config_strings strangers;
+	size_t table_count;
+	struct price_table **tables; /* later ones win */
+	bool owns_tables;
+	struct arena arena;
 };
 
-/* warn(arg, text) hears of deployments without a price, once each. */
+#define CATALOG_MAX_TABLES 16
+
+/*
+ * Reads the price tables, ours ($TALLYGATE_PRICES, else the installed
+ * prices.json, if there is one) and those of tallygate.prices, and builds the
+ * catalog with them. Errors of price_table_load() and catalog_build().
+ */
+int catalog_open(const struct config *c, struct catalog **catalog_r,
+    struct err *err) MUST_CHECK;
+/*
+ * -1 with ERR_CONFIG: an id that is taken, a price that is no exact decimal, a
+ * pattern with too many stars, arguments of the strategy or an entry under
+ * tallygate.groups that are not understood. The tables are borrowed until
+ * catalog_free(), the array is not.
+ */
 int catalog_build(const struct config *c, struct price_table *const *tables,
     size_t table_count, struct catalog **catalog_r, struct err *err) MUST_CHECK;
 void catalog_free(struct catalog **c);
+
+/* What a client's name stands for. */
+struct catalog_match {
+	const struct group *group;
+	struct str name; /* what the group is asked for: the name, its alias's
+			    target, or with a provider in front */
+	enum catalog_how {
+		MATCH_GROUP,
+		MATCH_ALIAS,
+		MATCH_ID, /* a group of one under its group's name */
+		MATCH_WILDCARD,
+	} how;
+};
 /*
- * The group a client's name stands for: exact group, alias (hidden ones too),
- * deployment id (a group of one), wildcard (issue of the router). NULL: none.
+ * Exact group, alias (hidden ones too), deployment id, wildcard group (also
+ * as "provider/name" when the name alone tells its provider). match_r->name
+ * borrows from name, the catalog or the arena. False: none.
  */
+bool catalog_match(const struct catalog *c, struct str name,
+    struct arena *arena, struct catalog_match *match_r);
+/* The same for those who only want the group; a wildcard's own name too. NULL:
+   none. */
 const struct group *catalog_find(const struct catalog *c, struct str name);
 const struct deployment *catalog_find_id(const struct catalog *c,
     struct str id);
+
+/* What the provider is asked for: for a wildcard the stars of its upstream
+   name are replaced. In the arena or the configuration. */
+const char *catalog_upstream_model(const struct deployment *d,
+    const struct catalog_match *match, struct arena *arena);
+/* The price of that model there; for a wildcard made in the arena. */
+const struct price *catalog_price(const struct catalog *c,
+    const struct deployment *d, const char *upstream_model,
+    struct arena *arena);
+/*
+ * The groups to go to from `group`, reached under `name`: the list of that
+ * name, of the name without its provider, of the group, or "*". NULL: none.
+ */
+const struct config_strings *catalog_fallbacks(const struct catalog *c,
+    enum fallback_kind kind, const struct group *group, struct str name);
+/* Up to three known names that are spelt like it: "a, b"; "" when none is. */
+#define CATALOG_NEAREST_BYTES 256
+void catalog_nearest(const struct catalog *c, struct str name,
+    char out[CATALOG_NEAREST_BYTES]);
+
+/* "latency-based-routing" */
+const char *strategy_name(enum config_strategy s);
 
 #endif

@@ -13,10 +13,19 @@
  * A hold is settled exactly once: settling removes its row, and a row that is
  * not there cannot be settled (ERR_NOT_HELD).
  * Windows: a hold taken in one window settles in that window, however late.
+ * Two caps on the same scope and window (one clamps, one refuses) share its
+ * row; it is counted there once. Windows are told apart by start and end: on
+ * the first of a month a day and a month begin at the same second.
+ *
+ * A function that answers -1 with *err has written nothing, unless the
+ * transaction itself has failed (store_failed), which undoes everything. A
+ * damaged row is ERR_STORE with its key in hex. docs/ledger.md tells the
+ * whole with an example.
  */
 #ifndef DOMAIN_LEDGER_H
 #define DOMAIN_LEDGER_H
 
+#include "domain/cap.h"
 #include "domain/money.h"
 #include "domain/rollup.h"
 #include "domain/usage.h"
@@ -24,52 +33,23 @@
 #include "store/owner.h"
 #include "store/store.h"
 
-/* X(NAME, "word in configuration and output") */
-/* clang-format off */
-#define SCOPES(X) \
-X(GLOBAL,     "global")     \
-X(PROVIDER,   "provider")   \
-X(DEPLOYMENT, "deployment") \
-X(MODEL,      "model")      \
-X(KEY,        "key")        \
-X(TEAM,       "team")       \
-X(USER,       "user")       \
-X(END_USER,   "end_user")   \
-X(TAG,        "tag")
-/* clang-format on */
-#define SCOPE_ENUM(NAME, word) SCOPE_##NAME,
-enum scope_kind {
-	SCOPES(SCOPE_ENUM) SCOPE_COUNT
-};
-#undef SCOPE_ENUM
-const char *scope_name(enum scope_kind kind);
-int scope_parse(struct str word, enum scope_kind *kind_r) MUST_CHECK;
-
-enum cap_policy {
-	CAP_CLAMP,
-	CAP_REFUSE,
-	CAP_DOWNGRADE
-};
-
-/* A cap that applies to a request: which scope, how much, until when. */
-struct cap {
-	enum scope_kind kind;
-	const char *id;          /* "" for global; borrowed */
-	int64_t cap_nanos;       /* 0: nothing may be spent */
-	int64_t soft_nanos;      /* alert threshold; 0 none */
-	struct window_rule rule; /* which windows; window.h */
-	enum cap_policy policy;
-	const char *downgrade_to; /* group, for CAP_DOWNGRADE; borrowed */
-};
-
-#define LEDGER_MAX_CAPS 16 /* per request */
+#define LEDGER_MAX_CAPS     16          /* per request */
+#define LEDGER_MAX_ENDED    32          /* attempts before the last one */
+#define LEDGER_RECORD_BYTES (32 * 1024) /* a whole trace record */
+#define LEDGER_ENDING_BYTES 2048        /* of it, for the orphan's ending */
 
 /* One window of one scope that a hold counts in. */
 struct hold_scope {
 	uint8_t kind;          /* enum scope_kind */
 	uint32_t window_start; /* seconds since the epoch; part of the key */
-	uint32_t window_end;   /* 0: never */
-	struct str id;
+	uint32_t window_end;   /* 0: never; part of the key */
+	struct str id;         /* 200 bytes at most, see rollup_value */
+};
+
+/* One attempt's charge, for roll-ups: see rollup.h. */
+struct charge {
+	struct rollup_names names;
+	struct rollup_row amounts;
 };
 
 /* What is known of an attempt, kept with its hold so that a stranger (the
@@ -79,6 +59,7 @@ enum hold_state {
 	HOLD_SENT,      /* the request went out: the prompt is charged */
 	HOLD_ANSWERING, /* the answer began: prompt and known output */
 };
+const char *hold_state_name(enum hold_state state); /* "taken" ... */
 
 struct hold {
 	uint64_t owner, number; /* its name; number is per owner */
@@ -90,11 +71,30 @@ struct hold {
 	enum hold_state state;
 	size_t scope_count;
 	struct hold_scope scopes[LEDGER_MAX_CAPS];
-	/* A trace record without its ending, JSON members without braces:
-	   what the keeper writes when it settles (RECORD_LINE_BYTES at most
-	   together). Borrowed when read from the store. */
+	/*
+	 * The trace record's opening: JSON members without braces, what is
+	 * known before the answer: run_id, model, time, requested_model,
+	 * provider, deployment, stream, key, team, user, tags (others may
+	 * follow). Not in it: what an orphan's ending adds, in this order:
+	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
+	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
+	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
+	 * it is), attempts. Borrowed when read from the store.
+	 */
 	struct str record;
 	struct rollup_names names; /* whom the charge is booked on; borrowed */
+
+	/* The rest may be left zero. */
+	struct str price_version; /* of the attempt that is held for */
+	int64_t prompt_tokens;    /* what prompt_nanos was worked out for */
+	/* What is known to have been delivered: ledger_progress. */
+	int64_t output_tokens, output_nanos;
+	/* Attempts of this request that have ended: their charges, whose sum
+	   is part of the amount, and their entries of the record's attempts
+	   (JSON objects, comma between them). */
+	size_t ended_count;
+	const struct charge *ended;
+	struct str ended_attempts;
 };
 
 /* What hold_take decided. */
@@ -111,43 +111,52 @@ struct hold_request {
 	size_t cap_count;
 	struct cap caps[LEDGER_MAX_CAPS];
 	int64_t now_nsecs; /* wall */
+	bool unpriced;     /* worst_nanos is a guess, the price is unknown:
+			      ERR_UNPRICED when there is any cap */
 };
 
 struct hold_answer {
 	enum hold_verdict verdict;
 	int64_t amount_nanos; /* held: worst, or what room there was */
-	/* The tightest cap: for headers and refusals. -1 when no cap. */
+	/* The tightest cap: for headers and refusals. -1 when no cap. Of a
+	   refusal: the one that refused. Its figures are those from before
+	   this hold. */
 	int cap_index; /* into request->caps */
 	int64_t cap_spent_nanos, cap_held_nanos, cap_room_nanos;
-	uint32_t cap_window_end; /* seconds; 0 never */
+	uint32_t cap_window_start, cap_window_end; /* seconds; 0 never */
 };
 
 /*
  * Checks every cap and, when all have room, writes the hold (h->owner,
  * number, record ... filled by the caller; amount, scopes by this function).
- * A refusal writes nothing. 0 with *answer, -1 store error.
+ *   all caps have room for worst_nanos    → GRANTED, that is held
+ *   the short ones all clamp, and the least room pays for least_nanos
+ *                                         → CLAMPED, that room is held
+ *   else                                  → REFUSED, nothing is written
+ * A short cap that refuses or downgrades refuses (the caller knows its
+ * policy). worst_nanos 0 is always granted: free models stay usable.
+ * 0 with *answer, -1 on ERR_STORE, ERR_UNPRICED, ERR_INTERNAL (taken twice).
+ * h->scopes borrow the caps' ids.
  */
 int ledger_hold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err) MUST_CHECK;
 /*
  * Another amount for the same request (the next attempt is dearer or
  * cheaper): as if the old hold were released and a new one taken, in one step.
+ * Refused: the old hold stands as it was. ERR_NOT_HELD when there is none.
  */
 int ledger_rehold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err) MUST_CHECK;
 /* Notes how far it got (SENT, ANSWERING); rewrites the row's state only. */
 int ledger_mark(struct store_txn *t, uint64_t owner, uint64_t number,
     enum hold_state state, struct err *err) MUST_CHECK;
-
-/* One attempt's charge, for roll-ups: see rollup.h. */
-struct charge {
-	struct rollup_names names;
-	struct rollup_row amounts;
-};
+/* ANSWERING, with what was delivered so far and what that costs. */
+int ledger_progress(struct store_txn *t, uint64_t owner, uint64_t number,
+    int64_t output_tokens, int64_t output_nanos, struct err *err) MUST_CHECK;
 
 struct settlement {
 	uint64_t owner, number; /* the hold; number 0: none was taken */
-	int64_t cost_nanos;     /* all attempts */
+	int64_t cost_nanos;     /* all attempts: the sum of the charges */
 	int64_t now_nsecs;      /* wall: which roll-up bucket */
 	size_t charge_count;    /* one per attempt */
 	const struct charge *charges;
@@ -155,6 +164,8 @@ struct settlement {
 	struct owner *outbox_owner; /* whose outbox and sequence; not NULL */
 	uint64_t seq_r;             /* out: its sequence */
 	bool overrun_r;             /* out: cost > held */
+	bool uneven_r; /* out: a scope held less than this hold; its held is
+			  0 now, and the caller says so in the log */
 };
 
 /*
@@ -168,33 +179,71 @@ int ledger_settle(struct store_txn *t, struct settlement *s,
 int ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
     struct err *err) MUST_CHECK;
 
-/* Reads a scope's window. Zeroes when there is no row. */
+/* What one scope spent and holds in one window. There are rows only for
+   scopes that had a cap when something was held. */
 struct spend_row {
 	int64_t spent_nanos, held_nanos;
 	uint32_t window_start, window_end;
+	uint8_t alerts; /* thresholds already told of; ledger_alerted */
 };
-int ledger_spend(struct store_txn *t, enum scope_kind kind, struct str id,
-    uint32_t window_start, struct spend_row *row_r) MUST_CHECK;
+/* Reads a scope's window (window_at). Zeroes when there is no row. */
+int ledger_spend(struct store_txn *t, const struct hold_scope *scope,
+    struct spend_row *row_r, struct err *err) MUST_CHECK;
+/* Sets alert bits: 1 when any of them was not set before, 0 when all were, -1
+   failed. So that an alert goes out once per window on the host. */
+int ledger_alerted(struct store_txn *t, const struct hold_scope *scope,
+    uint8_t bits, struct err *err) MUST_CHECK;
+
+/* Walks all spend rows, by kind and window. 1 with scope and row (id borrowed
+   until the transaction's next write), 0 end, -1 failed. */
+struct spend_walk {
+	struct store_txn *txn;
+	struct store_cursor *cursor;
+};
+int ledger_walk_spend(struct store_txn *t, struct spend_walk *w_r,
+    struct err *err) MUST_CHECK;
+int ledger_next_spend(struct spend_walk *w, struct hold_scope *scope_r,
+    struct spend_row *row_r, struct err *err) MUST_CHECK;
+void ledger_end_walk_spend(struct spend_walk *w);
+/*
+ * Removes rows whose window ended before `before` and that hold nothing; at
+ * most max_rows. Returns how many, -1 failed.
+ */
+int ledger_sweep_spend(struct store_txn *t, int64_t before_nsecs, int max_rows,
+    struct err *err) MUST_CHECK;
 
 /*
  * Walks the holds of one owner (owner 0: all), oldest first. 1 with *h
- * (borrowed until the transaction's next write), 0 end, -1 failed.
+ * (borrowed until the transaction's next write, and from *w), 0 end, -1
+ * failed. Holds may be settled on the way.
  */
 struct hold_walk {
+	struct store_txn *txn;
 	struct store_cursor *cursor;
 	uint64_t owner;
+	struct charge *ended; /* owned: room for h->ended */
 };
 int ledger_walk_holds(struct store_txn *t, uint64_t owner,
-    struct hold_walk *w_r) MUST_CHECK;
-int ledger_next_hold(struct hold_walk *w, struct hold *h_r) MUST_CHECK;
+    struct hold_walk *w_r, struct err *err) MUST_CHECK;
+int ledger_next_hold(struct hold_walk *w, struct hold *h_r,
+    struct err *err) MUST_CHECK;
 void ledger_end_walk(struct hold_walk *w);
 
 /*
- * Settles one orphan by the written rule (docs/decisions/0003): TAKEN →
- * released, cost 0; SENT and ANSWERING → its prompt price, flagged. The record
- * gets outcome "lost". `settler` is the keeper.
+ * Settles one orphan by the written rule (docs/decisions/0003): TAKEN → its
+ * ended attempts; SENT and ANSWERING → these, its prompt price and what is
+ * known to have been delivered, flagged. The record gets outcome "lost";
+ * one whose opening is no JSON gets an opening of what the hold says. Only
+ * owner and number of *h are read, the rest is taken from the store.
+ * `settler` is the keeper. ERR_NOT_HELD when somebody was faster.
  */
+struct orphan_end {
+	int64_t cost_nanos, held_nanos;
+	uint64_t seq; /* of its record, in the settler's outbox */
+	bool overrun, uneven;
+};
 int ledger_settle_orphan(struct store_txn *t, const struct hold *h,
-    struct owner *settler, int64_t now_nsecs, struct err *err) MUST_CHECK;
+    struct owner *settler, int64_t now_nsecs, struct orphan_end *end_r,
+    struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,15 @@
 /*
  * Roll-ups: sums per hour (and, when old, per day) of what was served, by one
  * dimension at a time. Written in the settlement's transaction, so they agree
- * with the trace file to the nano-dollar.
+ * with the trace file to the nano-dollar. Hours and days are those of UTC.
+ *
+ * Bounded: a value is 200 bytes at most (longer ones are cut and hashed), and
+ * an hour or a day has a limited number of values per dimension, fewer where
+ * clients choose them (user, tag); what comes on top is booked on "(other)",
+ * so that sums stay whole.
+ *
+ * Functions without a struct err fail the transaction (store_failed tells
+ * why): a damaged row is ERR_STORE with its key.
  */
 #ifndef DOMAIN_ROLLUP_H
 #define DOMAIN_ROLLUP_H
@@ -31,7 +39,15 @@ enum rollup_dim {
 const char *rollup_dim_name(enum rollup_dim dim);
 int rollup_dim_parse(struct str word, enum rollup_dim *dim_r) MUST_CHECK;
 
-#define ROLLUP_MAX_TAGS 8
+#define ROLLUP_MAX_TAGS    8
+#define ROLLUP_VALUE_BYTES 200
+#define ROLLUP_OTHER       "(other)"
+
+/*
+ * s, or when it is longer than ROLLUP_VALUE_BYTES its beginning with a hash
+ * of the whole, in out; different long values stay different.
+ */
+struct str rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES]);
 
 /* Whom a charge is booked on; empty ones are left out (KEY: "anonymous"). */
 struct rollup_names {
@@ -54,6 +70,15 @@ struct rollup_row {
 	int64_t estimated_nanos; /* of cost: from estimated usage */
 	int64_t latency_micros;  /* sum over attempts that succeeded */
 };
+#define ROLLUP_ROW_FIELDS 10
+#define ROLLUP_ROW_BYTES  (ROLLUP_ROW_FIELDS * 8)
+/* As stored: the fields in their order, little-endian; a shorter row is one
+   of an older version, its missing fields are 0. */
+void rollup_row_encode(const struct rollup_row *row,
+    unsigned char out[ROLLUP_ROW_BYTES]);
+int rollup_row_decode(struct str bytes, struct rollup_row *row_r) MUST_CHECK;
+/* *sum += *part, saturating. */
+void rollup_row_add(struct rollup_row *sum, const struct rollup_row *part);
 
 /* Adds the amounts to the hour of now in every dimension named. */
 int rollup_add(struct store_txn *t, const struct rollup_names *names,
@@ -67,16 +92,20 @@ struct rollup_sum {
 struct rollup_result {
 	size_t count;
 	struct rollup_sum *rows; /* by cost, dearest first; days ascending */
-	struct rollup_row total;
-	int64_t since_nsecs, until_nsecs; /* as rounded to whole hours */
+	struct rollup_row total; /* of the rows (two tags count twice) */
+	int64_t since_nsecs, until_nsecs; /* as rounded; until 0: open end */
 };
-/* since and until in wall nanoseconds; until 0 = now and later. */
+/*
+ * since and until in wall nanoseconds; until 0 = now and later. Rounded
+ * outwards to whole hours, and to whole days where hours have been compacted.
+ */
 int rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
     int64_t until_nsecs, struct rollup_result *result_r) MUST_CHECK;
 void rollup_result_free(struct rollup_result *r);
 /*
- * Moves hours that ended before `before` into day rows and removes days older
- * than keep_days; at most max_rows per call. Returns rows moved, -1 failed.
+ * Moves the hours of days that ended before `before` into day rows and removes
+ * days that ended keep_days before that; at most max_rows rows per call.
+ * Returns rows moved and removed (fewer than max_rows: done), -1 failed.
  */
 int rollup_compact(struct store_txn *t, int64_t before_nsecs, int keep_days,
     int max_rows) MUST_CHECK;

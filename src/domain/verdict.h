@@ -1,10 +1,12 @@
 /*
- * What to do when an attempt ended: one table over outcome classes. Pure.
+ * What to do when an attempt ended: one table over outcome classes. Pure: owns
+ * nothing, cannot fail. docs/router.md, "After an attempt", says it in words.
  */
 #ifndef DOMAIN_VERDICT_H
 #define DOMAIN_VERDICT_H
 
 #include "base/err.h"
+#include "config/config.h"
 #include "domain/breaker.h"
 
 #include <stdint.h>
@@ -28,6 +30,7 @@ X(TOO_LARGE,       "answer_too_large", FAILURE,   false, true,  UPSTREAM_FORMAT)
 X(BAD_REQUEST,     "bad_request",     CALLER,     false, false, BAD_REQUEST) \
 X(CONTEXT_LENGTH,  "context_length",  CALLER,     false, true,  CONTEXT_LENGTH) \
 X(CONTENT_POLICY,  "content_policy",  CALLER,     false, true,  BAD_REQUEST) \
+X(CONFLICT,        "conflict",        CALLER,     true,  true,  UPSTREAM) \
 X(AUTH,            "auth",            AUTH,       true,  true,  UPSTREAM_AUTH) \
 X(NOT_FOUND,       "not_found",       NOT_FOUND,  true,  true,  UPSTREAM) \
 X(RATE_LIMIT,      "rate_limit",      RATE_LIMIT, true,  true,  RATE_LIMIT) \
@@ -54,6 +57,16 @@ const struct outcome_info *outcome_info(enum outcome o);
 /* By HTTP status alone (408, 409, 429, 5xx ... ; 2xx OK). */
 enum outcome outcome_from_status(int status);
 
+/*
+ * How many retries the asked group has after this outcome: its class in
+ * retry_policy, else the deployment's num_retries, else what the client asked
+ * for (CONFIG_UNSET: nothing), else the router's. *by_policy_r: it came from
+ * retry_policy, which also overrules the table's word on whether to retry.
+ */
+uint32_t verdict_retries(const struct config_router *router,
+    const struct config_deployment *d, enum outcome outcome, int64_t asked,
+    bool *by_policy_r);
+
 struct verdict_input {
 	enum outcome outcome;
 	bool client_has_bytes;     /* something reached the client already */
@@ -61,6 +74,7 @@ struct verdict_input {
 	uint32_t max_attempts;     /* whole request */
 	uint32_t group_attempts;   /* in this group */
 	uint32_t group_retries;    /* retries allowed in this group */
+	bool retry_by_policy;      /* see verdict_retries() */
 	bool more_in_group;        /* an untried candidate of the same group */
 	bool more_groups;          /* a candidate of a later group */
 	int64_t retry_after_nsecs; /* the latest answer's; 0 none */
@@ -83,11 +97,18 @@ struct verdict_answer {
 
 /*
  * NEXT: another deployment of the group, at once. SAME: the only one again,
- * after a wait (Retry-After as the floor when <= 60 s, else back-off 0.5 s ×
- * 2^n up to 8 s, with jitter). FALLBACK: first candidate of the next group. No
- * wait is ever asked after the last attempt.
+ * after a wait: Retry-After when 0 < it <= 60 s, else 0.5 s × 2^n but at least
+ * least_wait, at most 8 s; both with up to 0.75 s of jitter. FALLBACK: first
+ * candidate of the next group, at once. FAIL: the outcome is the last word.
+ *
+ * - Nothing follows once the client has bytes, or when attempts are used up;
+ *   no wait is ever asked after the last attempt.
+ * - 401, 403, 404 and a used-up quota go to another deployment or group, never
+ *   to the same one again. A 429 does not wait for its only deployment when
+ *   another group is there.
  */
 void verdict_decide(const struct verdict_input *in,
     struct verdict_answer *answer_r);
+const char *verdict_name(enum verdict v);
 
 #endif

@@ -11,8 +11,8 @@
  *   3     status: the child writes struct contract_status, one write each
  *   4     life: reading gives end-of-file when the supervisor is gone; the
  *         supervisor writes one byte commands (CONTRACT_RETIRE ...)
- *   5     configuration bundle (memfd, read-only; config/bundle.h); the logger
- *         gets struct contract_logger instead, which holds no secret
+ *   5     configuration bundle (memfd, read-only; config/bundle.h); not for the
+ *         logger, which may hold no secret: CONTRACT_ENV_TRACES and following
  *   6     trace listener (logger only), see ipc/record.h
  *   7 ..  listeners, CONTRACT_LISTENERS of them (worker only)
  *
@@ -111,8 +111,11 @@ struct contract_child {
 
 /*
  * For a child's main: checks the version and the descriptors, sets
- * close-on-exec on all of them and fills *child. ERR_USAGE when this process
- * was not started by a supervisor.
+ * close-on-exec on all above stderr, makes the two pipes non-blocking, ignores
+ * SIGINT, SIGHUP and SIGPIPE, and fills *child (state_dir is borrowed from the
+ * environment). ERR_USAGE when this process was not started by a supervisor,
+ * ERR_CONFIG when by one of another version (CONTRACT_EXIT_VERSION), ERR_IO
+ * when a descriptor is not what it should be.
  */
 int contract_adopt(struct contract_child *child, enum contract_role role,
     uint32_t slot, uint32_t generation, struct err *err) MUST_CHECK;
@@ -120,8 +123,8 @@ int contract_adopt(struct contract_child *child, enum contract_role role,
 void contract_report(const struct contract_child *child,
     enum contract_state state, uint32_t in_flight, uint64_t done);
 /*
- * Supervisor side: reads one report. 1 got one, 0 nothing there (or end of
- * file: *eof_r), -1 garbage.
+ * Supervisor side: reads one report from a non-blocking pipe. 1 got one, 0
+ * nothing there (or end of file: *eof_r), -1 garbage.
  */
 int contract_read_report(int fd, struct contract_status *status_r,
     bool *eof_r) MUST_CHECK;

@@ -48,7 +48,12 @@ struct record_head {
 	uint64_t seq;
 };
 
-/* Appends one frame to a packet; -1 when it would pass RECORD_PACKET_BYTES. */
+/*
+ * Appends one frame to a packet, whole or not at all. -1 when the packet would
+ * pass RECORD_PACKET_BYTES (or its own max): send it and start the next. Also
+ * -1, always, for what record_next() refuses: a line that is empty, longer
+ * than RECORD_LINE_BYTES or without owner and sequence.
+ */
 int record_add(struct buf *packet, enum record_type type, uint64_t owner,
     uint64_t seq, struct str payload) MUST_CHECK;
 /*

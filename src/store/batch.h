@@ -14,6 +14,10 @@
  * back and every job gets that error in done(); a job with `retry` set stays
  * queued instead and is run again in a later turn (settlements: money must
  * not be forgotten). done() may add jobs: they belong to the next turn.
+ *
+ * A full map is tried a second time at once, after a reader check: run() may
+ * be called again for a job whose first run was rolled back, so it must not
+ * rely on anything it noted then.
  */
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H

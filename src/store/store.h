@@ -13,6 +13,8 @@
  *   be checked once, at commit, which then aborts and returns it.
  * - Values returned by get and cursors point into the map: valid until the
  *   next write in this transaction or its end. Copy what must live longer.
+ * - An open read transaction, like a snapshot, keeps every page freed since it
+ *   began (some 27 KB per commit of others): copy out, end it, then print.
  * Recovery: map full → ERR_STORE_FULL (a reader check was tried first); map
  * grown by another process → adopted and retried inside; readers full → stale
  * readers are cleared and it is tried again; anything else ERR_STORE.
@@ -56,6 +58,11 @@ int store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 /* Ends it, whatever the answer. *t is NULL afterwards. */
 int store_commit(struct store_txn **t, struct err *err) MUST_CHECK;
 void store_abort(struct store_txn **t);
+/* True when the transaction has failed; *err (or NULL) gets its first error. */
+bool store_failed(const struct store_txn *t, struct err *err);
+/* Makes it fail: for a caller that found a row it cannot use. Returns -1. */
+int store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
+    PRINTF(3, 4);
 
 /* 1 found (value borrowed), 0 absent, -1 failed. */
 int store_get(struct store_txn *t, enum store_table table, struct str key,

@@ -38,9 +38,15 @@ struct provider_error {
 };
 /*
  * Reads an error answer of any dialect (object, array, string, detail lists,
- * HTML, empty). secret: the key that was sent, masked out of the message.
+ * HTML, empty). secret: the key that was sent, masked out of the message (NULL
+ * none); what looks like a key is masked in any case. status 0 or below 400:
+ * an error inside an answer; then e_r->status is what the body says, 0 when it
+ * says nothing.
  */
 void provider_error_read(int status, struct str body, const char *secret,
     struct provider_error *e_r);
+/* provider_class.c: the outcome of type, code, status and a text. */
+enum outcome provider_error_class(const struct provider_error *e,
+    struct str text);
 
 #endif

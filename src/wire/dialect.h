@@ -38,9 +38,11 @@ struct wire_call {
 struct wire_choice {
 	const struct config *config;
 	const struct config_deployment *deployment;
-	int64_t max_tokens;      /* to send; CONFIG_UNSET: leave as it is */
-	const char *request_id;  /* goes up as x-request-id */
-	const char *traceparent; /* NULL none */
+	const char *upstream_model; /* name to ask the provider for; NULL: the
+				       deployment's */
+	int64_t max_tokens;         /* to send; CONFIG_UNSET: leave as it is */
+	const char *request_id;     /* goes up as x-request-id */
+	const char *traceparent;    /* NULL none */
 };
 
 struct dialect {
@@ -49,7 +51,9 @@ struct dialect {
 	int (*encode)(const struct wire_request *r,
 	    const struct wire_choice *choice, struct arena *arena,
 	    struct wire_call *call_r, struct err *err);
-	/* The relay for an answer to this client API; see relay.h. */
+	/* The relay for an answer to this client API, plain or streamed as the
+	   request says; NULL: this dialect does not serve that API. See
+	   relay.h. */
 	const struct relay_ops *(*relay)(enum wire_api api);
 };
 

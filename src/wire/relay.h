@@ -9,13 +9,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "domain/usage.h"
+#include "domain/verdict.h"
 #include "wire/request.h"
 
 struct relay_options {
 	const struct wire_request *request; /* outlives the relay */
 	const char *client_model;           /* name to stand in the answer */
 	const char *upstream_model;
-	bool upstream_is_stream; /* by Content-Type and first byte */
+	bool upstream_is_stream; /* by Content-Type; a relay looks at the
+				    first bytes itself */
 	size_t max_event_bytes;
 	size_t max_answer_bytes; /* plain answers */
 	/* End a stream with finish_reason length when its output passes this
@@ -25,23 +27,30 @@ struct relay_options {
 
 /* What is known so far. */
 struct relay_facts {
-	struct usage usage;      /* source PROVIDER once it came */
-	bool first_token;        /* a delta with content, reasoning or a tool
-				    call was seen (TTFT stops here) */
-	bool finished;           /* proof of completion: finish_reason for
-				    every choice, or [DONE], or a whole
-				    valid JSON answer */
-	bool done_marker;        /* [DONE] was forwarded */
-	bool stopped;            /* ended by stop_after_tokens */
-	bool error_event;        /* the provider reported an error in band */
-	bool malformed;          /* something was no valid event or JSON */
-	int error_status;        /* of error_event, 0 unknown */
-	char error_text[256];    /* of error_event or malformed, one line */
-	char finish_reason[24];  /* of choice 0, "" */
-	char model[96];          /* the model the provider names */
-	int64_t delivered_bytes; /* text given to the client */
-	int64_t output_guess_tokens; /* estimate from that text */
-	int64_t chunks;              /* events forwarded */
+	/* source PROVIDER once it came; back to ESTIMATED, with at least the
+	   guess as output, when text followed it without a newer one. */
+	struct usage usage;
+	bool first_token;           /* a delta with content, reasoning or a tool
+				       call was seen (TTFT stops here) */
+	bool finished;              /* proof of completion: finish_reason for
+				       every choice, or [DONE], or a whole
+				       valid JSON answer */
+	bool done_marker;           /* [DONE] was forwarded */
+	bool stopped;               /* ended by stop_after_tokens */
+	bool error_event;           /* the provider reported an error in band */
+	bool malformed;             /* something was no valid event or JSON */
+	bool too_large;             /* an event or answer above its maximum */
+	int error_status;           /* of error_event, 0 unknown */
+	enum outcome error_outcome; /* of error_event */
+	char error_text[256];       /* of error_event or malformed, one line */
+	char finish_reason[24];     /* of choice 0, "" */
+	char model[96];             /* the model the provider names */
+	int64_t delivered_bytes;    /* text given to the client */
+	/* Estimate of the output so far: a quarter of the text's bytes, or the
+	   number of deltas with text, whichever is more (providers send at
+	   least one token in a delta). */
+	int64_t output_guess_tokens;
+	int64_t chunks; /* events forwarded */
 };
 
 struct relay;
@@ -52,10 +61,13 @@ struct relay_ops {
 	size_t state_bytes; /* private part, zeroed at start */
 	int (*start)(struct relay *r, struct err *err);
 	/* Bytes from the provider; appends the client's bytes to out. 0, or -1
-	   when the answer cannot be used (facts say why). */
+	   when the answer cannot be used (facts say why): ERR_UPSTREAM the
+	   provider reported an error, ERR_UPSTREAM_FORMAT no valid answer,
+	   ERR_OVERLOADED no room in out. What out got before still is good. */
 	int (*feed)(struct relay *r, struct str bytes, struct buf *out,
 	    struct err *err);
-	/* The provider closed cleanly. */
+	/* The provider closed cleanly. ERR_UPSTREAM_CUT when the answer had
+	   not come to its end. */
 	int (*finish)(struct relay *r, struct buf *out, struct err *err);
 	/* An honest ending of a stream that failed after bytes went out: the
 	   client dialect's error event. */

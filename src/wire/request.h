@@ -1,12 +1,15 @@
 /*
  * A client's request as the gateway understands it: what it needs to route,
  * price and rewrite, as spans over the original bytes. Nothing is copied
- * except the few short names.
+ * except the few short names. One pass over the body does all of it: the
+ * check of the JSON, the list of members, the prompt's bound.
  */
 #ifndef WIRE_REQUEST_H
 #define WIRE_REQUEST_H
 
 #include "base/arena.h"
+#include "domain/usage.h"
+#include "wire/request_keys.h"
 #include "wire/skim.h"
 
 /* The API a client speaks; X(NAME, "word", "path without /v1") */
@@ -24,10 +27,20 @@ enum wire_api {
 };
 #undef WIRE_API_ENUM
 const char *wire_api_name(enum wire_api api);
+const char *wire_api_path(enum wire_api api);
 
-#define WIRE_MAX_TAGS 8
-/* Top-level members that are LiteLLM's or ours and never go upstream. */
-#define WIRE_MAX_CUTS 32
+#define WIRE_MAX_TAGS    8
+#define WIRE_MAX_MEMBERS 1024 /* top-level members of a body */
+#define WIRE_MAX_N       128
+#define WIRE_MODEL_BYTES 512 /* longest model name that is looked up */
+
+/* One top-level member, in the body's order. */
+struct wire_member {
+	struct str key; /* escapes undone; in the body or the arena */
+	enum request_key id;
+	bool cut; /* never goes upstream */
+	struct skim_value at;
+};
 
 struct wire_request {
 	enum wire_api api;
@@ -35,29 +48,44 @@ struct wire_request {
 	struct str model;           /* unescaped; in the arena */
 	struct skim_value model_at; /* where to splice another name */
 	bool stream;
-	bool include_usage; /* the client asked for it */
+	bool include_usage;    /* the client asked for it */
+	bool continuous_usage; /* ... on every chunk (vLLM) */
 	struct skim_value stream_options;
-	int64_t max_tokens;              /* max_completion_tokens ?? max_tokens;
-					    CONFIG_UNSET (-1) when absent */
-	struct skim_value max_tokens_at; /* the one that counts */
+	/* max_completion_tokens ?? max_tokens (or max_output_tokens);
+	   CONFIG_UNSET (-1) when absent. */
+	int64_t max_tokens;
+	struct skim_value max_tokens_at;    /* the one that counts */
 	struct skim_value max_tokens_other; /* the other one, if both came */
-	int64_t n;                          /* 1 */
-	struct str user;                    /* end user; "" */
+	int64_t n;       /* answers that come back: 1; n for each prompt */
+	int64_t outputs; /* answers that are generated and paid: n, or
+			    best_of when that is more, for each prompt */
+	/* Output that may be billed beside max_tokens x outputs: the rejected
+	   part of a prediction. */
+	int64_t extra_output_tokens;
+	enum service_tier service_tier; /* asked for */
+	struct str user;                /* end user; "" */
 	size_t tag_count;
 	struct str tags[WIRE_MAX_TAGS]; /* metadata.tags and tags */
-	struct skim_value messages, tools;
+	/* The prompt: messages, or the member that stands for it in this API
+	   (prompt, input). */
+	struct skim_value messages;
+	struct skim_value tools;
 	int64_t message_count;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */
 	int64_t stream_timeout_msecs; /* -1 */
 	bool disable_fallbacks;
+	int drop_params; /* 1, 0, -1 not said */
 	struct skim_value fallbacks, mock_response;
-	size_t cut_count;
-	struct skim_value cuts[WIRE_MAX_CUTS]; /* ascending by key_start */
+	/* Arrays of strings, or absent. */
+	struct skim_value additional_drop_params, allowed_openai_params;
+	/* All members; in the arena. */
+	size_t member_count, member_room;
+	struct wire_member *members;
 	/*
 	 * Never below what any byte-level tokenizer could count for the prompt
-	 * (bytes of the text, per-part bounds for images, audio and files).
+	 * (wire/prompt_bound.h has the rules).
 	 */
 	int64_t prompt_bound_tokens;
 	/* A fair guess, for estimates when a provider gives no usage. */
@@ -71,5 +99,11 @@ struct wire_request {
  */
 int wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
     struct wire_request *r, const char **param_r, struct err *err) MUST_CHECK;
+
+/* The member of this name (the first), or NULL. */
+const struct wire_member *wire_request_member(const struct wire_request *r,
+    struct str key);
+/* The id of a key, KEY_UNKNOWN when the list does not have it. */
+enum request_key request_key_find(struct str key);
 
 #endif

@@ -1,0 +1,38 @@
+/*
+ * One entry of model_list while it is read: the deployment it becomes and the
+ * values that only decide how. Filled by the schema's rows under
+ * model_list[], model_list[].litellm_params and model_list[].model_info.
+ */
+#ifndef CONFIG_CONFIG_ENTRY_H
+#define CONFIG_CONFIG_ENTRY_H
+
+#include "config/config.h"
+#include "config/config_tree.h"
+
+struct loader;
+
+struct config_entry {
+	struct config_deployment d;
+	struct config_strings organizations;
+	struct config_strings environments; /* supported_environments */
+	const char *custom_provider;        /* custom_llm_provider */
+	const char *info_base_model;        /* model_info.base_model */
+	int64_t info_max_tokens;            /* model_info.max_tokens */
+	bool blocked;
+	struct buf body_json; /* defaults_json under way: "k":v,"k":v */
+};
+
+/* Reads model_list into l->c->deployments; one remark for each entry that is
+   left out. */
+void config_entries_load(struct loader *l, const struct node *list);
+
+/* The warning that an entry is left out, and why; the reason is kept for
+   "no models available". */
+void config_entry_left_out(struct loader *l, const struct config_entry *e,
+    const struct node *at, const char *fmt, ...) PRINTF(4, 5);
+/* Fills provider, upstream_model, api_base, api_key. False: the entry cannot
+   be used, and a remark says why. */
+bool config_upstream_resolve(struct loader *l, struct config_entry *e,
+    const struct node *n);
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * Where an entry's requests go: its provider, the address, the key. The rules
+ * are LiteLLM's (notes, sections 1.2.1 and 1.3), with one difference on
+ * purpose: a deployment whose key names an unset variable is left out instead
+ * of failing request by request. Reads the environment through getenv() and
+ * repeats no value from it.
+ */
+#include "config/config_entry.h"
+#include "config/config_loader.h"
+
+#define MAX_BASE 1000
+
+/* ---- address ------------------------------------------------------------ */
+
+/* The first set variable of a blank separated list; *name_r its name. */
+static const char *
+first_variable(struct str names, char name_r[64])
+{
+	while (names.n > 0) {
+		struct str name = str_cut(&names, ' ');
+		const char *value;
+
+		snprintf(name_r, 64, STR_FMT, STR_ARG(name));
+		value = getenv(name_r);
+		if (value != NULL && *value != '\0')
+			return value;
+	}
+	return NULL;
+}
+
+static const char *
+trim_base(struct loader *l, struct str base, const struct provider *p)
+{
+	while (base.n > 0 && base.p[base.n - 1] == '/')
+		base.n--;
+	if ((p->flags & PROVIDER_BASE_V1) != 0 && base.n > 0 &&
+	    !str_ends(base, "/v1"))
+		return arena_printf(&l->c->arena, STR_FMT "/v1", STR_ARG(base));
+	return loader_keep(l, base);
+}
+
+/* What is wrong with the address, or NULL. */
+static const char *
+base_fault(struct str base)
+{
+	ptrdiff_t slashes = str_find(base, "://");
+	struct str rest;
+
+	if (!str_starts(base, "http://") && !str_starts(base, "https://"))
+		return "must begin with http:// or https://";
+	rest = str_make(base.p + slashes + 3, base.n - (size_t)slashes - 3);
+	if (base.n > MAX_BASE)
+		return "is too long";
+	if (rest.n == 0 || rest.p[0] == '/' || rest.p[0] == ':')
+		return "has no host";
+	for (size_t i = 0; i < base.n; i++) {
+		if ((unsigned char)base.p[i] <= 0x20 || base.p[i] == 0x7f)
+			return "must have no blanks or control characters";
+	}
+	if (str_find(base, "?") >= 0 || str_find(base, "#") >= 0)
+		return "must have no query (?) or fragment (#)";
+	return NULL;
+}
+
+/*
+ * The address: the entry's, else the provider's variable, else its default.
+ * 0; 1 left out; -1 an error was reported. *own_r: it is not the default.
+ */
+static int
+resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
+    bool *own_r)
+{
+	const struct provider *p = e->d.provider;
+	const struct node *params = node_find(n, "litellm_params");
+	const struct node *at = node_find(params, "api_base");
+	const char *base = e->d.api_base, *fault;
+	char from[64] = "";
+
+	if (at == NULL)
+		at = node_find(params, "base_url");
+	if (base[0] == '\0' && p->base_vars[0] != '\0') {
+		base = first_variable(str_of(p->base_vars), from);
+		if (base == NULL) {
+			base = "";
+			from[0] = '\0';
+		}
+	}
+	if (at != NULL && at->kind == NODE_NULL && at->env != NULL &&
+	    base[0] == '\0' && p->base_url[0] != '\0')
+		loader_remark(l, CONFIG_WARN, at,
+		    "%s is not set: the provider's own address is used, %s",
+		    at->env, p->base_url);
+	if (base[0] == '\0')
+		base = p->base_url;
+	if (base[0] == '\0' && e->d.mock_response == NULL) {
+		if (at != NULL && at->env != NULL) {
+			config_entry_left_out(l, e, at, "%s is not set",
+			    at->env);
+			return 1;
+		}
+		config_entry_left_out(l, e, n, "%s needs api_base%s%s%s",
+		    p->prefix,
+		    p->base_vars[0] == '\0' ? "" : " (or the variable ",
+		    p->base_vars, p->base_vars[0] == '\0' ? "" : ")");
+		return 1;
+	}
+	e->d.api_base = trim_base(l, str_trim(str_of(base)), p);
+	*own_r = strcmp(e->d.api_base, p->base_url) != 0;
+	fault = base[0] == '\0' ? NULL : base_fault(str_of(e->d.api_base));
+	if (fault == NULL && str_find(str_of(e->d.api_base), "@") >= 0)
+		loader_remark(l, CONFIG_WARN, at == NULL ? n : at,
+		    "%s%sholds a name or a password, which listings will show: "
+		    "use api_key or headers",
+		    from, from[0] == '\0' ? "" : ": ");
+	if (fault == NULL)
+		return 0;
+	loader_remark(l, CONFIG_ERROR, at == NULL ? n : at, "%s%s%s", from,
+	    from[0] == '\0' ? "" : ": ", fault);
+	return -1;
+}
+
+/* ---- key ---------------------------------------------------------------- */
+
+/* "A is not set", "none of A, B is set". */
+static const char *
+unset_text(struct str names, char out[256])
+{
+	struct str rest = names;
+	size_t used = 0;
+
+	str_cut(&rest, ' ');
+	if (rest.n == 0) {
+		snprintf(out, 256, STR_FMT " is not set", STR_ARG(names));
+		return out;
+	}
+	used = (size_t)snprintf(out, 256, "none of ");
+	for (rest = names; rest.n > 0 && used < 256;) {
+		struct str name = str_cut(&rest, ' ');
+
+		used += (size_t)snprintf(out + used, 256 - used, STR_FMT "%s",
+		    STR_ARG(name), rest.n > 0 ? ", " : " is set");
+	}
+	return out;
+}
+
+static bool
+base_is_written(const struct node *n)
+{
+	const struct node *params = node_find(n, "litellm_params");
+
+	return node_get(params, "api_base") != NULL ||
+	       node_get(params, "base_url") != NULL;
+}
+
+/* 0; 1 left out; -1 an error was reported. */
+static int
+resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
+    bool own_base)
+{
+	const struct provider *p = e->d.provider;
+	const struct node *at =
+	    node_find(node_find(n, "litellm_params"), "api_key");
+	char text[256], name[64];
+	const char *value;
+	struct str key;
+
+	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
+	    l->report->without_keys)
+		return 0;
+	if (at != NULL && at->env != NULL) {
+		config_entry_left_out(l, e, at, "%s is %s", at->env,
+		    at->kind == NODE_NULL ? "not set" : "empty");
+		return 1;
+	}
+	value = first_variable(str_of(p->key_vars), name);
+	if (value == NULL) {
+		if (own_base || (p->flags & PROVIDER_KEY_OPTIONAL) != 0)
+			return 0;
+		config_entry_left_out(l, e, n, "it has no api_key and %s",
+		    p->key_vars[0] == '\0'
+			? "its provider has no variable for one"
+			: unset_text(str_of(p->key_vars), text));
+		return 1;
+	}
+	key = str_trim(str_of(value));
+	for (size_t i = 0; i < key.n; i++) {
+		if ((unsigned char)key.p[i] < 0x20 || key.p[i] == 0x7f) {
+			loader_remark(l, CONFIG_ERROR, n,
+			    "%s must be one line without control characters",
+			    name);
+			return -1;
+		}
+	}
+	e->d.api_key = loader_keep(l, key);
+	if (own_base && p->base_url[0] != '\0' && base_is_written(n))
+		loader_remark(l, CONFIG_NOTE, n,
+		    "no api_key here: %s is sent to this api_base, as LiteLLM "
+		    "does",
+		    name);
+	return 0;
+}
+
+/* ---- provider ----------------------------------------------------------- */
+
+static const char *
+near_provider(struct str model)
+{
+	char *prefix = str_dup(str_cut(&model, '/'));
+	const char *best = NULL;
+	int best_distance = 3;
+
+	for (size_t i = 0; i < provider_count; i++) {
+		int d = str_distance(prefix, provider_table[i].prefix);
+
+		if (d < best_distance && (size_t)d < strlen(prefix)) {
+			best = provider_table[i].prefix;
+			best_distance = d;
+		}
+	}
+	free(prefix);
+	return best;
+}
+
+static int
+unknown_provider(struct loader *l, struct config_entry *e,
+    const struct node *at)
+{
+	struct str model = str_of(e->d.litellm_model);
+	const char *near = near_provider(model);
+
+	if (e->custom_provider[0] != '\0')
+		config_entry_left_out(l, e, at,
+		    "no provider is called \"%.40s\"", e->custom_provider);
+	else if (str_find(model, "/") >= 0 && near != NULL)
+		config_entry_left_out(l, e, at,
+		    "no provider is known for \"%.80s\"; did you mean "
+		    "\"%s/\"?",
+		    e->d.litellm_model, near);
+	else
+		config_entry_left_out(l, e, at,
+		    "no provider is known for \"%.80s\"; write provider/name, "
+		    "or openai/name with api_base for an OpenAI-compatible "
+		    "server",
+		    e->d.litellm_model);
+	return 1;
+}
+
+/* 0; 1 left out. */
+static int
+resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
+{
+	struct config_deployment *d = &e->d;
+	const struct node *at =
+	    node_find(node_find(n, "litellm_params"), "model");
+	struct str name = str_make("", 0);
+
+	d->provider = provider_resolve(str_of(d->litellm_model),
+	    str_of(d->api_base), str_of(e->custom_provider), &name);
+	if (d->provider == NULL)
+		return unknown_provider(l, e, at);
+	if (name.n == 0) {
+		config_entry_left_out(l, e, at,
+		    "model has no name after \"%s/\"", d->provider->prefix);
+		return 1;
+	}
+	d->upstream_model = loader_keep(l, name);
+	if (d->mock_response != NULL)
+		return 0;
+	if ((d->provider->flags & PROVIDER_LATER) != 0) {
+		config_entry_left_out(l, e, at,
+		    "the dialect of %s is not served yet (%s)",
+		    d->provider->title, d->provider->prefix);
+		return 1;
+	}
+	if (str_starts(name, "responses/") &&
+	    strcmp(d->provider->prefix, "openai") == 0) {
+		config_entry_left_out(l, e, at,
+		    "chat over OpenAI's Responses API is not served yet");
+		return 1;
+	}
+	if (strcmp(d->provider->prefix, "vllm") == 0)
+		loader_remark(l, CONFIG_WARN, at,
+		    "vllm/ is vLLM inside LiteLLM's own process; here it means "
+		    "hosted_vllm/, a server at api_base");
+	/* Fireworks wants its models by their whole path; LiteLLM adds it. */
+	if (strcmp(d->provider->prefix, "fireworks_ai") == 0 &&
+	    !str_starts(name, "accounts/") && str_find(name, "#") < 0)
+		d->upstream_model = arena_printf(&l->c->arena,
+		    "accounts/fireworks/models/" STR_FMT, STR_ARG(name));
+	return 0;
+}
+
+bool
+config_upstream_resolve(struct loader *l, struct config_entry *e,
+    const struct node *n)
+{
+	bool own_base;
+
+	return resolve_provider(l, e, n) == 0 &&
+	       resolve_base(l, e, n, &own_base) == 0 &&
+	       resolve_key(l, e, n, own_base) == 0;
+}

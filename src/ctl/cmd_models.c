@@ -1,0 +1,193 @@
+/* tallyctl models and explain: the catalog, and the router's plan on live
+   state. Nobody is called. */
+#include "base/clock.h"
+#include "base/hash.h"
+#include "ctl/ctl.h"
+#include "ctl/table.h"
+#include "domain/router.h"
+
+/* USD per million tokens from pico-dollars per token: the same number / 10^6.
+ */
+static void
+price_cell(struct table *t, int64_t picos)
+{
+	char text[NUM_TEXT_BYTES];
+
+	if (picos == PRICE_UNSET) {
+		table_cell(t, "-");
+		return;
+	}
+	num_format(picos, 6, text);
+	table_cell(t, "%s", text);
+}
+
+static void
+print_models(const struct catalog *c)
+{
+	static const char *const heads[] = { "model", "deployment", "upstream",
+		"base", "in $/M", "out $/M", "context", "max out" };
+	struct table *t = table_new("llllrrrr");
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+		table_cell(t, "%s", heads[i]);
+	for (size_t i = 0; i < c->deployment_count; i++) {
+		const struct deployment *d = &c->deployments[i];
+		bool known = d->price.known;
+
+		table_cell(t, "%s", d->config->model_name);
+		table_cell(t, "%s", d->id);
+		table_cell(t, "%s", d->config->litellm_model);
+		table_cell(t, "%s", d->config->api_base);
+		price_cell(t, known ? d->price.base.input : PRICE_UNSET);
+		price_cell(t, known ? d->price.base.output : PRICE_UNSET);
+		if (d->max_input_tokens == CONFIG_UNSET)
+			table_cell(t, "-");
+		else
+			table_cell_int(t, d->max_input_tokens);
+		if (d->max_output_tokens == CONFIG_UNSET)
+			table_cell(t, "-");
+		else
+			table_cell_int(t, d->max_output_tokens);
+	}
+	table_print(t);
+	table_free(&t);
+}
+
+static void
+json_model(struct jsonw *w, const struct deployment *d)
+{
+	struct buf price;
+
+	buf_init(&price, 64 * 1024);
+	price_to_json(&d->price, &price);
+	jsonw_open(w, '{');
+	jsonw_key(w, "model_name");
+	jsonw_cstr(w, d->config->model_name);
+	jsonw_key(w, "deployment");
+	jsonw_cstr(w, d->id);
+	jsonw_key(w, "provider");
+	jsonw_cstr(w, d->provider);
+	jsonw_key(w, "litellm_model");
+	jsonw_cstr(w, d->config->litellm_model);
+	jsonw_key(w, "api_base");
+	jsonw_cstr(w, d->config->api_base);
+	jsonw_key(w, "priced");
+	jsonw_bool(w, d->price.known);
+	jsonw_key(w, "price");
+	jsonw_raw(w, buf_str(&price));
+	jsonw_close(w, '}');
+	buf_fini(&price);
+}
+
+int
+cmd_models(struct ctl *c, int argc, char **argv)
+{
+	struct buf b;
+	struct jsonw w;
+	int rc;
+
+	if (argc > 0) {
+		ctl_complain("models takes no '%s'", argv[0]);
+		return CTL_USAGE;
+	}
+	rc = ctl_open_catalog(c);
+	if (rc != CTL_OK)
+		return rc;
+	if (!c->json) {
+		print_models(c->catalog);
+		return CTL_OK;
+	}
+	buf_init(&b, 64 * 1024 * 1024);
+	jsonw_init(&w, &b);
+	jsonw_open(&w, '[');
+	for (size_t i = 0; i < c->catalog->deployment_count; i++)
+		json_model(&w, &c->catalog->deployments[i]);
+	jsonw_close(&w, ']');
+	printf("%s\n", buf_cstr(&b));
+	buf_fini(&b);
+	return CTL_OK;
+}
+
+/* ---- explain ------------------------------------------------------------ */
+
+static bool
+live_health(void *arg, const struct deployment *d, struct health_row *row_r)
+{
+	struct store_txn *t = arg;
+
+	return t != NULL && health_get(t, d->id, row_r) == 1;
+}
+
+static double
+live_random(void *arg)
+{
+	(void)arg;
+	return random_unit();
+}
+
+static int
+make_plan(struct ctl *c, const char *model, struct arena *arena,
+    struct plan *plan)
+{
+	struct route_request request = {
+		.model = str_of(model),
+		.max_output = CONFIG_UNSET,
+	};
+	struct route_state state = {
+		.health = live_health,
+		.random = live_random,
+		.now_nsecs = c->now_nsecs,
+	};
+	struct store_txn *t = NULL;
+	struct err err;
+	int rc;
+
+	/* Without a store (never started) the plan is that of a fresh one. */
+	if (c->store != NULL && store_read(c->store, STORE_LIVE, &t, NULL) != 0)
+		t = NULL;
+	state.arg = t;
+	rc = route(c->catalog, &request, &state, arena, plan, &err);
+	if (t != NULL)
+		store_abort(&t);
+	if (rc != 0) {
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
+	return CTL_OK;
+}
+
+int
+cmd_explain(struct ctl *c, int argc, char **argv)
+{
+	struct store_options options = {
+		.dir = c->store_dir,
+		.read_only = true,
+		.must_exist = true,
+	};
+	struct arena arena;
+	struct plan plan;
+	struct buf out;
+	int rc;
+
+	if (argc != 1) {
+		ctl_complain("usage: tallyctl explain MODEL");
+		return CTL_USAGE;
+	}
+	rc = ctl_open_catalog(c);
+	if (rc != CTL_OK)
+		return rc;
+	(void)!store_open(&options, &c->store, NULL);
+	arena_init(&arena, 4096);
+	rc = make_plan(c, argv[0], &arena, &plan);
+	if (rc == CTL_OK) {
+		buf_init(&out, 4 * 1024 * 1024);
+		if (c->json)
+			plan_to_json(&plan, &out);
+		else
+			plan_format(&plan, &out);
+		printf("%s%s", buf_cstr(&out), c->json ? "\n" : "");
+		buf_fini(&out);
+	}
+	arena_fini(&arena);
+	return rc;
+}

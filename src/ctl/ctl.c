@@ -1,0 +1,276 @@
+/* The table of commands, the options they share, and opening what they read. */
+#include "ctl/ctl.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/jsonx.h"
+#include "config/config.h"
+
+#include <stdarg.h>
+
+/* clang-format off */
+static const struct ctl_command commands[] = {
+	{ "status",        "", "is it running, since when, what is in the store", cmd_status },
+	{ "spend",         "[--by model|group|provider|deployment|key|team|user|tag|day] [--since T] [--until T]", "requests, tokens and money; T: 2026-11-22, RFC 3339, or an age such as 2h or 30d", cmd_spend },
+	{ "health",        "", "every deployment: breaker, error rate, latency, last error", cmd_health },
+	{ "breaker list",  "", "breaker states", cmd_breaker_list },
+	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown)", cmd_breaker_trip },
+	{ "breaker reset", "DEPLOYMENT", "let traffic through again", cmd_breaker_reset },
+	{ "models",        "", "public names, their deployments and prices", cmd_models },
+	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
+	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
+	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
+};
+/* clang-format on */
+
+const struct ctl_command *
+ctl_commands(size_t *count_r)
+{
+	*count_r = ARRAY_LEN(commands);
+	return commands;
+}
+
+void
+ctl_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "tallyctl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n");
+}
+
+int
+ctl_bad_argument(const char *argument, const struct ctl_command *command)
+{
+	ctl_complain("'%s' is not understood; usage: tallyctl %s %s", argument,
+	    command->words, command->arguments);
+	return CTL_USAGE;
+}
+
+int
+ctl_open_store(struct ctl *c, bool writable)
+{
+	struct store_options options = {
+		.dir = c->store_dir,
+		.read_only = !writable,
+		.must_exist = true,
+	};
+	struct err err;
+
+	if (store_open(&options, &c->store, &err) == 0)
+		return CTL_OK;
+	ctl_complain("%s (choose the state directory with --state DIR, or "
+		     "--config FILE of the gateway)",
+	    err.text);
+	return CTL_USAGE;
+}
+
+/* The configuration the gateway last ran with, from run/supervisor.json. */
+static const char *
+last_config(const struct ctl *c)
+{
+	char *path = path_join(c->state_dir, "run/supervisor.json");
+	const char *found = NULL;
+	struct buf text;
+	json_t *state;
+
+	buf_init(&text, 1024 * 1024);
+	if (file_read(path, &text, NULL) == 0 &&
+	    (state = jsonx_parse(buf_str(&text), NULL)) != NULL) {
+		struct str s = jsonx_str(state, "config");
+
+		if (s.n > 0)
+			found = str_dup(s);
+		json_decref(state);
+	}
+	buf_fini(&text);
+	free(path);
+	return found;
+}
+
+int
+ctl_open_catalog(struct ctl *c)
+{
+	struct config_report report;
+	struct err err;
+	int rc;
+
+	if (c->config_path == NULL)
+		c->config_path = last_config(c);
+	if (c->config_path == NULL) {
+		ctl_complain("no configuration known for %s: give it with "
+			     "--config FILE",
+		    c->state_dir);
+		return CTL_USAGE;
+	}
+	config_report_init(&report);
+	report.without_keys = true;
+	rc = config_load(c->config_path, &c->config, &report, &err);
+	config_report_fini(&report);
+	if (rc == 0)
+		rc = catalog_open(c->config, &c->catalog, &err);
+	if (rc == 0)
+		return CTL_OK;
+	ctl_complain("%s", err.text);
+	return CTL_USAGE;
+}
+
+/* ---- the command line --------------------------------------------------- */
+
+static void
+print_help(FILE *to)
+{
+	fprintf(to,
+	    "usage: tallyctl [--config FILE | --state DIR] COMMAND [--json]\n"
+	    "Asks a Tallygate's store and traces; works with it stopped.\n\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		fprintf(to, "  %s%s%s\n      %s\n", commands[i].words,
+		    commands[i].arguments[0] != '\0' ? " " : "",
+		    commands[i].arguments, commands[i].help);
+	}
+	fprintf(to, "\nExit: 0 answered, 1 failed, 2 wrong command or state "
+		    "directory. See tallyctl(1).\n");
+}
+
+/* Takes --config, --state and --json out of argv wherever they stand. */
+static int
+take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
+{
+	int out = 0;
+
+	for (int i = 0; i < *argc; i++) {
+		const char *a = argv[i];
+		const char **value =
+		    strcmp(a, "--config") == 0 || strcmp(a, "-c") == 0
+			? &c->config_path
+		    : strcmp(a, "--state") == 0 ? state_r
+						: NULL;
+
+		if (strcmp(a, "--json") == 0) {
+			c->json = true;
+		} else if (value != NULL) {
+			if (++i == *argc) {
+				ctl_complain("%s needs a value", a);
+				return -1;
+			}
+			*value = argv[i];
+		} else {
+			argv[out++] = argv[i];
+		}
+	}
+	*argc = out;
+	argv[out] = NULL;
+	return 0;
+}
+
+/* The command whose words argv begins with; *used_r words. */
+static const struct ctl_command *
+find_command(int argc, char **argv, int *used_r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct str rest = str_of(commands[i].words);
+		int used = 0;
+
+		while (rest.n > 0 && used < argc) {
+			struct str word = str_cut(&rest, ' ');
+
+			if (!str_is(word, argv[used])) {
+				used = -1;
+				break;
+			}
+			used++;
+		}
+		if (used > 0 && rest.n == 0) {
+			*used_r = used;
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+static int
+unknown_command(int argc, char **argv)
+{
+	const char *near = NULL;
+	int best = 3;
+
+	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++) {
+		int d = str_distance(argv[0], commands[i].words);
+
+		if (d < best) {
+			best = d;
+			near = commands[i].words;
+		}
+	}
+	if (near != NULL)
+		ctl_complain("unknown command '%s'; did you mean '%s'?",
+		    argv[0], near);
+	else if (argc > 0)
+		ctl_complain("unknown command '%s'; see 'tallyctl --help'",
+		    argv[0]);
+	else
+		print_help(stderr);
+	return CTL_USAGE;
+}
+
+/* With --config alone the state directory is the one it names. */
+static int
+choose_state_dir(struct ctl *c, const char *given)
+{
+	struct config *config = NULL;
+	struct config_report report;
+	struct err err;
+
+	if (given == NULL && c->config_path != NULL) {
+		config_report_init(&report);
+		report.without_keys = true;
+		if (config_load(c->config_path, &config, &report, &err) != 0) {
+			ctl_complain("%s", err.text);
+			config_report_fini(&report);
+			return CTL_USAGE;
+		}
+		config_report_fini(&report);
+	}
+	c->state_dir = config_state_dir(config, given);
+	c->store_dir = path_join(c->state_dir, "store");
+	config_free(&config);
+	return CTL_OK;
+}
+
+int
+ctl_main(int argc, char **argv)
+{
+	const struct ctl_command *command;
+	const char *state = NULL;
+	struct ctl c = { .now_nsecs = clock_wall_nsecs() };
+	int used, rc;
+
+	argc--;
+	argv++;
+	if (take_options(&c, &state, &argc, argv) != 0)
+		return CTL_USAGE;
+	if (argc > 0 &&
+	    (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)) {
+		print_help(stdout);
+		return CTL_OK;
+	}
+	if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+		printf("tallyctl %s\n", PACKAGE_VERSION);
+		return CTL_OK;
+	}
+	command = find_command(argc, argv, &used);
+	if (command == NULL)
+		return unknown_command(argc, argv);
+	rc = choose_state_dir(&c, state);
+	if (rc == CTL_OK)
+		rc = command->run(&c, argc - used, argv + used);
+	store_close(&c.store);
+	catalog_free(&c.catalog);
+	config_free(&c.config);
+	free(c.store_dir);
+	free(c.state_dir);
+	return rc;
+}

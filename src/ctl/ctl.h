@@ -1,0 +1,65 @@
+/*
+ * tallyctl: questions from a shell, answered from the store and the trace file
+ * themselves, so they are answered with the gateway stopped too. One table of
+ * commands (ctl.c): words, arguments, help, function; --help and the manual
+ * page come from it.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include "base/buf.h"
+#include "base/jsonw.h"
+#include "base/num.h"
+#include "domain/catalog.h"
+#include "store/store.h"
+
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1, /* the answer is no, or it could not be had */
+	CTL_USAGE = 2,  /* unknown command, wrong state directory */
+};
+
+struct ctl {
+	const char *config_path; /* --config, or what the gateway ran with */
+	char *state_dir;
+	char *store_dir;
+	bool json;
+	struct store *store;   /* after ctl_open_store */
+	struct config *config; /* after ctl_open_catalog */
+	struct catalog *catalog;
+	int64_t now_nsecs; /* wall */
+};
+
+struct ctl_command {
+	const char *words;     /* "breaker trip" */
+	const char *arguments; /* "DEPLOYMENT [SECONDS]" */
+	const char *help;
+	/* argv without the command's words, NULL-terminated. */
+	int (*run)(struct ctl *c, int argc, char **argv);
+};
+/* Main of tallyctl. */
+int ctl_main(int argc, char **argv);
+const struct ctl_command *ctl_commands(size_t *count_r);
+
+/* Opens the store read-only (writable: for breaker and the like). On failure
+   one line on stderr and CTL_USAGE for a wrong directory; 0 ok. */
+int ctl_open_store(struct ctl *c, bool writable);
+int ctl_open_catalog(struct ctl *c);
+/* "tallyctl: ..." on stderr. */
+void ctl_complain(const char *fmt, ...) PRINTF(1, 2);
+/* Refuses what a command does not know: CTL_USAGE. */
+int ctl_bad_argument(const char *argument, const struct ctl_command *command);
+
+/* The commands, one file per group. */
+int cmd_status(struct ctl *c, int argc, char **argv);
+int cmd_spend(struct ctl *c, int argc, char **argv);
+int cmd_health(struct ctl *c, int argc, char **argv);
+int cmd_breaker_list(struct ctl *c, int argc, char **argv);
+int cmd_breaker_trip(struct ctl *c, int argc, char **argv);
+int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
+int cmd_models(struct ctl *c, int argc, char **argv);
+int cmd_explain(struct ctl *c, int argc, char **argv);
+int cmd_trace(struct ctl *c, int argc, char **argv);
+int cmd_reload(struct ctl *c, int argc, char **argv);
+
+#endif

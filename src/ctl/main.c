@@ -1,0 +1,8 @@
+/* tallyctl. See ctl.h. */
+#include "ctl/ctl.h"
+
+int
+main(int argc, char **argv)
+{
+	return ctl_main(argc, argv);
+}

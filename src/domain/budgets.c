@@ -1,0 +1,198 @@
+/* Caps of a configuration. See budgets.h. */
+#include "domain/budgets.h"
+
+#define DOWNGRADE "downgrade:"
+
+static int
+parse_policy(struct budgets *b, const char *text, struct cap *cap,
+    struct err *err)
+{
+	struct str s = str_of(text);
+
+	if (s.n == 0 || str_is(s, "clamp")) {
+		cap->policy = CAP_CLAMP;
+	} else if (str_is(s, "refuse")) {
+		cap->policy = CAP_REFUSE;
+	} else if (str_starts(s, DOWNGRADE) && s.n > strlen(DOWNGRADE)) {
+		cap->policy = CAP_DOWNGRADE;
+		cap->downgrade_to = arena_str(&b->arena,
+		    str_trim(str_make(s.p + strlen(DOWNGRADE),
+			s.n - strlen(DOWNGRADE))))
+					.p;
+	} else {
+		return err_set(err, ERR_CONFIG,
+		    "on_exhaust takes clamp, refuse or downgrade:GROUP, not "
+		    "'%s'",
+		    text);
+	}
+	return 0;
+}
+
+static int
+parse_budget(struct budgets *b, const struct config_budget *from,
+    struct budget *to, struct err *err)
+{
+	struct cap *cap = &to->cap;
+
+	to->match = from->match;
+	to->file = from->file;
+	to->line = from->line;
+	if (scope_parse(str_of(from->per), &to->kind) != 0)
+		return err_set(err, ERR_CONFIG, "per: '%s' is no scope",
+		    from->per);
+	cap->kind = to->kind;
+	if (money_parse(str_of(from->max_budget), &cap->cap_nanos) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "max_budget: '%s' is no amount in USD", from->max_budget);
+	if (from->soft_budget[0] != '\0' &&
+	    money_parse(str_of(from->soft_budget), &cap->soft_nanos) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "soft_budget: '%s' is no amount in USD", from->soft_budget);
+	if (window_parse(str_of(from->duration), b->zone, &cap->rule, err) != 0)
+		return err_prefix(err, "budget_duration");
+	return parse_policy(b, from->on_exhaust, cap, err);
+}
+
+int
+budgets_build(const struct config *c, struct budgets **b_r, struct err *err)
+{
+	struct budgets *b = xcalloc(1, sizeof(*b));
+
+	arena_init(&b->arena, 1024);
+	b->items = xcalloc(c->budget_count + 1, sizeof(*b->items));
+	if (c->timezone[0] != '\0' &&
+	    window_zone_open(c->timezone, &b->zone, err) != 0) {
+		budgets_free(&b);
+		return -1;
+	}
+	for (size_t i = 0; i < c->budget_count; i++) {
+		const struct config_budget *from = &c->budgets[i];
+
+		if (parse_budget(b, from, &b->items[i], err) != 0) {
+			err_prefix(err, "%s:%d: budget", from->file,
+			    from->line);
+			budgets_free(&b);
+			return -1;
+		}
+		b->count++;
+	}
+	*b_r = b;
+	return 0;
+}
+
+void
+budgets_free(struct budgets **bp)
+{
+	struct budgets *b = *bp;
+
+	if (b == NULL)
+		return;
+	window_zone_free(&b->zone);
+	arena_fini(&b->arena);
+	free(b->items);
+	free(b);
+	*bp = NULL;
+}
+
+/* ---- which of them apply ------------------------------------------------ */
+
+struct applying {
+	struct arena *arena;
+	struct cap *caps;
+	int count;
+};
+
+static bool
+same_window(const struct window_rule *a, const struct window_rule *b)
+{
+	return a->unit == b->unit && a->count == b->count && a->zone == b->zone;
+}
+
+static int
+add_cap(struct applying *a, const struct budget *b, struct str id,
+    struct err *err)
+{
+	for (int i = 0; i < a->count; i++) {
+		struct cap *have = &a->caps[i];
+
+		if (have->kind != b->kind || !str_is(id, have->id) ||
+		    !same_window(&have->rule, &b->cap.rule))
+			continue;
+		if (b->cap.cap_nanos < have->cap_nanos) {
+			const char *name = have->id;
+
+			*have = b->cap;
+			have->id = name;
+		}
+		return 0;
+	}
+	if (a->count == LEDGER_MAX_CAPS)
+		return err_set(err, ERR_INTERNAL,
+		    "more than %d budgets apply to one request",
+		    LEDGER_MAX_CAPS);
+	a->caps[a->count] = b->cap;
+	a->caps[a->count].id = arena_str(a->arena, id).p;
+	a->count++;
+	return 0;
+}
+
+static int
+add_if_matches(struct applying *a, const struct budget *b, struct str id,
+    struct err *err)
+{
+	if (id.n == 0 || (b->match[0] != '\0' && !str_is(id, b->match)))
+		return 0;
+	return add_cap(a, b, id, err);
+}
+
+static struct str
+subject_id(const struct budget_subject *who, enum scope_kind kind)
+{
+	switch (kind) {
+	case SCOPE_PROVIDER:
+		return who->provider;
+	case SCOPE_DEPLOYMENT:
+		return who->deployment;
+	case SCOPE_MODEL:
+		return who->model;
+	case SCOPE_KEY:
+		return who->key;
+	case SCOPE_TEAM:
+		return who->team;
+	case SCOPE_USER:
+		return who->user;
+	case SCOPE_END_USER:
+		return who->end_user;
+	case SCOPE_GLOBAL:
+	case SCOPE_TAG:
+	case SCOPE_COUNT:
+		break;
+	}
+	return str_make("", 0);
+}
+
+int
+budgets_apply(const struct budgets *b, const struct budget_subject *who,
+    struct arena *arena, struct cap *caps, struct err *err)
+{
+	struct applying a = { .arena = arena, .caps = caps };
+
+	for (size_t i = 0; i < b->count; i++) {
+		const struct budget *item = &b->items[i];
+		int rc = 0;
+
+		if (item->kind == SCOPE_GLOBAL) {
+			rc = add_cap(&a, item, str_make("", 0), err);
+		} else if (item->kind == SCOPE_TAG) {
+			for (size_t t = 0; rc == 0 && t < who->tag_count; t++)
+				rc =
+				    add_if_matches(&a, item, who->tags[t], err);
+		} else {
+			rc = add_if_matches(&a, item,
+			    subject_id(who, item->kind), err);
+		}
+		if (rc != 0)
+			return -1;
+	}
+	return a.count;
+}

@@ -1,0 +1,299 @@
+/*
+ * Group options and breaker rules; see catalog_options.h. Reads configuration
+ * only. Fails with ERR_CONFIG where an entry is not understood: these keys are
+ * ours or change where money goes, so nothing is guessed.
+ */
+#include "domain/catalog_options.h"
+
+#include "base/clock.h"
+#include "base/jsonx.h"
+#include "base/num.h"
+
+/* LiteLLM's defaults for latency-based-routing. */
+#define LATENCY_TTL_NSECS (3600 * NSECS_PER_SEC)
+
+/* LiteLLM's default for allowed_fails. */
+#define ALLOWED_FAILS 3
+/* An only member has nobody to stand in for it: it has to fail this many times
+   as often before it is left alone, if nobody set allowed_fails ... */
+#define ONLY_MEMBER_FACTOR 5
+/* ... and comes back sooner: this long at first, doubled up to its cooldown. */
+#define ONLY_MEMBER_COOLDOWN_NSECS NSECS_PER_SEC
+/* LiteLLM: above 50 % of at least 5 calls. */
+#define RATE_PERCENT   50
+#define RATE_MIN_CALLS 5
+/* Credentials do not mend themselves; others serve meanwhile. */
+#define AUTH_COOLDOWN_NSECS (300 * NSECS_PER_SEC)
+/* A ticket lives as long as an attempt may take, within these. */
+#define MIN_PROBE_NSECS NSECS_PER_SEC
+#define MAX_PROBE_NSECS (60 * NSECS_PER_SEC)
+
+static const struct {
+	const char *word;
+	enum config_strategy strategy;
+} strategies[] = {
+	{ "simple-shuffle", STRATEGY_SIMPLE_SHUFFLE },
+	{ "least-busy", STRATEGY_LEAST_BUSY },
+	{ "latency-based-routing", STRATEGY_LATENCY },
+	{ "usage-based-routing-v2", STRATEGY_USAGE },
+	{ "usage-based-routing", STRATEGY_USAGE },
+	{ "cost-based-routing", STRATEGY_COST },
+};
+
+const char *
+strategy_name(enum config_strategy s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(strategies); i++) {
+		if (strategies[i].strategy == s)
+			return strategies[i].word;
+	}
+	return "unknown";
+}
+
+/* ---- routing ------------------------------------------------------------ */
+
+/* A number that is not negative: 1 given, 0 absent, -1 something else. */
+static int
+read_number(const json_t *obj, const char *key, double *v_r)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_number(v) || json_number_value(v) < 0 ||
+	    json_number_value(v) > 1e9)
+		return -1;
+	*v_r = json_number_value(v);
+	return 1;
+}
+
+static int
+read_args(const json_t *args, const char *where, struct group_strategy *s,
+    struct err *err)
+{
+	double ttl = 0;
+	int rc;
+
+	if (!json_is_object(args))
+		return err_set(err, ERR_CONFIG,
+		    "%s.routing_strategy_args: has to be a map", where);
+	if (s->name != STRATEGY_LATENCY)
+		return 0; /* the other strategies have none we need */
+	rc = read_number(args, "ttl", &ttl);
+	if (rc < 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s.routing_strategy_args.ttl: has to be a number of "
+		    "seconds",
+		    where);
+	if (rc > 0)
+		s->latency_ttl_nsecs = (int64_t)(ttl * 1e9);
+	if (read_number(args, "lowest_latency_buffer", &s->latency_buffer) < 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s.routing_strategy_args.lowest_latency_buffer: has to be "
+		    "a share such as 0.1",
+		    where);
+	return 0;
+}
+
+int
+group_options_default(const struct config *c, struct group_options *o_r,
+    struct err *err)
+{
+	struct group_options o = { .strategy = { .name = c->router.strategy,
+				       .latency_ttl_nsecs =
+					   LATENCY_TTL_NSECS } };
+	json_t *args = jsonx_parse(str_of(c->router.strategy_args_json), err);
+	int rc;
+
+	if (args == NULL)
+		return err_prefix(err, "router_settings.routing_strategy_args");
+	rc = read_args(args, "router_settings", &o.strategy, err);
+	json_decref(args);
+	if (rc == 0)
+		*o_r = o;
+	return rc;
+}
+
+int
+group_options_open(const struct config *c, json_t **groups_r, struct err *err)
+{
+	json_t *groups = jsonx_parse(str_of(c->groups_json), err);
+
+	if (groups == NULL)
+		return err_prefix(err, "tallygate.groups");
+	if (!json_is_object(groups)) {
+		json_decref(groups);
+		return err_set(err, ERR_CONFIG,
+		    "tallygate.groups: has to be a map of group names");
+	}
+	*groups_r = groups;
+	return 0;
+}
+
+static int
+read_strategy(const json_t *v, const char *where, struct group_strategy *s,
+    struct err *err)
+{
+	const char *word = json_string_value(v);
+
+	for (size_t i = 0; word != NULL && i < ARRAY_LEN(strategies); i++) {
+		if (strcmp(strategies[i].word, word) != 0)
+			continue;
+		s->name = strategies[i].strategy;
+		return 0;
+	}
+	return err_set(err, ERR_CONFIG,
+	    "%s.routing_strategy: has to be simple-shuffle, least-busy, "
+	    "latency-based-routing, usage-based-routing-v2 or "
+	    "cost-based-routing",
+	    where);
+}
+
+static int
+read_cooldown(const json_t *v, const char *where, int64_t *nsecs_r,
+    struct err *err)
+{
+	int64_t nsecs = -1;
+
+	if (json_is_string(v)) {
+		if (num_duration(str_of(json_string_value(v)), "s", &nsecs) !=
+		    0)
+			nsecs = -1;
+	} else if (json_is_number(v) && json_number_value(v) <= 1e6) {
+		nsecs = (int64_t)(json_number_value(v) * 1e9);
+	}
+	if (nsecs <= 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s.max_cooldown_time: has to be a time such as 60s",
+		    where);
+	*nsecs_r = nsecs;
+	return 0;
+}
+
+int
+group_options_read(json_t *groups, const char *group, struct group_options *o,
+    struct err *err)
+{
+	json_t *entry = json_object_get(groups, group), *v;
+	struct group_options mine = *o;
+	char where[128];
+	const char *key;
+
+	if (entry == NULL)
+		return 0;
+	snprintf(where, sizeof(where), "tallygate.groups.%s", group);
+	if (!json_is_object(entry))
+		return err_set(err, ERR_CONFIG, "%s: has to be a map", where);
+	/* The strategy first: what its arguments mean depends on it. */
+	v = json_object_get(entry, "routing_strategy");
+	if (v != NULL && read_strategy(v, where, &mine.strategy, err) != 0)
+		return -1;
+	json_object_foreach(entry, key, v) {
+		if (strcmp(key, "routing_strategy") == 0)
+			continue;
+		if (strcmp(key, "routing_strategy_args") == 0) {
+			if (read_args(v, where, &mine.strategy, err) != 0)
+				return -1;
+		} else if (strcmp(key, "max_cooldown_time") == 0) {
+			if (read_cooldown(v, where, &mine.max_cooldown_nsecs,
+				err) != 0)
+				return -1;
+		} else {
+			return err_set(err, ERR_CONFIG,
+			    "%s.%s: not known (routing_strategy, "
+			    "routing_strategy_args, max_cooldown_time are)",
+			    where, key);
+		}
+	}
+	*o = mine;
+	return 0;
+}
+
+/* ---- the breaker's rule ------------------------------------------------- */
+
+static int64_t
+clamp(int64_t v, int64_t low, int64_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
+/* allowed_fails + 1; 0 stays "none". */
+static uint32_t
+limit_of(int64_t allowed_fails)
+{
+	return allowed_fails < 0
+		   ? 0
+		   : (uint32_t)clamp(allowed_fails, 0, 1000000) + 1;
+}
+
+static void
+set_limits(const struct config *c, const struct config_deployment *d,
+    struct breaker_rule *rule)
+{
+	const struct config_policy *policy = &c->router.allowed_fails_policy;
+	int64_t allowed = d->allowed_fails;
+
+	if (allowed < 0)
+		allowed = c->router.allowed_fails;
+	rule->consecutive_limit =
+	    limit_of(allowed < 0 ? ALLOWED_FAILS : allowed);
+	if (rule->only_member && allowed < 0)
+		rule->consecutive_limit *= ONLY_MEMBER_FACTOR;
+	rule->own_limits[HEALTH_AUTH] = limit_of(policy->authentication);
+	rule->own_limits[HEALTH_TIMEOUT] = limit_of(policy->timeout);
+	rule->own_limits[HEALTH_RATE_LIMIT] = limit_of(policy->rate_limit);
+	rule->own_limits[HEALTH_FAILURE] = limit_of(policy->internal_server);
+	/* bad_request and content_policy: a caller's faults never count. */
+	if (rule->only_member)
+		return;
+	/* With more than half of this many, more than allowed_fails failed. */
+	rule->rate_percent = RATE_PERCENT;
+	rule->rate_min_calls = 2 * rule->consecutive_limit;
+	if (rule->rate_min_calls < RATE_MIN_CALLS)
+		rule->rate_min_calls = RATE_MIN_CALLS;
+}
+
+static void
+set_times(const struct config *c, const struct config_deployment *d,
+    const struct group_options *o, struct breaker_rule *rule)
+{
+	int64_t cooldown = d->cooldown_msecs, timeout = d->timeout_msecs;
+
+	if (cooldown < 0)
+		cooldown = c->router.cooldown_msecs;
+	if (c->router.disable_cooldowns || cooldown < 0)
+		cooldown = 0;
+	cooldown = clamp(cooldown, 0, INT64_C(86400000)) * NSECS_PER_MSEC;
+	rule->cooldown_nsecs = cooldown;
+	rule->max_cooldown_nsecs = cooldown;
+	rule->auth_cooldown_nsecs = AUTH_COOLDOWN_NSECS;
+	if (rule->only_member) {
+		if (cooldown > ONLY_MEMBER_COOLDOWN_NSECS)
+			rule->cooldown_nsecs = ONLY_MEMBER_COOLDOWN_NSECS;
+		/* Nobody serves meanwhile: look often if it was mended. */
+		rule->auth_cooldown_nsecs = cooldown;
+	}
+	if (o->max_cooldown_nsecs > rule->max_cooldown_nsecs)
+		rule->max_cooldown_nsecs = o->max_cooldown_nsecs;
+	if (timeout < 0)
+		timeout = c->router.timeout_msecs;
+	timeout = clamp(timeout, 0, MAX_PROBE_NSECS / NSECS_PER_MSEC);
+	rule->probe_nsecs =
+	    clamp(timeout * NSECS_PER_MSEC, MIN_PROBE_NSECS, MAX_PROBE_NSECS);
+	rule->ramp_nsecs = cooldown;
+}
+
+void
+rule_make(const struct config *c, const struct config_deployment *d,
+    size_t group_size, const struct group_options *o,
+    struct breaker_rule *rule_r)
+{
+	struct breaker_rule rule = {
+		.only_member = group_size == 1,
+		.many_models = strchr(d->model_name, '*') != NULL,
+	};
+
+	set_limits(c, d, &rule);
+	set_times(c, d, o, &rule);
+	*rule_r = rule;
+}

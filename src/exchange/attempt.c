@@ -1,0 +1,338 @@
+/*
+ * One attempt at one deployment. See attempt.h. Callbacks from upstream note
+ * facts, feed the relay and resume the exchange; what the facts mean is worked
+ * out in attempt_judge().
+ */
+#include "exchange/attempt.h"
+
+#include "base/clock.h"
+#include "exchange/exchange.h"
+
+/* An error answer longer than this says nothing more. */
+#define ERROR_BODY_BYTES (64 * 1024)
+
+struct attempt *
+attempt_new(struct exchange *x, const struct candidate *candidate)
+{
+	struct attempt *a = arena_alloc(&x->arena, sizeof(*a));
+
+	a->x = x;
+	a->candidate = candidate;
+	a->deployment = candidate->deployment;
+	a->probe = candidate->probe;
+	a->held_nanos = x->hold.amount_nanos;
+	buf_init(&a->body, ERROR_BODY_BYTES);
+	x->attempts[x->attempt_count++] = a;
+	x->current = a;
+	return a;
+}
+
+/* ---- callbacks from upstream -------------------------------------------- */
+
+/* The name that stands in the client's answer: what it asked for, except
+   after a fallback (LiteLLM does the same). */
+static const char *
+client_model(const struct attempt *a)
+{
+	return a->candidate->group_index > 0 ? a->candidate->model
+					     : a->x->asked;
+}
+
+int
+attempt_open_relay(struct attempt *a, bool is_stream)
+{
+	const struct config *c = a->x->env->config;
+	const struct dialect *dialect =
+	    dialect_find(a->deployment->config->provider->dialect);
+	struct relay_options options = {
+		.request = &a->x->request,
+		.client_model = client_model(a),
+		.upstream_model = a->candidate->upstream_model,
+		.upstream_is_stream = is_stream,
+		.max_event_bytes = (size_t)c->limits.max_event_bytes,
+		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
+		/* A provider that ignores max_tokens must not outrun the
+		   hold that was taken for it. */
+		.stop_after_tokens =
+		    a->x->hold_request.cap_count > 0 ? a->x->max_tokens : -1,
+	};
+
+	a->is_stream = is_stream;
+	if (relay_open(&a->relay, dialect->relay(a->x->api), &options,
+		&a->relay_err) != 0) {
+		a->relay_failed = true;
+		return -1;
+	}
+	a->relay_is_open = true;
+	return 0;
+}
+
+static void
+on_head(void *arg, const struct upstream_head *head)
+{
+	struct attempt *a = arg;
+
+	a->has_head = true;
+	a->head = *head;
+	a->head_nsecs = clock_mono_nsecs();
+	if (head->status < 200 || head->status > 299)
+		a->plain_body = true;
+	else
+		attempt_open_relay(a,
+		    str_find_nocase(head->content_type, "event-stream") >= 0);
+}
+
+static void
+on_data(void *arg, struct str bytes)
+{
+	struct attempt *a = arg;
+	struct exchange *x = a->x;
+
+	if (a->plain_body) {
+		size_t room = a->body.max - a->body.len;
+
+		buf_add(&a->body, bytes.p, bytes.n < room ? bytes.n : room);
+		return;
+	}
+	if (!a->relay_is_open || a->relay_failed)
+		return;
+	if (a->relay.ops->feed(&a->relay, bytes, &x->out, &a->relay_err) != 0)
+		a->relay_failed = true;
+	if (a->first_token_nsecs == 0 && a->relay.facts.first_token)
+		a->first_token_nsecs = clock_mono_nsecs();
+	exchange_resume(x);
+}
+
+static void
+on_done(void *arg, const struct upstream_result *result)
+{
+	struct attempt *a = arg;
+	struct exchange *x = a->x;
+
+	a->call = NULL;
+	a->ended = true;
+	a->result = *result;
+	a->ended_nsecs = clock_mono_nsecs();
+	if (result->end == UPSTREAM_DONE && a->relay_is_open &&
+	    !a->relay_failed &&
+	    a->relay.ops->finish(&a->relay, &x->out, &a->relay_err) != 0)
+		a->relay_failed = true;
+	exchange_resume(x);
+}
+
+static const struct upstream_callbacks upstream_callbacks = {
+	.on_head = on_head,
+	.on_data = on_data,
+	.on_done = on_done,
+};
+
+/* ---- start and stop ----------------------------------------------------- */
+
+int
+attempt_start(struct attempt *a, struct err *err)
+{
+	struct exchange *x = a->x;
+	const struct dialect *dialect =
+	    dialect_find(a->deployment->config->provider->dialect);
+	struct wire_choice choice = {
+		.config = x->env->config,
+		.deployment = a->deployment->config,
+		.upstream_model = a->candidate->upstream_model,
+		.max_tokens = x->max_tokens,
+		.request_id = x->request_id,
+	};
+	struct upstream_request request;
+
+	a->started_nsecs = clock_mono_nsecs();
+	if (dialect == NULL)
+		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
+		    a->deployment->config->provider->dialect);
+	if (dialect->relay(x->api) == NULL)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "%s is not served for this model's provider (%s)",
+		    wire_api_path(x->api), a->deployment->provider);
+	if (dialect->encode(&x->request, &choice, &x->arena, &a->wire, err) !=
+	    0)
+		return -1;
+	request = (struct upstream_request){
+		.method = a->wire.method,
+		.url = a->wire.url,
+		.header_count = a->wire.header_count,
+		.headers = a->wire.headers,
+		.piece_count = a->wire.piece_count,
+		.pieces = a->wire.pieces,
+		.callbacks = &upstream_callbacks,
+		.arg = a,
+	};
+	return upstream_start(x->env->upstream, &request, &a->call, err);
+}
+
+void
+attempt_stop(struct attempt *a)
+{
+	if (a->call != NULL) {
+		a->possibly_billed = true;
+		upstream_cancel(&a->call);
+	}
+	if (a->ended_nsecs == 0)
+		a->ended_nsecs = clock_mono_nsecs();
+	if (a->relay_is_open) {
+		relay_close(&a->relay);
+		a->relay_is_open = false;
+	}
+	buf_fini(&a->body);
+}
+
+bool
+attempt_is_decided(const struct attempt *a)
+{
+	const struct relay_facts *f = &a->relay.facts;
+
+	if (a->ended || a->timed_out || a->relay_failed)
+		return true;
+	if (!a->relay_is_open || !a->is_stream)
+		return false;
+	return f->first_token || f->finished || f->error_event || f->malformed;
+}
+
+/* ---- the judgement ------------------------------------------------------ */
+
+static void
+set_outcome(struct attempt *a, enum outcome outcome, const char *text)
+{
+	a->outcome = outcome;
+	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+	    (int)sizeof(a->error_text) - 1, text);
+}
+
+/* The connection's end as an outcome, when no whole answer came. */
+static void
+judge_transport(struct attempt *a)
+{
+	const struct upstream_result *r = &a->result;
+
+	switch (r->end) {
+	case UPSTREAM_REFUSED:
+		set_outcome(a, OUTCOME_CONNECT, r->text);
+		return;
+	case UPSTREAM_CONNECT_TIMEOUT:
+		set_outcome(a, OUTCOME_TIMEOUT_CONNECT, r->text);
+		return;
+	case UPSTREAM_GARBAGE:
+		set_outcome(a, OUTCOME_MALFORMED, r->text);
+		return;
+	case UPSTREAM_FAILED:
+		set_outcome(a, OUTCOME_INTERNAL, r->text);
+		return;
+	case UPSTREAM_DONE:
+		set_outcome(a, OUTCOME_CUT,
+		    "the answer ended without proof of completion");
+		return;
+	case UPSTREAM_BROKEN:
+	case UPSTREAM_CUT:
+		set_outcome(a, OUTCOME_CUT, r->text);
+		return;
+	}
+}
+
+/* An error the provider reported inside a 200. */
+static void
+judge_error_event(struct attempt *a)
+{
+	const struct relay_facts *f = &a->relay.facts;
+	enum outcome outcome = f->error_status > 0
+				   ? outcome_from_status(f->error_status)
+				   : OUTCOME_SERVER_ERROR;
+
+	set_outcome(a, outcome == OUTCOME_OK ? OUTCOME_SERVER_ERROR : outcome,
+	    f->error_text);
+}
+
+void
+attempt_judge(struct attempt *a)
+{
+	const struct relay_facts *f = &a->relay.facts;
+
+	if (a->timed_out && !a->ended) {
+		if (a->x->client_has_bytes)
+			set_outcome(a, OUTCOME_STALL,
+			    "no data from the provider for too long");
+		else if (!a->has_head)
+			set_outcome(a, OUTCOME_TIMEOUT_HEAD,
+			    "no answer in time");
+		else
+			set_outcome(a, OUTCOME_TIMEOUT_TOTAL,
+			    "the answer did not come in time");
+		return;
+	}
+	if (a->plain_body) {
+		provider_error_read(a->head.status, buf_str(&a->body),
+		    a->deployment->config->api_key, &a->error);
+		set_outcome(a, a->error.outcome, a->error.message);
+		return;
+	}
+	if (f->error_event) {
+		judge_error_event(a);
+	} else if (f->malformed || a->relay_failed) {
+		if (f->error_text[0] != '\0')
+			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
+		else
+			set_outcome(a, OUTCOME_MALFORMED, a->relay_err.text);
+	} else if (f->finished ||
+		   (a->is_stream && f->first_token && !a->ended)) {
+		set_outcome(a, OUTCOME_OK, "");
+	} else {
+		judge_transport(a);
+	}
+}
+
+/* ---- the money ---------------------------------------------------------- */
+
+void
+attempt_charge(struct attempt *a)
+{
+	const struct relay_facts *f = &a->relay.facts;
+	const struct wire_request *request = &a->x->request;
+	bool began = f->delivered_bytes > 0 || f->first_token || f->finished;
+
+	a->usage = f->usage;
+	if (a->usage.source == USAGE_PROVIDER) {
+		a->cost_nanos =
+		    price_cost_nanos(a->candidate->price, &a->usage);
+		return;
+	}
+	if (!began) {
+		/* Nothing was answered: nothing is charged. A request that
+		   went out and was never answered is flagged instead. */
+		a->usage.source = USAGE_NONE;
+		a->possibly_billed =
+		    a->possibly_billed ||
+		    (a->ended && a->result.sent && !a->has_head);
+		return;
+	}
+	a->usage.source = USAGE_ESTIMATED;
+	a->usage.prompt_tokens = request->prompt_guess_tokens;
+	a->usage.completion_tokens = f->output_guess_tokens;
+	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
+}
+
+void
+attempt_report(const struct attempt *a, struct health_report *report_r)
+{
+	struct health_report r = {
+		.event = outcome_info(a->outcome)->event,
+		.status = a->has_head ? (uint32_t)a->head.status : 0,
+		.retry_after_nsecs =
+		    a->has_head ? a->head.retry_after_nsecs : 0,
+		.output_tokens = a->usage.completion_tokens,
+		.probe_owner = a->probe ? a->x->env->owner->id : 0,
+		.error = a->error_text,
+		.now_nsecs = clock_wall_nsecs(),
+	};
+
+	if (a->ended_nsecs > 0)
+		r.latency_nsecs = a->ended_nsecs - a->started_nsecs;
+	if (a->is_stream && a->first_token_nsecs > 0)
+		r.ttft_nsecs = a->first_token_nsecs - a->started_nsecs;
+	*report_r = r;
+}

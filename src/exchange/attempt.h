@@ -1,0 +1,75 @@
+/*
+ * One attempt: a request to one deployment and what came of it. Made by the
+ * attempt step, filled by upstream's callbacks, read by judge, record and
+ * settle. Lives in its exchange's arena.
+ */
+#ifndef EXCHANGE_ATTEMPT_H
+#define EXCHANGE_ATTEMPT_H
+
+#include "domain/router.h"
+#include "domain/verdict.h"
+#include "upstream/upstream.h"
+#include "wire/apierror.h"
+#include "wire/dialect.h"
+#include "wire/relay.h"
+
+struct exchange;
+
+struct attempt {
+	struct exchange *x;
+	const struct candidate *candidate;
+	const struct deployment *deployment;
+	struct wire_call wire;      /* what was sent */
+	struct upstream_call *call; /* NULL before start and after the end */
+	struct relay relay;
+	bool relay_is_open;
+	bool plain_body; /* an error answer's body is collected */
+	struct buf body; /* that body */
+	/* Facts from upstream. */
+	bool has_head;
+	struct upstream_head head; /* slices not valid after the callback */
+	bool is_stream;            /* the answer came as events */
+	bool ended;                /* on_done was called */
+	struct upstream_result result;
+	bool relay_failed; /* feed or finish said so; relay_err */
+	struct err relay_err;
+	bool timed_out;
+	bool paused;
+	/* Times, monotonic; 0 not yet. */
+	int64_t started_nsecs, head_nsecs, first_token_nsecs, ended_nsecs;
+	/* The judgement. */
+	bool judged;
+	enum outcome outcome;
+	struct provider_error error; /* for answers that were refusals */
+	char error_text[256];        /* one line, any failure */
+	/* The money. */
+	struct usage usage;
+	int64_t held_nanos;
+	int64_t cost_nanos;
+	bool possibly_billed; /* sent, and no answer came */
+	bool reported;        /* health has heard of it */
+	bool probe;           /* holds the breaker's ticket */
+};
+
+/* A fresh attempt for the exchange's next candidate; not started. */
+struct attempt *attempt_new(struct exchange *x,
+    const struct candidate *candidate);
+/* Encodes and sends. -1: could not be sent; *err says why and err->code
+   whether it is the client's fault. */
+int attempt_start(struct attempt *a, struct err *err) MUST_CHECK;
+/* The relay for a 2xx answer; for upstream's head and for mock.c. */
+int attempt_open_relay(struct attempt *a, bool is_stream);
+/* Answers from the deployment's mock_response, without upstream. */
+int attempt_start_mock(struct attempt *a, struct err *err) MUST_CHECK;
+/* Cancels what still runs and frees what it made. Facts stay. */
+void attempt_stop(struct attempt *a);
+/* True when the waiting in await_head is over. */
+bool attempt_is_decided(const struct attempt *a);
+/* Works out outcome and error_text from the facts (idempotent). */
+void attempt_judge(struct attempt *a);
+/* Final usage and cost (docs/ledger.md, "what is charged"). */
+void attempt_charge(struct attempt *a);
+/* For health: what the breaker should hear. */
+void attempt_report(const struct attempt *a, struct health_report *report_r);
+
+#endif

@@ -1,0 +1,285 @@
+/*
+ * The life of an exchange: the step table, the driver and the one mover.
+ *
+ *   accept → authenticate → parse → plan → admit → reserve → attempt
+ *     → await_head → judge → relay → record → settle → flush → end
+ *
+ * judge goes back to reserve or attempt for another deployment; an error
+ * anywhere goes on to record. The table itself is STEPS in exchange.h: name,
+ * what it waits for, where it goes when the client leaves. What each step does
+ * is in steps_admit.c, steps_route.c, steps_relay.c and steps_finish.c.
+ *
+ * Owns: the exchanges and their lists. Does not: decide anything a step
+ * decides. Fails: never; a request that fails is an exchange that ends well.
+ */
+#include "exchange/exchange.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <event2/event.h>
+
+#define ARENA_FIRST_BYTES 4096
+/* Ended exchanges kept for reuse: saves their arenas' first blocks. */
+#define POOL_MAX 256
+/* Answers and records are bounded by configuration; these are backstops. */
+#define OUT_MAX_BYTES (256u * 1024 * 1024)
+
+struct step_row {
+	const char *word;
+	enum step_wait waits;
+	enum step_gone gone;
+	const char *help;
+	enum step_result (*run)(struct exchange *x);
+};
+
+#define STEP_ROW(NAME, word, waits, gone, help)                                \
+	{ word, WAITS_##waits, GONE_##gone, help, step_run_##NAME },
+static const struct step_row steps[] = { STEPS(STEP_ROW) };
+#undef STEP_ROW
+
+const char *
+step_name(enum step step)
+{
+	return (unsigned)step < STEP_COUNT ? steps[step].word : "?";
+}
+
+const char *
+step_help(enum step step)
+{
+	return (unsigned)step < STEP_COUNT ? steps[step].help : "";
+}
+
+const char *
+exchange_outcome_name(enum exchange_outcome outcome)
+{
+	switch (outcome) {
+	case EXCHANGE_OK:
+		return "ok";
+	case EXCHANGE_CUT:
+		return "cut";
+	case EXCHANGE_CLIENT_GONE:
+		return "client_gone";
+	case EXCHANGE_REFUSED:
+		return "refused";
+	case EXCHANGE_FAILED:
+		return "failed";
+	}
+	return "failed";
+}
+
+void
+exchange_move(struct exchange *x, enum step step)
+{
+	struct exchange_env *env = x->env;
+
+	list_remove(&x->node);
+	env->step_counts[x->step]--;
+	x->step = step;
+	env->step_counts[step]++;
+	list_append(&env->by_step[step], &x->node);
+}
+
+void
+exchange_timer(struct exchange *x, int64_t nsecs)
+{
+	struct timeval tv;
+
+	x->timer_fired = false;
+	if (nsecs <= 0) {
+		event_del(&x->timer);
+		return;
+	}
+	tv.tv_sec = nsecs / NSECS_PER_SEC;
+	tv.tv_usec = nsecs % NSECS_PER_SEC / 1000;
+	if (tv.tv_sec == 0 && tv.tv_usec == 0)
+		tv.tv_usec = 1;
+	event_add(&x->timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)fd;
+	(void)what;
+	x->timer_fired = true;
+	exchange_resume(x);
+}
+
+static void
+on_gone(void *arg)
+{
+	struct exchange *x = arg;
+
+	x->client_gone = true;
+	x->call = NULL;
+	exchange_resume(x);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct exchange *x = arg;
+
+	x->client_full = false;
+	exchange_resume(x);
+}
+
+static const struct http_call_callbacks call_callbacks = {
+	.on_gone = on_gone,
+	.on_drained = on_drained,
+};
+
+/* The client left: one rule per step, in the table. */
+static void
+leave_if_gone(struct exchange *x)
+{
+	if (!x->client_gone || steps[x->step].gone == GONE_STAYS)
+		return;
+	if (x->current != NULL)
+		attempt_stop(x->current);
+	if (x->hold_waiting) {
+		/* Not committed yet: nothing was taken. */
+		batch_cancel(x->env->batch, &x->hold_job);
+		x->hold_waiting = false;
+		if (!x->held)
+			x->hold.number = 0;
+	}
+	x->outcome = EXCHANGE_CLIENT_GONE;
+	x->error = ERR_CLIENT_GONE;
+	exchange_move(x, STEP_RECORD);
+}
+
+static void exchange_free(struct exchange *x);
+
+void
+exchange_resume(struct exchange *x)
+{
+	enum step_result next;
+
+	if (x->running) {
+		/* A callback from inside a step: seen when the step parks. */
+		x->again = true;
+		return;
+	}
+	x->running = true;
+	do {
+		x->again = false;
+		do {
+			leave_if_gone(x);
+			next = steps[x->step].run(x);
+		} while (next == STEP_MORE);
+	} while (next == STEP_PARK && x->again);
+	x->running = false;
+	if (next == STEP_DONE)
+		exchange_free(x);
+}
+
+enum step_result
+exchange_refuse(struct exchange *x, enum err_code code, const char *detail,
+    const char *param)
+{
+	x->error = code;
+	x->error_detail =
+	    detail == NULL ? NULL : arena_strdup(&x->arena, detail);
+	x->error_param = param;
+	x->outcome = x->attempt_count > 0 ? EXCHANGE_FAILED : EXCHANGE_REFUSED;
+	exchange_move(x, STEP_RECORD);
+	return STEP_MORE;
+}
+
+/* ---- birth and death ---------------------------------------------------- */
+
+static struct exchange *
+exchange_new(struct exchange_env *env)
+{
+	struct list *node = list_shift(&env->pool);
+	struct exchange *x;
+	struct arena arena;
+
+	if (node != NULL) {
+		env->pooled--;
+		x = LIST_OBJ(node, struct exchange, node);
+		arena = x->arena;
+		memset(x, 0, sizeof(*x));
+		x->arena = arena;
+	} else {
+		x = xcalloc(1, sizeof(*x));
+		arena_init(&x->arena, ARENA_FIRST_BYTES);
+	}
+	x->env = env;
+	x->max_tokens = CONFIG_UNSET;
+	x->asked = "";
+	buf_init(&x->out, OUT_MAX_BYTES);
+	buf_init(&x->record, RECORD_MAX_BYTES);
+	evtimer_assign(&x->timer, env->base, on_timer, x);
+	list_init(&x->node);
+	x->step = STEP_ACCEPT;
+	env->step_counts[STEP_ACCEPT]++;
+	list_append(&env->by_step[STEP_ACCEPT], &x->node);
+	env->active++;
+	return x;
+}
+
+static void
+exchange_free(struct exchange *x)
+{
+	struct exchange_env *env = x->env;
+
+	event_del(&x->timer);
+	for (size_t i = 0; i < x->attempt_count; i++)
+		attempt_stop(x->attempts[i]);
+	list_remove(&x->node);
+	env->step_counts[x->step]--;
+	env->active--;
+	env->finished++;
+	buf_fini(&x->out);
+	buf_fini(&x->record);
+	arena_reset(&x->arena);
+	if (env->pooled < POOL_MAX) {
+		list_append(&env->pool, &x->node);
+		env->pooled++;
+	} else {
+		arena_fini(&x->arena);
+		free(x);
+	}
+	if (env->on_end != NULL)
+		env->on_end(env->arg);
+}
+
+void
+exchange_env_init(struct exchange_env *env)
+{
+	for (size_t i = 0; i < STEP_COUNT; i++)
+		list_init(&env->by_step[i]);
+	list_init(&env->pool);
+	env->next_number = 1;
+}
+
+void
+exchange_env_fini(struct exchange_env *env)
+{
+	struct list *node;
+
+	while ((node = list_shift(&env->pool)) != NULL) {
+		struct exchange *x = LIST_OBJ(node, struct exchange, node);
+
+		arena_fini(&x->arena);
+		free(x);
+	}
+	env->pooled = 0;
+}
+
+void
+exchange_begin(struct exchange_env *env, struct http_call *call,
+    enum wire_api api)
+{
+	struct exchange *x = exchange_new(env);
+
+	x->call = call;
+	x->api = api;
+	http_call_own(call, &call_callbacks, x);
+	exchange_resume(x);
+}

@@ -1,0 +1,169 @@
+/*
+ * mock_response: a deployment that answers without a provider, as LiteLLM's
+ * users test with it (notes on LiteLLM, section 1.2.3): a text becomes the
+ * answer, a map is the whole answer, a few exact strings are failures. The
+ * answer goes through the same relay as a provider's.
+ */
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "exchange/exchange.h"
+
+/* LiteLLM's usage for every mock. */
+#define MOCK_PROMPT_TOKENS     10
+#define MOCK_COMPLETION_TOKENS 20
+
+static const struct {
+	const char *text;
+	int status;
+	enum outcome outcome;
+} failures[] = {
+	{ "litellm.RateLimitError", 429, OUTCOME_RATE_LIMIT },
+	{ "litellm.ContextWindowExceededError", 400, OUTCOME_CONTEXT_LENGTH },
+	{ "litellm.InternalServerError", 500, OUTCOME_SERVER_ERROR },
+	{ "Exception: content_filter_policy", 400, OUTCOME_CONTENT_POLICY },
+};
+
+static void
+write_usage(struct jsonw *w)
+{
+	jsonw_key(w, "usage");
+	jsonw_open(w, '{');
+	jsonw_key(w, "prompt_tokens");
+	jsonw_int(w, MOCK_PROMPT_TOKENS);
+	jsonw_key(w, "completion_tokens");
+	jsonw_int(w, MOCK_COMPLETION_TOKENS);
+	jsonw_key(w, "total_tokens");
+	jsonw_int(w, MOCK_PROMPT_TOKENS + MOCK_COMPLETION_TOKENS);
+	jsonw_close(w, '}');
+}
+
+static void
+write_head(struct jsonw *w, const struct attempt *a, bool chunk)
+{
+	jsonw_open(w, '{');
+	jsonw_key(w, "id");
+	jsonw_str(w, str_of(a->x->request_id));
+	jsonw_key(w, "object");
+	jsonw_cstr(w, chunk ? "chat.completion.chunk" : "chat.completion");
+	jsonw_key(w, "created");
+	jsonw_int(w, a->x->started_wall_nsecs / NSECS_PER_SEC);
+	jsonw_key(w, "model");
+	jsonw_cstr(w, a->deployment->config->upstream_model);
+}
+
+/* {"index":0,"message"|"delta":{"role":...,"content":text},"finish_reason"} */
+static void
+write_choice(struct jsonw *w, bool chunk, const char *text, bool finish)
+{
+	jsonw_key(w, "choices");
+	jsonw_open(w, '[');
+	jsonw_open(w, '{');
+	jsonw_key(w, "index");
+	jsonw_int(w, 0);
+	jsonw_key(w, chunk ? "delta" : "message");
+	jsonw_open(w, '{');
+	if (text != NULL) {
+		jsonw_key(w, "role");
+		jsonw_cstr(w, "assistant");
+		jsonw_key(w, "content");
+		jsonw_cstr(w, text);
+	}
+	jsonw_close(w, '}');
+	jsonw_key(w, "finish_reason");
+	jsonw_cstr(w, finish ? "stop" : NULL);
+	jsonw_close(w, '}');
+	jsonw_close(w, ']');
+}
+
+static void
+write_plain(const struct attempt *a, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	write_head(&w, a, false);
+	write_choice(&w, false, a->deployment->config->mock_response, true);
+	write_usage(&w);
+	jsonw_close(&w, '}');
+}
+
+static void
+write_stream(const struct attempt *a, struct buf *out)
+{
+	const char *text = a->deployment->config->mock_response;
+	struct jsonw w;
+
+	for (int i = 0; i < 3; i++) {
+		buf_add_cstr(out, "data: ");
+		jsonw_init(&w, out);
+		write_head(&w, a, true);
+		if (i < 2) {
+			write_choice(&w, true, i == 0 ? text : NULL, i == 1);
+		} else {
+			jsonw_key(&w, "choices");
+			jsonw_open(&w, '[');
+			jsonw_close(&w, ']');
+			write_usage(&w);
+		}
+		jsonw_close(&w, '}');
+		buf_add_cstr(out, "\n\n");
+	}
+	buf_add_cstr(out, "data: [DONE]\n\n");
+}
+
+static bool
+is_failure(struct attempt *a)
+{
+	const char *text = a->deployment->config->mock_response;
+
+	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+		if (!str_starts(str_of(text), failures[i].text))
+			continue;
+		a->head.status = failures[i].status;
+		a->judged = true;
+		a->plain_body = true;
+		a->outcome = failures[i].outcome;
+		a->error.outcome = failures[i].outcome;
+		a->error.status = failures[i].status;
+		snprintf(a->error_text, sizeof(a->error_text),
+		    "mock_response: %s", text);
+		return true;
+	}
+	return false;
+}
+
+int
+attempt_start_mock(struct attempt *a, struct err *err)
+{
+	const struct config_deployment *d = a->deployment->config;
+	bool is_stream = a->x->request.stream && !d->mock_is_json;
+	struct buf answer;
+
+	a->started_nsecs = a->head_nsecs = clock_mono_nsecs();
+	a->has_head = true;
+	a->head.status = 200;
+	a->head.should_retry = -1;
+	a->ended = true;
+	a->ended_nsecs = clock_mono_nsecs();
+	a->result.end = UPSTREAM_DONE;
+	if (is_failure(a))
+		return 0;
+	if (attempt_open_relay(a, is_stream) != 0) {
+		*err = a->relay_err;
+		return -1;
+	}
+	buf_init(&answer, 16 * 1024 * 1024);
+	if (d->mock_is_json)
+		buf_add_cstr(&answer, d->mock_response);
+	else if (is_stream)
+		write_stream(a, &answer);
+	else
+		write_plain(a, &answer);
+	if (a->relay.ops->feed(&a->relay, buf_str(&answer), &a->x->out,
+		&a->relay_err) != 0 ||
+	    a->relay.ops->finish(&a->relay, &a->x->out, &a->relay_err) != 0)
+		a->relay_failed = true;
+	a->first_token_nsecs = clock_mono_nsecs();
+	buf_fini(&answer);
+	return 0;
+}

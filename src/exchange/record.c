@@ -1,0 +1,258 @@
+/* The trace record. See record.h. */
+#include "exchange/record.h"
+
+#include "base/clock.h"
+#include "base/jsonw.h"
+
+static const char *
+source_name(enum usage_source source)
+{
+	switch (source) {
+	case USAGE_NONE:
+		return NULL; /* prints null: there was nothing to count */
+	case USAGE_ESTIMATED:
+		return "estimated";
+	case USAGE_PROVIDER:
+		return "provider";
+	}
+	return NULL;
+}
+
+static void
+member_str(struct jsonw *w, const char *key, struct str s)
+{
+	jsonw_key(w, key);
+	if (s.n == 0)
+		jsonw_null(w);
+	else
+		jsonw_str(w, s);
+}
+
+static void
+member_cstr(struct jsonw *w, const char *key, const char *s)
+{
+	member_str(w, key, str_of(s));
+}
+
+static void
+member_int(struct jsonw *w, const char *key, int64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_int(w, v);
+}
+
+static void
+member_usd(struct jsonw *w, const char *key, int64_t nanos)
+{
+	jsonw_key(w, key);
+	jsonw_decimal(w, nanos, 9);
+}
+
+/* Seconds with microseconds; null when it never happened. */
+static void
+member_secs(struct jsonw *w, const char *key, int64_t from, int64_t to)
+{
+	jsonw_key(w, key);
+	if (from == 0 || to == 0)
+		jsonw_null(w);
+	else
+		jsonw_decimal(w, (to - from) / 1000, 6);
+}
+
+/* The attempt the client's answer came from, or the last one made. */
+static const struct attempt *
+last_attempt(const struct exchange *x)
+{
+	return x->attempt_count == 0 ? NULL : x->attempts[x->attempt_count - 1];
+}
+
+static const struct candidate *
+named_candidate(const struct exchange *x)
+{
+	const struct attempt *a = last_attempt(x);
+
+	if (a != NULL)
+		return a->candidate;
+	if (x->plan != NULL && x->next_candidate < x->plan->count)
+		return &x->plan->candidates[x->next_candidate];
+	return NULL;
+}
+
+static const char *
+candidate_model(const struct candidate *c)
+{
+	return c == NULL ? "" : c->upstream_model;
+}
+
+void
+record_names(const struct exchange *x, const struct attempt *a,
+    struct rollup_names *names_r)
+{
+	const struct candidate *c =
+	    a != NULL ? a->candidate : named_candidate(x);
+
+	memset(names_r, 0, sizeof(*names_r));
+	names_r->model = str_of(candidate_model(c));
+	names_r->group = str_of(x->asked);
+	if (c != NULL) {
+		names_r->provider = str_of(c->deployment->provider);
+		names_r->deployment = str_of(c->deployment->id);
+	}
+	names_r->key = str_of(x->account.key);
+	names_r->team = x->account.team;
+	names_r->user =
+	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	for (size_t i = 0; i < x->request.tag_count; i++) {
+		if (names_r->tag_count < ROLLUP_MAX_TAGS)
+			names_r->tags[names_r->tag_count++] =
+			    x->request.tags[i];
+	}
+}
+
+/* Who asked: the same members in the opening and in the whole record. */
+static void
+write_caller(struct jsonw *w, const struct exchange *x)
+{
+	struct str user =
+	    x->account.user.n > 0 ? x->account.user : x->request.user;
+
+	member_cstr(w, "key", x->account.key);
+	member_str(w, "team", x->account.team);
+	member_str(w, "user", user);
+	jsonw_key(w, "tags");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < x->request.tag_count; i++)
+		jsonw_str(w, x->request.tags[i]);
+	jsonw_close(w, ']');
+}
+
+static void
+write_target(struct jsonw *w, const struct exchange *x)
+{
+	const struct candidate *c = named_candidate(x);
+
+	member_cstr(w, "requested_model", x->asked);
+	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
+	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
+}
+
+void
+record_write_opening(struct exchange *x, struct buf *out)
+{
+	char when[CLOCK_RFC3339_BYTES];
+	struct jsonw w;
+
+	clock_rfc3339(x->started_wall_nsecs, when);
+	jsonw_init(&w, out);
+	member_cstr(&w, "run_id", x->request_id);
+	member_cstr(&w, "model", candidate_model(named_candidate(x)));
+	member_cstr(&w, "time", when);
+	write_target(&w, x);
+	jsonw_key(&w, "stream");
+	jsonw_bool(&w, x->request.stream);
+	write_caller(&w, x);
+}
+
+static void
+write_attempt(struct jsonw *w, const struct attempt *a)
+{
+	const struct usage *u = &a->usage;
+	bool ok = a->outcome == OUTCOME_OK;
+
+	jsonw_open(w, '{');
+	member_cstr(w, "deployment", a->deployment->id);
+	member_cstr(w, "provider", a->deployment->provider);
+	member_cstr(w, "model", candidate_model(a->candidate));
+	member_int(w, "status", a->has_head ? a->head.status : 0);
+	member_cstr(w, "error", ok ? "" : outcome_info(a->outcome)->word);
+	if (!ok)
+		member_cstr(w, "error_text", a->error_text);
+	member_secs(w, "latency_s", a->started_nsecs, a->ended_nsecs);
+	member_int(w, "prompt_tokens", u->prompt_tokens);
+	member_int(w, "completion_tokens", u->completion_tokens);
+	member_int(w, "cached_tokens", u->cached_tokens);
+	member_int(w, "cache_write_tokens", u->cache_write_tokens);
+	member_int(w, "cache_write_1h_tokens", u->cache_write_1h_tokens);
+	member_int(w, "reasoning_tokens", u->reasoning_tokens);
+	member_int(w, "audio_input_tokens", u->audio_input_tokens);
+	member_int(w, "audio_output_tokens", u->audio_output_tokens);
+	member_int(w, "image_input_tokens", u->image_input_tokens);
+	member_cstr(w, "usage_source", source_name(u->source));
+	member_cstr(w, "price_version", a->candidate->price->version);
+	member_usd(w, "held_usd", a->held_nanos);
+	member_usd(w, "cost_usd", a->cost_nanos);
+	if (a->possibly_billed && u->source == USAGE_NONE) {
+		jsonw_key(w, "possibly_billed");
+		jsonw_bool(w, true);
+	}
+	jsonw_close(w, '}');
+}
+
+/* Token sums over all attempts: what `cost_usd` was charged for. */
+static void
+sum_usage(const struct exchange *x, struct usage *sum_r)
+{
+	memset(sum_r, 0, sizeof(*sum_r));
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct usage *u = &x->attempts[i]->usage;
+
+		sum_r->prompt_tokens += u->prompt_tokens;
+		sum_r->completion_tokens += u->completion_tokens;
+		sum_r->cached_tokens += u->cached_tokens;
+		sum_r->reasoning_tokens += u->reasoning_tokens;
+		if (u->source == USAGE_ESTIMATED)
+			sum_r->source = USAGE_ESTIMATED;
+		else if (u->source == USAGE_PROVIDER &&
+			 sum_r->source == USAGE_NONE)
+			sum_r->source = USAGE_PROVIDER;
+	}
+}
+
+static int
+client_status(const struct exchange *x)
+{
+	if (x->error == ERR_NONE || x->streaming)
+		return x->outcome == EXCHANGE_CLIENT_GONE ? 499 : 200;
+	return x->error_status > 0 ? x->error_status
+				   : err_info(x->error)->http_status;
+}
+
+void
+record_write(struct exchange *x)
+{
+	const struct attempt *last = last_attempt(x);
+	char when[CLOCK_RFC3339_BYTES];
+	struct usage sum;
+	struct jsonw w;
+
+	sum_usage(x, &sum);
+	clock_rfc3339(x->started_wall_nsecs, when);
+	jsonw_init(&w, &x->record);
+	jsonw_open(&w, '{');
+	member_cstr(&w, "run_id", x->request_id);
+	member_cstr(&w, "model", candidate_model(named_candidate(x)));
+	member_secs(&w, "latency_s", x->started_nsecs, x->ended_nsecs);
+	member_usd(&w, "cost_usd", x->cost_nanos);
+	member_int(&w, "prompt_tokens", sum.prompt_tokens);
+	member_int(&w, "completion_tokens", sum.completion_tokens);
+	member_cstr(&w, "time", when);
+	write_target(&w, x);
+	member_int(&w, "status", client_status(x));
+	member_cstr(&w, "outcome", exchange_outcome_name(x->outcome));
+	if (x->error != ERR_NONE)
+		member_cstr(&w, "error", err_info(x->error)->code);
+	jsonw_key(&w, "stream");
+	jsonw_bool(&w, x->request.stream);
+	member_secs(&w, "ttft_s", x->started_nsecs,
+	    last == NULL || !last->is_stream ? 0 : last->first_token_nsecs);
+	member_int(&w, "cached_tokens", sum.cached_tokens);
+	member_int(&w, "reasoning_tokens", sum.reasoning_tokens);
+	member_cstr(&w, "usage_source", source_name(sum.source));
+	write_caller(&w, x);
+	jsonw_key(&w, "attempts");
+	jsonw_open(&w, '[');
+	for (size_t i = 0; i < x->attempt_count; i++)
+		write_attempt(&w, x->attempts[i]);
+	jsonw_close(&w, ']');
+	jsonw_close(&w, '}');
+}

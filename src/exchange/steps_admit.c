@@ -1,0 +1,180 @@
+/*
+ * The first steps: accept, authenticate, parse, plan, admit, reserve. After
+ * them the request is understood, has an order of candidates, and its worst
+ * price is held.
+ */
+#include "base/clock.h"
+#include "base/hash.h"
+#include "exchange/exchange.h"
+#include "exchange/holding.h"
+#include "exchange/planning.h"
+
+/* A request id may come from the client: plain characters only, since it goes
+   into headers and records. */
+static bool
+id_is_plain(struct str s)
+{
+	if (s.n == 0 || s.n >= REQUEST_ID_BYTES)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '"' ||
+		    s.p[i] == '\\')
+			return false;
+	}
+	return true;
+}
+
+static void
+take_request_id(struct exchange *x)
+{
+	static const char *const headers[] = { "x-request-id",
+		"x-litellm-call-id" };
+	unsigned char bytes[16];
+
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+		struct str id = http_header(x->call, headers[i]);
+
+		if (id_is_plain(id)) {
+			memcpy(x->request_id, id.p, id.n);
+			x->request_id[id.n] = '\0';
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof(bytes); i += 8) {
+		uint64_t r = random_u64();
+
+		memcpy(bytes + i, &r, 8);
+	}
+	hash_hex(bytes, sizeof(bytes), x->request_id);
+}
+
+enum step_result
+step_run_ACCEPT(struct exchange *x)
+{
+	x->started_nsecs = clock_mono_nsecs();
+	x->started_wall_nsecs = clock_wall_nsecs();
+	take_request_id(x);
+	exchange_move(x, STEP_AUTHENTICATE);
+	return STEP_MORE;
+}
+
+static struct str
+header_of(const void *call, const char *name)
+{
+	return http_header(call, name);
+}
+
+enum step_result
+step_run_AUTHENTICATE(struct exchange *x)
+{
+	struct err err;
+
+	if (account_authenticate(x->env->config,
+		account_presented(header_of, x->call), &x->account, &err) != 0)
+		return exchange_refuse(x, err.code, NULL, NULL);
+	exchange_move(x, STEP_PARSE);
+	return STEP_MORE;
+}
+
+enum step_result
+step_run_PARSE(struct exchange *x)
+{
+	const char *param = NULL;
+	struct err err;
+
+	if (wire_request_parse(x->api, http_body(x->call), &x->arena,
+		&x->request, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
+	x->parsed = true;
+	x->asked =
+	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);
+	exchange_move(x, STEP_PLAN);
+	return STEP_MORE;
+}
+
+/* ---- plan --------------------------------------------------------------- */
+
+enum step_result
+step_run_PLAN(struct exchange *x)
+{
+	struct err err;
+
+	if (planning_route(x, &err) != 0)
+		return exchange_refuse(x, err.code, err.text,
+		    err.code == ERR_MODEL_UNKNOWN ? "model" : NULL);
+	exchange_move(x, STEP_ADMIT);
+	return STEP_MORE;
+}
+
+/* ---- admit -------------------------------------------------------------- */
+
+static enum step_result
+refuse_nothing_left(struct exchange *x)
+{
+	struct err err;
+
+	x->retry_after_nsecs = x->plan->retry_nsecs;
+	plan_error(x->plan, &err);
+	return exchange_refuse(x, err.code, err.text, NULL);
+}
+
+enum step_result
+step_run_ADMIT(struct exchange *x)
+{
+	if (x->plan->count == 0)
+		return refuse_nothing_left(x);
+	exchange_move(x, STEP_RESERVE);
+	return STEP_MORE;
+}
+
+/* ---- reserve ------------------------------------------------------------ */
+
+static enum step_result
+hold_next(struct exchange *x)
+{
+	struct err err;
+
+	x->reserving = true;
+	if (holding_start(x, &err) != 0) {
+		x->reserving = false;
+		return exchange_refuse(x, err.code, err.text, NULL);
+	}
+	return STEP_PARK;
+}
+
+/* The candidate cannot be used; the next one, or the end with what stood in
+   this one's way. */
+static enum step_result
+skip_candidate(struct exchange *x, const struct err *why)
+{
+	x->next_candidate++;
+	if (x->next_candidate < x->plan->count)
+		return hold_next(x);
+	return exchange_refuse(x, why->code, why->text, NULL);
+}
+
+enum step_result
+step_run_RESERVE(struct exchange *x)
+{
+	struct err err;
+
+	if (x->hold_waiting)
+		return STEP_PARK;
+	if (!x->reserving)
+		return hold_next(x);
+	x->reserving = false;
+	switch (holding_outcome(x, &err)) {
+	case HOLDING_READY:
+		exchange_move(x, STEP_ATTEMPT);
+		return STEP_MORE;
+	case HOLDING_SKIP:
+		return skip_candidate(x, &err);
+	case HOLDING_OTHER_GROUP:
+		if (planning_downgrade(x))
+			return hold_next(x);
+		break;
+	case HOLDING_REFUSED:
+		break;
+	}
+	return exchange_refuse(x, err.code, err.text, NULL);
+}

@@ -1,0 +1,185 @@
+/*
+ * The last steps: record, settle, flush, end. Every exchange passes them,
+ * however it went. The money is booked before the client has the last byte
+ * (docs/decisions/0002), unless the store cannot be written for a while: then
+ * the client gets its answer and the settlement is tried until it succeeds.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "exchange/exchange.h"
+#include "exchange/record.h"
+#include "exchange/reply.h"
+#include "exchange/report.h"
+
+/* How long a client waits for a settlement before it gets its answer. */
+#define SETTLE_PATIENCE_NSECS (1000 * NSECS_PER_MSEC)
+
+/* ---- record ------------------------------------------------------------- */
+
+static void
+settle_attempts(struct exchange *x)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		struct attempt *a = x->attempts[i];
+
+		attempt_stop(a);
+		if (!a->judged) {
+			/* Cancelled under way: the client left. */
+			a->judged = true;
+			a->outcome = OUTCOME_CLIENT_GONE;
+			snprintf(a->error_text, sizeof(a->error_text),
+			    "the client left");
+		}
+		attempt_charge(a);
+		x->cost_nanos = money_add(x->cost_nanos, a->cost_nanos);
+	}
+}
+
+enum step_result
+step_run_RECORD(struct exchange *x)
+{
+	exchange_timer(x, 0);
+	x->ended_nsecs = clock_mono_nsecs();
+	settle_attempts(x);
+	record_write(x);
+	exchange_move(x, STEP_SETTLE);
+	return STEP_MORE;
+}
+
+/* ---- settle ------------------------------------------------------------- */
+
+/* What goes into the roll-ups: one charge per attempt; the request itself is
+   counted with the last one. */
+static size_t
+make_charges(struct exchange *x, struct charge *charges)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct attempt *a = x->attempts[i];
+		struct rollup_row *r = &charges[i].amounts;
+		bool ok = a->outcome == OUTCOME_OK;
+
+		memset(r, 0, sizeof(*r));
+		record_names(x, a, &charges[i].names);
+		r->requests = i + 1 == x->attempt_count;
+		r->attempts = 1;
+		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
+		r->prompt_tokens = a->usage.prompt_tokens;
+		r->completion_tokens = a->usage.completion_tokens;
+		r->cached_tokens = a->usage.cached_tokens;
+		r->reasoning_tokens = a->usage.reasoning_tokens;
+		r->cost_nanos = a->cost_nanos;
+		if (a->usage.source == USAGE_ESTIMATED)
+			r->estimated_nanos = a->cost_nanos;
+		if (ok)
+			r->latency_micros =
+			    (a->ended_nsecs - a->started_nsecs) / 1000;
+	}
+	return x->attempt_count;
+}
+
+static int
+settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
+{
+	struct exchange *x = LIST_OBJ(job, struct exchange, settle_job);
+
+	if (ledger_settle(t, &x->settlement, err) != 0)
+		return -1;
+	return report_rest(x, t, err);
+}
+
+static void
+settle_done(struct batch_job *job, const struct err *err)
+{
+	struct exchange *x = LIST_OBJ(job, struct exchange, settle_job);
+
+	x->settle_waiting = false;
+	x->settled = true;
+	if (err != NULL)
+		log_error("%s: settlement refused: %s", x->request_id,
+		    err->text);
+	else if (x->env->on_settled != NULL)
+		x->env->on_settled(x->env->arg);
+	exchange_resume(x);
+}
+
+static void
+start_settlement(struct exchange *x)
+{
+	struct settlement *s = &x->settlement;
+	struct charge *charges =
+	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
+
+	s->owner = x->env->owner->id;
+	s->number = x->held ? x->hold.number : 0;
+	s->cost_nanos = x->cost_nanos;
+	s->now_nsecs = clock_wall_nsecs();
+	s->charge_count = make_charges(x, charges);
+	s->charges = charges;
+	s->record = buf_str(&x->record);
+	s->outbox_owner = x->env->owner;
+	batch_job_init(&x->settle_job, settle_run, settle_done);
+	x->settle_job.retry = true;
+	x->settle_waiting = true;
+	batch_add(x->env->batch, &x->settle_job);
+	exchange_timer(x, SETTLE_PATIENCE_NSECS);
+}
+
+static void
+give_answer(struct exchange *x)
+{
+	if (x->flushed)
+		return;
+	x->flushed = true;
+	if (x->call == NULL)
+		return; /* the client left */
+	if (x->error != ERR_NONE && !x->streaming) {
+		reply_error(x);
+	} else if (x->streaming) {
+		if (x->out.len > 0)
+			http_send(x->call, buf_str(&x->out));
+		http_end(x->call);
+	} else {
+		reply_plain(x);
+	}
+	x->call = NULL;
+}
+
+enum step_result
+step_run_SETTLE(struct exchange *x)
+{
+	if (!x->settle_waiting && !x->settled) {
+		start_settlement(x);
+		return STEP_PARK;
+	}
+	if (!x->settled) {
+		if (x->timer_fired) {
+			log_warn("%s: the store takes no settlement; it is "
+				 "kept and tried again",
+			    x->request_id);
+			x->timer_fired = false;
+			give_answer(x);
+		}
+		return STEP_PARK;
+	}
+	exchange_timer(x, 0);
+	exchange_move(x, STEP_FLUSH);
+	return STEP_MORE;
+}
+
+enum step_result
+step_run_FLUSH(struct exchange *x)
+{
+	give_answer(x);
+	exchange_move(x, STEP_END);
+	return STEP_MORE;
+}
+
+enum step_result
+step_run_END(struct exchange *x)
+{
+	log_debug("%s: %s in %lld us, cost %lld nano-dollars", x->request_id,
+	    exchange_outcome_name(x->outcome),
+	    (long long)((x->ended_nsecs - x->started_nsecs) / 1000),
+	    (long long)x->cost_nanos);
+	return STEP_DONE;
+}

@@ -1,0 +1,284 @@
+/* The keeper's timers. See keeper.h. */
+#include "keeper/keeper.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "domain/rollup.h"
+#include "ipc/contract.h"
+#include "ipc/record.h"
+#include "keeper/estate.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define SWEEP_MSECS  250
+#define SYNC_SECS    5
+#define COMPACT_SECS 30
+#define COMPACT_ROWS 500
+/* Hours stay hours this long; older ones are kept as days. */
+#define HOURS_KEPT_NSECS (3 * 86400 * NSECS_PER_SEC)
+#define DAYS_KEPT        400
+/* Leaving: this long for records to reach the file. */
+#define LEAVE_NSECS (5 * NSECS_PER_SEC)
+
+struct keeper {
+	struct contract_child child;
+	struct event_base *base;
+	struct config *config;
+	struct store *store;
+	char *store_dir;
+	struct owner owner;
+	struct batch batch;
+	struct outbox *outbox;
+	struct estates *estates;
+	struct batch_job compact_job;
+	struct event heartbeat, sweep, life, term;
+	bool outbox_dirty, leaving, stopping;
+	int64_t leave_by_nsecs;
+	uint64_t beats;
+};
+
+static void
+on_settled(void *arg)
+{
+	struct keeper *k = arg;
+
+	k->outbox_dirty = true;
+}
+
+static void
+end_turn(struct keeper *k)
+{
+	struct err err;
+
+	if (k->batch.queued > 0 && batch_run(&k->batch, &err) != 0)
+		log_error("store: %s", err.text);
+	if (k->outbox_dirty) {
+		k->outbox_dirty = false;
+		outbox_kick(k->outbox);
+	}
+}
+
+/* ---- timers ------------------------------------------------------------- */
+
+static void
+leave_if_done(struct keeper *k)
+{
+	if (!k->leaving)
+		return;
+	if (clock_mono_nsecs() > k->leave_by_nsecs ||
+	    (estates_open(k->estates) == 0 && outbox_is_empty(k->outbox)))
+		k->stopping = true;
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	(void)what;
+	estates_sweep(k->estates);
+	leave_if_done(k);
+}
+
+static int
+compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
+{
+	(void)job;
+	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS, DAYS_KEPT,
+		COMPACT_ROWS) < 0)
+		return err_set(err, ERR_STORE, "roll-ups");
+	return 0;
+}
+
+static void
+compact_done(struct batch_job *job, const struct err *err)
+{
+	(void)job;
+	if (err != NULL)
+		log_warn("compaction: %s", err->text);
+}
+
+static void
+on_heartbeat(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+	struct err err;
+
+	(void)fd;
+	(void)what;
+	contract_report(&k->child, CONTRACT_READY,
+	    (uint32_t)estates_open(k->estates), k->beats);
+	k->beats++;
+	store_check_readers(k->store);
+	if (k->beats % SYNC_SECS == 0 && store_sync(k->store, &err) != 0)
+		log_error("store: %s", err.text);
+	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
+		batch_job_init(&k->compact_job, compact_run, compact_done);
+		batch_add(&k->batch, &k->compact_job);
+	}
+}
+
+static void
+leave(struct keeper *k)
+{
+	if (k->leaving)
+		return;
+	k->leaving = true;
+	k->leave_by_nsecs = clock_mono_nsecs() + LEAVE_NSECS;
+	estates_sweep(k->estates);
+}
+
+static void
+on_term(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	(void)what;
+	if (k->leaving)
+		k->stopping = true;
+	leave(k);
+}
+
+static void
+on_life(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+	char command;
+	ssize_t n = read(fd, &command, 1);
+
+	(void)what;
+	if (n == 1 && command == CONTRACT_STOP) {
+		k->stopping = true;
+	} else if (n >= 0) {
+		if (n == 0)
+			event_del(&k->life);
+		leave(k);
+	}
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+static int
+open_config(struct keeper *k, struct err *err)
+{
+	struct config_report report;
+	struct bundle *bundle;
+	int rc;
+
+	if (bundle_from_fd(CONTRACT_FD_CONFIG, &bundle, err) != 0)
+		return -1;
+	config_report_init(&report);
+	rc = config_parse(bundle, &k->config, &report, err);
+	config_report_fini(&report);
+	bundle_free(&bundle);
+	return rc;
+}
+
+static int
+open_store(struct keeper *k, struct err *err)
+{
+	struct store_options options = { 0 };
+	struct owner_row row = {
+		.role = CONTRACT_KEEPER,
+		.slot = k->child.slot,
+		.generation = k->child.generation,
+		.pid = (uint32_t)getpid(),
+	};
+
+	k->store_dir = path_join(k->child.state_dir, "store");
+	options.dir = k->store_dir;
+	options.map_bytes = k->config->map_bytes;
+	if (store_open(&options, &k->store, err) != 0)
+		return -1;
+	if (owner_register(k->store, k->store_dir, &row, &k->owner, err) != 0)
+		return -1;
+	batch_init(&k->batch, k->store);
+	batch_job_init(&k->compact_job, compact_run, compact_done);
+	return 0;
+}
+
+static void
+open_estates(struct keeper *k)
+{
+	char *path = path_join(k->child.state_dir, RECORD_SOCKET);
+	struct outbox_options mine = {
+		.base = k->base,
+		.store = k->store,
+		.batch = &k->batch,
+		.socket_path = path,
+		.owner = k->owner.id,
+	};
+	struct estates_options theirs = {
+		.base = k->base,
+		.store = k->store,
+		.batch = &k->batch,
+		.store_dir = k->store_dir,
+		.socket_path = path,
+		.self = &k->owner,
+		.on_settled = on_settled,
+		.arg = k,
+	};
+
+	k->outbox = outbox_new(&mine);
+	/* The path must outlive the estates. */
+	k->estates = estates_new(&theirs);
+}
+
+static void
+watch_events(struct keeper *k)
+{
+	struct timeval second = { 1, 0 };
+	struct timeval sweep = { 0, SWEEP_MSECS * 1000 };
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	event_assign(&k->heartbeat, k->base, -1, EV_PERSIST, on_heartbeat, k);
+	event_add(&k->heartbeat, &second);
+	event_assign(&k->sweep, k->base, -1, EV_PERSIST, on_sweep, k);
+	event_add(&k->sweep, &sweep);
+	event_assign(&k->life, k->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
+	    on_life, k);
+	event_add(&k->life, NULL);
+	evsignal_assign(&k->term, k->base, SIGTERM, on_term, k);
+	event_add(&k->term, NULL);
+}
+
+int
+keeper_main(uint32_t slot, uint32_t generation)
+{
+	struct keeper *k = xcalloc(1, sizeof(*k));
+	struct err err = { 0 };
+
+	if (contract_adopt(&k->child, CONTRACT_KEEPER, slot, generation,
+		&err) != 0)
+		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
+	if (open_config(k, &err) != 0)
+		log_fatal(CONTRACT_EXIT_CONFIG, "%s", err.text);
+	if (open_store(k, &err) != 0)
+		log_fatal(CONTRACT_EXIT_FAILED, "%s", err.text);
+	k->base = event_base_new();
+	if (k->base == NULL)
+		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
+	watch_events(k);
+	open_estates(k);
+	contract_report(&k->child, CONTRACT_READY, 0, 0);
+	while (!k->stopping) {
+		event_base_loop(k->base, EVLOOP_ONCE);
+		end_turn(k);
+	}
+	estates_free(&k->estates);
+	outbox_free(&k->outbox);
+	if (store_sync(k->store, &err) != 0)
+		log_error("store: %s", err.text);
+	owner_release(&k->owner);
+	store_close(&k->store);
+	return CONTRACT_EXIT_RETIRED;
+}

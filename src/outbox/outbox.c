@@ -1,0 +1,354 @@
+/* Shipping records to the logger. See outbox.h. */
+#include "outbox/outbox.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "ipc/record.h"
+#include "store/key.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/socket.h>
+
+#define RETRY_FIRST_MSECS 50
+#define RETRY_MAX_MSECS   1000
+/* Packets per turn: a long backlog must not hold up the loop. */
+#define PACKETS_PER_TURN 32
+
+struct outbox {
+	struct outbox_options options;
+	char *socket_path;
+	int fd;
+	struct event readable, writable, retry;
+	int retry_msecs;
+	bool greeted;   /* the logger has answered our HELLO */
+	uint64_t sent;  /* highest sequence sent on this connection */
+	uint64_t acked; /* highest acknowledged */
+	struct batch_job delete_job;
+	uint64_t delete_upto;
+	struct buf packet;
+	struct outbox_stats stats;
+};
+
+static void send_pending(struct outbox *o);
+static void connect_now(struct outbox *o);
+
+static void
+retry_later(struct outbox *o)
+{
+	struct timeval tv = { o->retry_msecs / 1000,
+		o->retry_msecs % 1000 * 1000 };
+
+	event_add(&o->retry, &tv);
+	o->retry_msecs *= 2;
+	if (o->retry_msecs > RETRY_MAX_MSECS)
+		o->retry_msecs = RETRY_MAX_MSECS;
+}
+
+static void
+disconnect(struct outbox *o)
+{
+	if (o->fd < 0)
+		return;
+	event_del(&o->readable);
+	event_del(&o->writable);
+	fd_close(&o->fd);
+	o->greeted = false;
+	o->stats.connected = false;
+	retry_later(o);
+}
+
+/* ---- deletions ---------------------------------------------------------- */
+
+static void
+outbox_key(struct key *k, uint64_t owner, uint64_t seq)
+{
+	key_init(k);
+	key_u64(k, owner);
+	key_u64(k, seq);
+}
+
+/* Owner and sequence of a row; false when it is another owner's. */
+static bool
+own_row(const struct outbox *o, struct str key, uint64_t *seq_r)
+{
+	uint64_t owner;
+
+	return key_take_u64(&key, &owner) == 0 &&
+	       key_take_u64(&key, seq_r) == 0 && owner == o->options.owner;
+}
+
+static int
+delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
+{
+	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
+	struct store_cursor *c;
+	struct str key, value;
+	struct key from;
+	uint64_t seq;
+	int rc;
+
+	outbox_key(&from, o->options.owner, 0);
+	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
+	if (c == NULL)
+		return err_set(err, ERR_STORE, "outbox");
+	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
+		if (!own_row(o, key, &seq) || seq > o->delete_upto)
+			break;
+		store_cursor_del(c);
+	}
+	store_cursor_close(&c);
+	return rc < 0 ? err_set(err, ERR_STORE, "outbox") : 0;
+}
+
+static void
+delete_done(struct batch_job *job, const struct err *err)
+{
+	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
+
+	(void)err; /* rows that stay are deleted with the next word */
+	if (o->options.on_drained != NULL && outbox_is_empty(o))
+		o->options.on_drained(o->options.arg);
+}
+
+static void
+acknowledged(struct outbox *o, uint64_t seq)
+{
+	if (seq > o->acked) {
+		o->stats.acknowledged += seq - o->acked;
+		o->acked = seq;
+	}
+	o->delete_upto = o->acked;
+	if (!batch_is_queued(&o->delete_job)) {
+		batch_job_init(&o->delete_job, delete_run, delete_done);
+		o->delete_job.retry = true;
+		batch_add(o->options.batch, &o->delete_job);
+	}
+	if (o->options.on_queued != NULL)
+		o->options.on_queued(o->options.arg);
+}
+
+/* ---- the connection ----------------------------------------------------- */
+
+static int
+take_frames(struct outbox *o, struct str packet)
+{
+	struct record_head head;
+	struct str payload;
+	int rc;
+
+	while ((rc = record_next(&packet, &head, &payload, NULL)) == 1) {
+		if (head.owner != o->options.owner)
+			return -1;
+		if (head.type == RECORD_HELLO) {
+			o->greeted = true;
+			o->sent = head.seq;
+			o->retry_msecs = RETRY_FIRST_MSECS;
+			acknowledged(o, head.seq);
+		} else if (head.type == RECORD_ACK) {
+			acknowledged(o, head.seq);
+		} else {
+			return -1;
+		}
+	}
+	return rc;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static char packet[RECORD_PACKET_BYTES];
+	struct outbox *o = arg;
+
+	(void)what;
+	for (int i = 0; i < PACKETS_PER_TURN; i++) {
+		ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n <= 0 ||
+		    take_frames(o, str_make(packet, (size_t)n)) != 0) {
+			disconnect(o);
+			return;
+		}
+	}
+	send_pending(o);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_pending(arg);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	connect_now(arg);
+}
+
+/* 1 sent, 0 would block, -1 broken. */
+static int
+send_packet(struct outbox *o)
+{
+	ssize_t n = send(o->fd, o->packet.data, o->packet.len,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n >= 0)
+		return 1;
+	return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+}
+
+static void
+connect_now(struct outbox *o)
+{
+	o->fd = record_connect(o->socket_path, NULL);
+	if (o->fd < 0) {
+		retry_later(o);
+		return;
+	}
+	o->stats.connected = true;
+	o->stats.reconnects++;
+	o->greeted = false;
+	event_assign(&o->readable, o->options.base, o->fd, EV_READ | EV_PERSIST,
+	    on_readable, o);
+	event_assign(&o->writable, o->options.base, o->fd, EV_WRITE,
+	    on_writable, o);
+	event_add(&o->readable, NULL);
+	buf_clear(&o->packet);
+	if (record_add(&o->packet, RECORD_HELLO, o->options.owner, 0,
+		str_make("", 0)) != 0 ||
+	    send_packet(o) != 1)
+		disconnect(o);
+}
+
+/* Fills the packet with records after o->sent. 1 there are some, 0 none, -1
+   the store cannot be read. *last_r: the last sequence in it. */
+static int
+fill_packet(struct outbox *o, struct store_txn *t, uint64_t *last_r)
+{
+	struct store_cursor *c;
+	struct str key, value;
+	struct key from;
+	uint64_t seq;
+	int rc;
+
+	buf_clear(&o->packet);
+	outbox_key(&from, o->options.owner, o->sent + 1);
+	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
+	if (c == NULL)
+		return -1;
+	*last_r = o->sent;
+	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
+		if (!own_row(o, key, &seq) ||
+		    record_add(&o->packet, RECORD_LINE, o->options.owner, seq,
+			value) != 0)
+			break;
+		*last_r = seq;
+	}
+	store_cursor_close(&c);
+	return rc < 0 ? -1 : o->packet.len > 0;
+}
+
+static void
+send_pending(struct outbox *o)
+{
+	struct store_txn *t;
+	uint64_t last;
+	int rc = 0;
+
+	if (!o->greeted ||
+	    store_read(o->options.store, STORE_LIVE, &t, NULL) != 0)
+		return;
+	for (int i = 0; i < PACKETS_PER_TURN; i++) {
+		if (fill_packet(o, t, &last) != 1)
+			break;
+		rc = send_packet(o);
+		if (rc != 1)
+			break;
+		o->stats.sent += last - o->sent;
+		o->sent = last;
+	}
+	store_abort(&t);
+	if (rc < 0)
+		disconnect(o);
+	else if (rc == 0 && o->packet.len > 0)
+		event_add(&o->writable, NULL);
+}
+
+/* ---- public ------------------------------------------------------------- */
+
+struct outbox *
+outbox_new(const struct outbox_options *options)
+{
+	struct outbox *o = xcalloc(1, sizeof(*o));
+
+	o->options = *options;
+	o->socket_path = xstrdup(options->socket_path);
+	o->fd = -1;
+	o->retry_msecs = RETRY_FIRST_MSECS;
+	buf_init(&o->packet, RECORD_PACKET_BYTES);
+	batch_job_init(&o->delete_job, delete_run, delete_done);
+	evtimer_assign(&o->retry, options->base, on_retry, o);
+	connect_now(o);
+	return o;
+}
+
+void
+outbox_free(struct outbox **op)
+{
+	struct outbox *o = *op;
+
+	if (o == NULL)
+		return;
+	disconnect(o);
+	event_del(&o->retry);
+	batch_cancel(o->options.batch, &o->delete_job);
+	buf_fini(&o->packet);
+	free(o->socket_path);
+	free(o);
+	*op = NULL;
+}
+
+void
+outbox_kick(struct outbox *o)
+{
+	/* A full socket is waited for already. */
+	if (o->greeted && !event_pending(&o->writable, EV_WRITE, NULL))
+		send_pending(o);
+}
+
+bool
+outbox_is_empty(struct outbox *o)
+{
+	struct store_txn *t;
+	struct store_cursor *c;
+	struct str key, value;
+	struct key from;
+	uint64_t seq;
+	bool empty = false;
+
+	if (store_read(o->options.store, STORE_LIVE, &t, NULL) != 0)
+		return false;
+	outbox_key(&from, o->options.owner, 0);
+	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
+	if (c != NULL) {
+		int rc = store_cursor_next(c, &key, &value);
+
+		empty = rc == 0 || (rc == 1 && !own_row(o, key, &seq));
+		store_cursor_close(&c);
+	}
+	store_abort(&t);
+	return empty;
+}
+
+void
+outbox_stats(const struct outbox *o, struct outbox_stats *s_r)
+{
+	*s_r = o->stats;
+}

@@ -1,0 +1,415 @@
+/* Answers and chunks in OpenAI's and Mistral's shape. See chat_openai.h. */
+#include "sim/chat_openai.h"
+
+const char *
+chat_openai_finish(enum finish finish)
+{
+	switch (finish) {
+	case FINISH_STOP:
+		return "stop";
+	case FINISH_LENGTH:
+		return "length";
+	case FINISH_TOOLS:
+		return "tool_calls";
+	}
+	return "stop";
+}
+
+static void
+add_number(struct jsonw *w, const char *key, int64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_int(w, v);
+}
+
+static void
+add_text(struct jsonw *w, const char *key, const char *text)
+{
+	jsonw_key(w, key);
+	jsonw_cstr(w, text);
+}
+
+static bool
+is_mistral(const struct talk *t)
+{
+	return t->dialect == DIALECT_MISTRAL;
+}
+
+static void
+write_details(const struct usage *u, struct jsonw *w)
+{
+	jsonw_key(w, "prompt_tokens_details");
+	jsonw_open(w, '{');
+	add_number(w, "cached_tokens", u->cached_tokens);
+	if (u->cache_write_tokens > 0)
+		add_number(w, "cache_write_tokens", u->cache_write_tokens);
+	add_number(w, "audio_tokens", u->audio_tokens);
+	jsonw_close(w, '}');
+	jsonw_key(w, "completion_tokens_details");
+	jsonw_open(w, '{');
+	add_number(w, "reasoning_tokens", u->reasoning_tokens);
+	add_number(w, "audio_tokens", 0);
+	add_number(w, "accepted_prediction_tokens", 0);
+	add_number(w, "rejected_prediction_tokens", 0);
+	jsonw_close(w, '}');
+}
+
+void
+chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	add_number(w, "prompt_tokens", u->prompt_tokens);
+	add_number(w, "completion_tokens", u->completion_tokens);
+	add_number(w, "total_tokens", u->prompt_tokens + u->completion_tokens);
+	if (dialect == DIALECT_MISTRAL && u->cached_tokens > 0) {
+		add_number(w, "num_cached_tokens", u->cached_tokens);
+		jsonw_key(w, "prompt_tokens_details");
+		jsonw_open(w, '{');
+		add_number(w, "cached_tokens", u->cached_tokens);
+		jsonw_close(w, '}');
+	} else if (dialect != DIALECT_MISTRAL) {
+		write_details(u, w);
+	}
+	jsonw_close(w, '}');
+}
+
+static void
+write_id(const struct talk *t, struct jsonw *w)
+{
+	jsonw_key(w, "id");
+	/* ids are letters and digits: no escapes needed */
+	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"chatcmpl-");
+	buf_add_cstr(w->out, t->id);
+	buf_add_char(w->out, '"');
+	w->comma = true;
+}
+
+/* Members that answers and chunks begin with. */
+static void
+write_opening(const struct talk *t, const char *object, struct jsonw *w)
+{
+	write_id(t, w);
+	add_text(w, "object", object);
+	add_number(w, "created", t->created_secs);
+	jsonw_key(w, "model");
+	jsonw_str(w, t->chat->model);
+	if (!is_mistral(t))
+		add_text(w, "system_fingerprint", "fp_tallysim");
+}
+
+/* `arguments` of a call; in a stream's first delta they are empty. */
+static void
+write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
+    struct jsonw *w)
+{
+	const struct answer_call *call = &t->answer->calls[i];
+
+	jsonw_open(w, '{');
+	if (delta || is_mistral(t))
+		add_number(w, "index", (int64_t)i);
+	jsonw_key(w, "id");
+	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"call_");
+	buf_add_cstr(w->out, call->id);
+	buf_add_char(w->out, '"');
+	w->comma = true;
+	if (!is_mistral(t))
+		add_text(w, "type", "function");
+	jsonw_key(w, "function");
+	jsonw_open(w, '{');
+	jsonw_key(w, "name");
+	jsonw_str(w, call->name);
+	jsonw_key(w, "arguments");
+	jsonw_str(w, arguments);
+	jsonw_close(w, '}');
+	jsonw_close(w, '}');
+}
+
+static void
+write_calls(const struct talk *t, struct jsonw *w)
+{
+	jsonw_key(w, "tool_calls");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < t->answer->call_count; i++)
+		write_call(t, i, false, t->answer->calls[i].arguments, w);
+	jsonw_close(w, ']');
+}
+
+static void
+write_message(const struct talk *t, struct jsonw *w)
+{
+	bool calls = t->answer->call_count > 0;
+
+	jsonw_key(w, "message");
+	jsonw_open(w, '{');
+	add_text(w, "role", "assistant");
+	jsonw_key(w, "content");
+	if (!calls)
+		answer_write_text(t->answer, w);
+	else if (is_mistral(t))
+		jsonw_cstr(w, "");
+	else
+		jsonw_null(w);
+	if (calls)
+		write_calls(t, w);
+	else if (is_mistral(t))
+		add_text(w, "tool_calls", NULL);
+	if (!is_mistral(t))
+		add_text(w, "refusal", NULL);
+	jsonw_close(w, '}');
+}
+
+void
+chat_openai_write(const struct talk *t, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_open(&w, '{');
+	write_opening(t, "chat.completion", &w);
+	jsonw_key(&w, "choices");
+	jsonw_open(&w, '[');
+	for (int i = 0; i < t->chat->choices; i++) {
+		jsonw_open(&w, '{');
+		add_number(&w, "index", i);
+		write_message(t, &w);
+		if (!is_mistral(t))
+			add_text(&w, "logprobs", NULL);
+		add_text(&w, "finish_reason",
+		    chat_openai_finish(t->answer->finish));
+		jsonw_close(&w, '}');
+	}
+	jsonw_close(&w, ']');
+	if (!t->no_usage) {
+		jsonw_key(&w, "usage");
+		chat_openai_usage(&t->answer->usage, t->dialect, &w);
+	}
+	jsonw_close(&w, '}');
+}
+
+/* ---- streams ----------------------------------------------------------- */
+
+static void
+begin_chunk(struct talk *t, struct jsonw *w)
+{
+	if (t->prefix.len == 0) {
+		jsonw_init(w, &t->prefix);
+		jsonw_open(w, '{');
+		write_opening(t, "chat.completion.chunk", w);
+		jsonw_key(w, "choices");
+		jsonw_open(w, '[');
+	}
+}
+
+/* Up to the delta's opening brace. */
+static void
+open_delta(struct talk *t, struct reply_chunk *chunk, struct jsonw *w)
+{
+	begin_chunk(t, w);
+	jsonw_init(w, &chunk->json);
+	buf_add_str(&chunk->json, buf_str(&t->prefix));
+	jsonw_open(w, '{');
+	add_number(w, "index", t->choice);
+	jsonw_key(w, "delta");
+	jsonw_open(w, '{');
+}
+
+static void
+close_delta(const struct talk *t, const char *finish, struct jsonw *w)
+{
+	jsonw_close(w, '}');
+	if (!is_mistral(t))
+		add_text(w, "logprobs", NULL);
+	add_text(w, "finish_reason", finish);
+	jsonw_close(w, '}');
+	jsonw_close(w, ']');
+	if (is_mistral(t) && finish != NULL && !t->no_usage &&
+	    t->choice + 1 == t->chat->choices) {
+		jsonw_key(w, "usage");
+		chat_openai_usage(&t->answer->usage, t->dialect, w);
+	} else if (t->chat->include_usage && !is_mistral(t)) {
+		add_text(w, "usage", NULL);
+	}
+	jsonw_close(w, '}');
+}
+
+/* The choices tell the same in turn; true when all have told it. */
+static bool
+next_choice(struct talk *t)
+{
+	t->choice++;
+	if (t->choice < t->chat->choices)
+		return false;
+	t->choice = 0;
+	return true;
+}
+
+static void
+tell_opening(struct talk *t, struct reply_chunk *chunk)
+{
+	bool calls = t->answer->call_count > 0;
+	struct jsonw w;
+
+	open_delta(t, chunk, &w);
+	add_text(&w, "role", "assistant");
+	add_text(&w, "content", calls && !is_mistral(t) ? NULL : "");
+	if (!is_mistral(t))
+		add_text(&w, "refusal", NULL);
+	close_delta(t, NULL, &w);
+	if (!next_choice(t))
+		return;
+	if (t->answer->words > 0)
+		t->stage = TALK_WORDS;
+	else if (calls && !is_mistral(t))
+		t->stage = TALK_CALL_HEAD;
+	else
+		t->stage = TALK_FINISH;
+}
+
+static void
+tell_word(struct talk *t, struct reply_chunk *chunk)
+{
+	struct jsonw w;
+
+	if (t->choice == 0)
+		t->said = answer_word(t->answer, &t->at);
+	open_delta(t, chunk, &w);
+	jsonw_key(&w, "content");
+	buf_add_cstr(w.out, t->word == 0 ? "\"" : "\" ");
+	jsonw_escape(w.out, t->said);
+	buf_add_char(w.out, '"');
+	close_delta(t, NULL, &w);
+	chunk->tokens = 1;
+	if (next_choice(t) && ++t->word == t->answer->words)
+		t->stage = TALK_FINISH;
+}
+
+/* Behind a call's last fragment: the next call, or the end. */
+static void
+leave_call(struct talk *t)
+{
+	t->at = 0;
+	t->call++;
+	t->stage =
+	    t->call < t->answer->call_count ? TALK_CALL_HEAD : TALK_FINISH;
+}
+
+static void
+tell_call_head(struct talk *t, struct reply_chunk *chunk)
+{
+	struct jsonw w;
+
+	open_delta(t, chunk, &w);
+	jsonw_key(&w, "tool_calls");
+	jsonw_open(&w, '[');
+	write_call(t, t->call, true, str_make("", 0), &w);
+	jsonw_close(&w, ']');
+	close_delta(t, NULL, &w);
+	chunk->tokens = 1;
+	if (!next_choice(t))
+		return;
+	t->stage = TALK_CALL_ARGS;
+	if (t->answer->calls[t->call].arguments.n == 0)
+		leave_call(t);
+}
+
+static void
+tell_call_args(struct talk *t, struct reply_chunk *chunk)
+{
+	const struct answer_call *call = &t->answer->calls[t->call];
+	struct jsonw w;
+
+	if (t->choice == 0)
+		t->said = answer_fragment(call, &t->at);
+	open_delta(t, chunk, &w);
+	jsonw_key(&w, "tool_calls");
+	jsonw_open(&w, '[');
+	jsonw_open(&w, '{');
+	add_number(&w, "index", (int64_t)t->call);
+	jsonw_key(&w, "function");
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "arguments");
+	jsonw_str(&w, t->said);
+	jsonw_close(&w, '}');
+	jsonw_close(&w, '}');
+	jsonw_close(&w, ']');
+	close_delta(t, NULL, &w);
+	chunk->tokens = 1;
+	if (next_choice(t) && t->at >= call->arguments.n)
+		leave_call(t);
+}
+
+static void
+tell_finish(struct talk *t, struct reply_chunk *chunk)
+{
+	struct jsonw w;
+
+	open_delta(t, chunk, &w);
+	/* Mistral: whole calls in one delta, together with the finish. */
+	if (is_mistral(t)) {
+		add_text(&w, "content", "");
+		for (size_t i = 0; i < t->answer->call_count; i++)
+			chunk->tokens += (int)t->answer->calls[i].tokens;
+		if (t->answer->call_count > 0)
+			write_calls(t, &w);
+	}
+	close_delta(t, chat_openai_finish(t->answer->finish), &w);
+	if (!next_choice(t))
+		return;
+	t->stage = t->chat->include_usage && !t->no_usage && !is_mistral(t)
+		       ? TALK_USAGE
+		       : TALK_TERMINAL;
+}
+
+static void
+tell_usage(struct talk *t, struct reply_chunk *chunk)
+{
+	struct jsonw w;
+
+	begin_chunk(t, &w);
+	jsonw_init(&w, &chunk->json);
+	buf_add_str(&chunk->json, buf_str(&t->prefix));
+	jsonw_close(&w, ']');
+	jsonw_key(&w, "usage");
+	chat_openai_usage(&t->answer->usage, t->dialect, &w);
+	jsonw_close(&w, '}');
+	t->stage = TALK_TERMINAL;
+}
+
+int
+chat_openai_next(void *ctx, struct reply_chunk *chunk)
+{
+	struct talk *t = ctx;
+
+	switch (t->stage) {
+	case TALK_OPENING:
+		tell_opening(t, chunk);
+		return 1;
+	case TALK_WORDS:
+		tell_word(t, chunk);
+		return 1;
+	case TALK_CALL_HEAD:
+		tell_call_head(t, chunk);
+		return 1;
+	case TALK_CALL_ARGS:
+		tell_call_args(t, chunk);
+		return 1;
+	case TALK_FINISH:
+		tell_finish(t, chunk);
+		return 1;
+	case TALK_USAGE:
+		tell_usage(t, chunk);
+		return 1;
+	case TALK_TERMINAL:
+		buf_add_cstr(&chunk->json, "[DONE]");
+		chunk->last = true;
+		t->stage = TALK_OVER;
+		return 1;
+	case TALK_TEXT_START:
+	case TALK_PING:
+	case TALK_TEXT_STOP:
+	case TALK_CALL_STOP:
+	case TALK_OVER:
+		return 0;
+	}
+	return 0;
+}

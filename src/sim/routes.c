@@ -1,0 +1,304 @@
+/* Paths and who answers them. See routes.h. */
+#include "sim/routes.h"
+
+#include "sim/chat_anthropic.h"
+#include "sim/chat_mistral.h"
+#include "sim/chat_openai.h"
+#include "sim/completion.h"
+#include "sim/control.h"
+#include "sim/embeddings.h"
+#include "sim/scan.h"
+
+/* ---- answers of the API ------------------------------------------------ */
+
+static int
+say_fixed(struct job *job)
+{
+	const struct sim *sim = job->sim;
+
+	buf_add_str(&job->reply.body, buf_str(&sim->fixed_body));
+	job->reply.content_type = sim->fixed_type;
+	job->answer.usage = sim->fixed_usage;
+	job->reply.body_tokens = sim->fixed_usage.completion_tokens;
+	return 0;
+}
+
+/* The event of error_after_chunks. */
+static void
+prepare_error(struct job *job)
+{
+	const struct faults *f = &job->reply.faults;
+	struct problem p;
+	struct jsonw w;
+
+	problem_script(&p, job->dialect,
+	    f->error_status > 0 ? (int)f->error_status : 500, f->error_code);
+	jsonw_init(&w, &job->reply.error_json);
+	problem_write(&p, job->dialect, str_of(job->id), &w);
+	if (job->dialect == DIALECT_ANTHROPIC)
+		job->reply.error_event = "error";
+}
+
+/* The request is read: makes the answer, whole or as a stream. */
+static int
+say(struct job *job, void (*write)(const struct talk *t, struct buf *out),
+    reply_source next)
+{
+	struct reply *r = &job->reply;
+	struct talk *t = &job->talk;
+
+	if (job->sim->fixed_body.len > 0)
+		return say_fixed(job);
+	answer_make(&job->answer, &job->chat, &r->faults, &job->arena,
+	    job->sim->options->name, job->number);
+	t->chat = &job->chat;
+	t->answer = &job->answer;
+	t->dialect = job->dialect;
+	t->id = job->id;
+	t->no_usage = r->faults.no_usage != 0;
+	r->body_tokens = job->answer.usage.completion_tokens;
+	if (!job->chat.stream) {
+		write(t, &r->body);
+		return 0;
+	}
+	t->stage = TALK_OPENING;
+	t->choice = 0;
+	t->word = 0;
+	t->call = 0;
+	t->at = 0;
+	buf_clear(&t->prefix);
+	r->source = next;
+	r->source_ctx = t;
+	r->content_type = "text/event-stream; charset=utf-8";
+	buf_add_cstr(&r->extra, "cache-control: no-cache\r\n");
+	if (r->faults.error_after_chunks >= 0)
+		prepare_error(job);
+	return 0;
+}
+
+static int
+handle_chat(struct job *job, struct problem *p)
+{
+	struct chat *chat = &job->chat;
+
+	if (job->dialect == DIALECT_OPENAI &&
+	    scan_chat(job->req->body, &job->arena, chat)) {
+		if (job_set_model(job, p) != 0)
+			return -1;
+	} else {
+		if (job_read_body(job, p) != 0)
+			return -1;
+		if (job->dialect == DIALECT_MISTRAL &&
+		    chat_mistral_check(chat, p) != 0)
+			return -1;
+		if (chat_openai_read(chat, &job->arena, p) != 0)
+			return -1;
+	}
+	return say(job, chat_openai_write, chat_openai_next);
+}
+
+static int
+handle_completion(struct job *job, struct problem *p)
+{
+	if (job_read_body(job, p) != 0 ||
+	    completion_read(&job->chat, &job->arena, p) != 0)
+		return -1;
+	return say(job, completion_write, completion_next);
+}
+
+static struct str
+version_of(const struct job *job)
+{
+	struct str version = str_make("", 0);
+
+	(void)request_header(job->req, "anthropic-version", &version);
+	return version;
+}
+
+static int
+handle_messages(struct job *job, struct problem *p)
+{
+	if (job_read_body(job, p) != 0 ||
+	    chat_anthropic_read(&job->chat, &job->arena, version_of(job), p) !=
+		0)
+		return -1;
+	return say(job, chat_anthropic_write, chat_anthropic_next);
+}
+
+static int
+handle_count_tokens(struct job *job, struct problem *p)
+{
+	struct jsonw w;
+
+	if (job_read_body(job, p) != 0 ||
+	    chat_anthropic_read_count(&job->chat, &job->arena, version_of(job),
+		p) != 0)
+		return -1;
+	jsonw_init(&w, &job->reply.body);
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "input_tokens");
+	jsonw_int(&w, answer_prompt_tokens(&job->chat));
+	jsonw_close(&w, '}');
+	return 0;
+}
+
+static int
+handle_embeddings(struct job *job, struct problem *p)
+{
+	const struct faults *f = &job->reply.faults;
+	struct usage *u = &job->answer.usage;
+	struct embeddings e;
+
+	if (job_read_body(job, p) != 0 ||
+	    embeddings_read(&e, &job->chat, &job->arena, p) != 0)
+		return -1;
+	if (job->sim->fixed_body.len > 0)
+		return say_fixed(job);
+	answer_usage(u, &job->chat, f, 0);
+	embeddings_write(&e, &job->chat, f->no_usage ? NULL : u,
+	    &job->reply.body);
+	return 0;
+}
+
+/* ---- models ------------------------------------------------------------- */
+
+static const struct str default_models[] = { STR_LIT("sim-small"),
+	STR_LIT("sim-large") };
+
+static void
+write_model(const struct job *job, struct str name, struct jsonw *w)
+{
+	bool anthropic = job->dialect == DIALECT_ANTHROPIC;
+
+	jsonw_open(w, '{');
+	jsonw_key(w, "id");
+	jsonw_str(w, name);
+	jsonw_key(w, anthropic ? "type" : "object");
+	jsonw_cstr(w, "model");
+	jsonw_key(w, anthropic ? "display_name" : "owned_by");
+	jsonw_str(w, anthropic ? name : str_of("tallysim"));
+	jsonw_key(w, anthropic ? "created_at" : "created");
+	if (anthropic)
+		jsonw_cstr(w, "2026-01-01T00:00:00Z");
+	else
+		jsonw_int(w, 1767225600); /* the same moment */
+	jsonw_close(w, '}');
+}
+
+static int
+handle_models(struct job *job, struct problem *p)
+{
+	const struct options *o = job->sim->options;
+	const struct str *names = o->model_count ? o->models : default_models;
+	size_t count =
+	    o->model_count ? o->model_count : ARRAY_LEN(default_models);
+	bool anthropic = job->dialect == DIALECT_ANTHROPIC;
+	struct jsonw w;
+
+	(void)p;
+	jsonw_init(&w, &job->reply.body);
+	jsonw_open(&w, '{');
+	if (!anthropic) {
+		jsonw_key(&w, "object");
+		jsonw_cstr(&w, "list");
+	}
+	jsonw_key(&w, "data");
+	jsonw_open(&w, '[');
+	for (size_t i = 0; i < count; i++)
+		write_model(job, names[i], &w);
+	jsonw_close(&w, ']');
+	if (anthropic) {
+		jsonw_key(&w, "has_more");
+		jsonw_bool(&w, false);
+		jsonw_key(&w, "first_id");
+		jsonw_str(&w, names[0]);
+		jsonw_key(&w, "last_id");
+		jsonw_str(&w, names[count - 1]);
+	}
+	jsonw_close(&w, '}');
+	return 0;
+}
+
+static int
+handle_model(struct job *job, struct problem *p)
+{
+	struct str path = job->req->path;
+	size_t skip = (size_t)str_find(path, "models/") + 7;
+	struct jsonw w;
+
+	job->chat.model = str_make(path.p + skip, path.n - skip);
+	if (job_set_model(job, p) != 0)
+		return -1;
+	jsonw_init(&w, &job->reply.body);
+	write_model(job, job->chat.model, &w);
+	return 0;
+}
+
+static int
+handle_health(struct job *job, struct problem *p)
+{
+	(void)p;
+	buf_add_cstr(&job->reply.body, "{\"status\":\"ok\"}");
+	return 0;
+}
+
+/* ---- the table ---------------------------------------------------------- */
+
+/* clang-format off */
+static const struct route routes[] = {
+	{ "POST", "/v1/chat/completions",      handle_chat,         true,  false },
+	{ "POST", "/chat/completions",         handle_chat,         true,  false },
+	{ "POST", "/v1/messages",              handle_messages,     true,  true  },
+	{ "POST", "/v1/messages/count_tokens", handle_count_tokens, true,  true  },
+	{ "POST", "/v1/embeddings",            handle_embeddings,   true,  false },
+	{ "POST", "/embeddings",               handle_embeddings,   true,  false },
+	{ "POST", "/v1/completions",           handle_completion,   true,  false },
+	{ "POST", "/completions",              handle_completion,   true,  false },
+	{ "GET",  "/v1/models",                handle_models,       true,  false },
+	{ "GET",  "/models",                   handle_models,       true,  false },
+	{ "GET",  "/v1/models/*",              handle_model,        true,  false },
+	{ "GET",  "/models/*",                 handle_model,        true,  false },
+	{ "GET",  "/health",                   handle_health,       false, false },
+	{ "GET",  "/control",                  control_get,         false, false },
+	{ "POST", "/control",                  control_post,        false, false },
+	{ "GET",  "/control/log",              control_log,         false, false },
+	{ "GET",  "/control/last",             control_last,        false, false },
+};
+/* clang-format on */
+
+static bool
+path_matches(struct str path, const char *pattern)
+{
+	size_t n = strlen(pattern);
+
+	if (pattern[n - 1] != '*')
+		return path.n == n && memcmp(path.p, pattern, n) == 0;
+	return path.n > n - 1 && memcmp(path.p, pattern, n - 1) == 0;
+}
+
+const struct route *
+routes_find(const struct request *req, bool *anthropic_r, struct problem *p)
+{
+	bool path_known = false;
+
+	*anthropic_r = false;
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		if (!path_matches(req->path, routes[i].path))
+			continue;
+		path_known = true;
+		*anthropic_r = routes[i].anthropic;
+		if (str_is(req->method, routes[i].method))
+			return &routes[i];
+	}
+	if (path_known)
+		problem_set(p, 405, "method_not_allowed",
+		    "Not allowed method for this URL: %.*s",
+		    req->method.n > 20 ? 20 : (int)req->method.n,
+		    req->method.p);
+	else
+		problem_set(p, 404, "unknown_url",
+		    "Unknown request URL: %.*s %.*s",
+		    req->method.n > 20 ? 20 : (int)req->method.n, req->method.p,
+		    req->path.n > 100 ? 100 : (int)req->path.n, req->path.p);
+	return NULL;
+}

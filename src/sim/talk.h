@@ -1,0 +1,44 @@
+/*
+ * An answer being told: what the writers of the dialects need, and the place
+ * a stream has come to. Writers change nothing but the place.
+ */
+#ifndef SIM_TALK_H
+#define SIM_TALK_H
+
+#include "sim/answer.h"
+#include "sim/reply.h"
+
+/* What the next chunk of a stream is about. Not every dialect has all. */
+enum talk_stage {
+	TALK_OPENING,    /* role chunk, message_start */
+	TALK_TEXT_START, /* content_block_start of the text */
+	TALK_PING,
+	TALK_WORDS,
+	TALK_TEXT_STOP,
+	TALK_CALL_HEAD, /* id and name of a call */
+	TALK_CALL_ARGS,
+	TALK_CALL_STOP,
+	TALK_FINISH, /* finish_reason, message_delta */
+	TALK_USAGE,
+	TALK_TERMINAL, /* [DONE], message_stop */
+	TALK_OVER,
+};
+
+struct talk {
+	const struct chat *chat;
+	const struct answer *answer;
+	enum dialect dialect;
+	const char *id; /* of the answer, without a prefix */
+	int64_t created_secs;
+	bool no_usage;
+
+	enum talk_stage stage;
+	int choice;        /* the next chunk's */
+	int64_t word;      /* words told */
+	size_t call;       /* being told */
+	size_t at;         /* place in the text, or in the call's arguments */
+	struct str said;   /* word or fragment that the choices tell in turn */
+	struct buf prefix; /* what all chunks of a stream begin with */
+};
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * The turn transaction. See batch.h.
+ *
+ * Owns the lists while batch_run() is at work; the jobs belong to others. A
+ * job is always on exactly one list until its done() is called (the batch's,
+ * or one of batch_run()'s own), so that batch_cancel() works at any moment,
+ * also from another job's done().
+ *
+ * A full map gets one second try after the slots of dead readers have been
+ * cleared: pages they pinned are free then.
+ */
+#include "store/batch.h"
+
+#include "base/clock.h"
+
+void
+batch_init(struct batch *b, struct store *store)
+{
+	memset(b, 0, sizeof(*b));
+	b->store = store;
+	list_init(&b->jobs);
+}
+
+void
+batch_job_init(struct batch_job *job,
+    int (*run)(struct batch_job *, struct store_txn *, struct err *),
+    void (*done)(struct batch_job *, const struct err *))
+{
+	list_init(&job->node);
+	job->run = run;
+	job->done = done;
+	job->retry = false;
+	job->failed = false;
+	job->err.code = ERR_NONE;
+	job->err.text[0] = '\0';
+}
+
+void
+batch_add(struct batch *b, struct batch_job *job)
+{
+	if (batch_is_queued(job))
+		return;
+	list_append(&b->jobs, &job->node);
+	b->queued++;
+}
+
+bool
+batch_is_queued(const struct batch_job *job)
+{
+	return !list_empty(&job->node);
+}
+
+void
+batch_cancel(struct batch *b, struct batch_job *job)
+{
+	if (!batch_is_queued(job))
+		return;
+	list_remove(&job->node);
+	b->queued--;
+}
+
+/* Runs the jobs of `todo` in one transaction; those that ran go to `ran`. */
+static int
+run_jobs(struct batch *b, struct list *todo, struct list *ran, struct err *err)
+{
+	struct store_txn *t;
+	struct list *node;
+
+	if (store_write(b->store, STORE_LIVE, &t, err) != 0)
+		return -1;
+	while ((node = list_shift(todo)) != NULL) {
+		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
+
+		list_append(ran, node);
+		job->err.code = ERR_INTERNAL; /* should run() forget it */
+		job->err.text[0] = '\0';
+		job->failed = job->run(job, t, &job->err) != 0;
+		b->jobs_run++;
+		/* Nothing of this transaction will last: do not go on. */
+		if (store_failed(t, NULL))
+			break;
+	}
+	return store_commit(&t, err);
+}
+
+/* As run_jobs, with the second try; on return all jobs are on `ran`. */
+static int
+run_twice(struct batch *b, struct list *todo, struct list *ran, struct err *err)
+{
+	int rc = run_jobs(b, todo, ran, err);
+
+	if (rc != 0 && err->code == ERR_STORE_FULL) {
+		store_check_readers(b->store);
+		list_move_all(ran, todo);
+		list_move_all(todo, ran);
+		rc = run_jobs(b, todo, ran, err);
+	}
+	list_move_all(ran, todo);
+	return rc;
+}
+
+/* Puts jobs that must not be forgotten back in the queue, in their order. */
+static void
+keep_retries(struct batch *b, struct list *ran)
+{
+	LIST_EACH_SAFE(node, ran) {
+		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
+
+		if (!job->retry)
+			continue;
+		list_remove(node);
+		list_append(&b->jobs, node);
+	}
+}
+
+/* error: of the whole transaction, or NULL. A job may be gone after done(). */
+static void
+tell_jobs(struct batch *b, struct list *ran, const struct err *error)
+{
+	struct list *node;
+
+	while ((node = list_shift(ran)) != NULL) {
+		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
+		const struct err *verdict = error;
+
+		b->queued--;
+		if (error == NULL && job->failed)
+			verdict = &job->err;
+		job->done(job, verdict);
+	}
+}
+
+int
+batch_run(struct batch *b, struct err *err)
+{
+	struct list todo, ran;
+	struct err error;
+	int64_t began, took;
+	int rc;
+
+	if (list_empty(&b->jobs))
+		return 0;
+	list_init(&todo);
+	list_init(&ran);
+	list_move_all(&todo, &b->jobs);
+	began = clock_mono_nsecs();
+	rc = run_twice(b, &todo, &ran, &error);
+	took = clock_mono_nsecs() - began;
+	if (took > b->longest_nsecs)
+		b->longest_nsecs = took;
+	if (rc == 0) {
+		b->commits++;
+		tell_jobs(b, &ran, NULL);
+		return 0;
+	}
+	b->failures++;
+	b->last_failure_nsecs = began + took;
+	keep_retries(b, &ran);
+	tell_jobs(b, &ran, &error);
+	if (err != NULL)
+		*err = error;
+	return -1;
+}

@@ -1,0 +1,100 @@
+/*
+ * What the files of the store that talk to LMDB share. Private to src/store,
+ * and the only file of the program that includes lmdb.h.
+ *   store_lmdb.c    opening and closing, errors
+ *   store_txn.c     transactions and rows
+ *   store_cursor.c  walks
+ *   store_upkeep.c  sync, readers, figures, snapshots
+ */
+#ifndef STORE_STORE_LMDB_H
+#define STORE_STORE_LMDB_H
+
+#include "base/list.h"
+#include "store/key.h"
+#include "store/store.h"
+
+#include <lmdb.h>
+#include <sys/types.h>
+
+#define STORE_ENVS 2
+
+struct store_txn {
+	struct store *store;
+	enum store_env env;
+	MDB_txn *mdb;   /* NULL only for a writer at rest */
+	bool writer;    /* one of struct store_environment's writer */
+	bool failed;    /* err says why; nothing more is done */
+	uint64_t edits; /* puts and deletes so far, for cursors */
+	struct list cursors;
+	struct list node; /* readers: on the environment's idle list */
+	struct err err;   /* the first error */
+};
+
+struct store_cursor {
+	struct list node; /* on its transaction's list */
+	struct store_txn *txn;
+	enum store_table table;
+	MDB_cursor *mdb; /* NULL until the first row is asked for */
+	uint64_t edits;  /* txn->edits when mdb was placed */
+	bool on_row;     /* key is the row last returned, else where to start */
+	bool ended;
+	size_t key_bytes;
+	unsigned char key[KEY_MAX_BYTES];
+};
+
+struct store_environment {
+	char *dir;
+	MDB_env *mdb;
+	unsigned active; /* transactions now open */
+	struct store_txn writer;
+	struct list idle; /* reset read transactions */
+	unsigned idle_count;
+};
+
+struct store {
+	struct list node; /* on open_stores */
+	dev_t dev;        /* the folder, to find a second open of it */
+	ino_t ino;
+	unsigned forks; /* fork_count at open */
+	bool read_only;
+	struct store_environment envs[STORE_ENVS];
+	MDB_dbi dbis[STORE_TABLE_COUNT];
+	bool has_table[STORE_TABLE_COUNT]; /* read-only opens may miss some */
+};
+
+struct store_table_info {
+	enum store_env env;
+	const char *name;
+};
+
+extern const struct store_table_info store_tables[STORE_TABLE_COUNT];
+extern const char *const store_env_names[STORE_ENVS];
+
+static inline struct str
+store_val_str(const MDB_val *v)
+{
+	return str_make(v->mv_data, v->mv_size);
+}
+
+/* 0, or -1 when the store was carried over a fork (a bug of the caller). */
+int store_check_use(const struct store *s, struct err *err) MUST_CHECK;
+/* Translates LMDB's answer; returns -1. */
+int store_set_error(struct err *err, const struct store_environment *e,
+    const char *doing, int rc);
+/* The same as the transaction's first error. */
+int store_fail_table(struct store_txn *t, const char *doing,
+    enum store_table table, int rc);
+/* 0, or -1 when this transaction may not touch this table in this way. */
+int store_check_table(struct store_txn *t, enum store_table table,
+    bool writing) MUST_CHECK;
+int store_check_key(struct store_txn *t, enum store_table table,
+    struct str key) MUST_CHECK;
+/*
+ * Ends a read transaction by committing it, which keeps the table handles
+ * opened in it (a pooled one is only reset).
+ */
+int store_commit_handles(struct store_txn **t, struct err *err) MUST_CHECK;
+/* Frees the idle read transactions. */
+void store_drop_idle(struct store_environment *e);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * Transactions, and rows by key. See store.h for the rules.
+ *
+ * Owns the transaction objects: one writer per environment, part of the
+ * store, and a few idle readers that are reset rather than ended, because
+ * renewing one costs a quarter of beginning one and takes no lock. A reset
+ * reader pins no pages; it keeps its slot in the lock table.
+ *
+ * A transaction that has failed does nothing more; its commit aborts.
+ */
+#include "store/store_lmdb.h"
+
+#include <stdarg.h>
+
+#define IDLE_MAX 8 /* read transactions kept per environment */
+
+int
+store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
+{
+	char text[ERR_TEXT_BYTES];
+	va_list ap;
+
+	if (t->failed)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	t->failed = true;
+	return err_set(&t->err, code, "%s: %s", t->store->envs[t->env].dir,
+	    text);
+}
+
+bool
+store_failed(const struct store_txn *t, struct err *err)
+{
+	if (t->failed && err != NULL)
+		*err = t->err;
+	return t->failed;
+}
+
+/* ---- begin and end ---- */
+
+/*
+ * Another process has grown the map past ours. The map moves, so nothing of
+ * ours may be open on it.
+ */
+static int
+adopt_map(struct store_environment *e)
+{
+	return e->active > 0 ? MDB_MAP_RESIZED : mdb_env_set_mapsize(e->mdb, 0);
+}
+
+/* mdb_txn_begin with the two failures that can be mended. */
+static int
+begin(struct store_environment *e, unsigned flags, MDB_txn **mdb_r)
+{
+	int dead, rc = mdb_txn_begin(e->mdb, NULL, flags, mdb_r);
+
+	if (rc == MDB_MAP_RESIZED) {
+		rc = adopt_map(e);
+		if (rc == 0)
+			rc = mdb_txn_begin(e->mdb, NULL, flags, mdb_r);
+	}
+	if (rc == MDB_READERS_FULL) {
+		mdb_reader_check(e->mdb, &dead);
+		rc = mdb_txn_begin(e->mdb, NULL, flags, mdb_r);
+	}
+	return rc;
+}
+
+/* Makes *t ready; the counterpart of leave(). */
+static struct store_txn *
+enter(struct store_environment *e, struct store_txn *t)
+{
+	e->active++;
+	t->failed = false;
+	t->edits = 0;
+	t->err.code = ERR_NONE;
+	return t;
+}
+
+/* An idle read transaction brought up to date, or NULL. */
+static struct store_txn *
+renew_idle(struct store_environment *e)
+{
+	struct list *node;
+
+	while ((node = list_shift(&e->idle)) != NULL) {
+		struct store_txn *t = LIST_OBJ(node, struct store_txn, node);
+		int rc = mdb_txn_renew(t->mdb);
+
+		e->idle_count--;
+		if (rc == MDB_MAP_RESIZED && adopt_map(e) == 0)
+			rc = mdb_txn_renew(t->mdb);
+		if (rc == 0)
+			return t;
+		/* MDB_BAD_RSLOT: the slot is somebody else's now, and abort
+		   would free it under him. */
+		if (rc != MDB_BAD_RSLOT)
+			mdb_txn_abort(t->mdb);
+		free(t);
+	}
+	return NULL;
+}
+
+int
+store_read(struct store *s, enum store_env env, struct store_txn **t_r,
+    struct err *err)
+{
+	struct store_environment *e = &s->envs[env];
+	struct store_txn *t;
+	int rc;
+
+	if (store_check_use(s, err) != 0)
+		return -1;
+	t = renew_idle(e);
+	if (t == NULL) {
+		t = xcalloc(1, sizeof(*t));
+		t->store = s;
+		t->env = env;
+		list_init(&t->node);
+		list_init(&t->cursors);
+		rc = begin(e, MDB_RDONLY, &t->mdb);
+		if (rc != 0) {
+			free(t);
+			return store_set_error(err, e, "begin reading", rc);
+		}
+	}
+	*t_r = enter(e, t);
+	return 0;
+}
+
+int
+store_write(struct store *s, enum store_env env, struct store_txn **t_r,
+    struct err *err)
+{
+	struct store_environment *e = &s->envs[env];
+	int rc;
+
+	if (store_check_use(s, err) != 0)
+		return -1;
+	if (s->read_only)
+		return err_set(err, ERR_STORE, "%s: opened for reading only",
+		    e->dir);
+	/* The lock is not recursive: this process would wait for itself. */
+	if (e->writer.mdb != NULL)
+		return err_set(err, ERR_INTERNAL,
+		    "%s: a write transaction is open already", e->dir);
+	rc = begin(e, 0, &e->writer.mdb);
+	if (rc != 0) {
+		e->writer.mdb = NULL;
+		return store_set_error(err, e, "begin writing", rc);
+	}
+	*t_r = enter(e, &e->writer);
+	return 0;
+}
+
+static void
+close_cursors(struct store_txn *t)
+{
+	LIST_EACH_SAFE(n, &t->cursors) {
+		struct store_cursor *c = LIST_OBJ(n, struct store_cursor, node);
+
+		store_cursor_close(&c);
+	}
+}
+
+/* After the LMDB transaction has ended or was reset. */
+static void
+leave(struct store_txn **t)
+{
+	struct store_txn *old = *t;
+	struct store_environment *e = &old->store->envs[old->env];
+
+	*t = NULL;
+	e->active--;
+	if (old->writer) {
+		old->mdb = NULL;
+		return;
+	}
+	if (e->idle_count < IDLE_MAX) {
+		mdb_txn_reset(old->mdb);
+		list_append(&e->idle, &old->node);
+		e->idle_count++;
+		return;
+	}
+	mdb_txn_abort(old->mdb);
+	free(old);
+}
+
+int
+store_commit_handles(struct store_txn **t, struct err *err)
+{
+	struct store_txn *old = *t;
+	struct store_environment *e = &old->store->envs[old->env];
+	int rc = mdb_txn_commit(old->mdb);
+
+	*t = NULL;
+	e->active--;
+	free(old);
+	return rc == 0 ? 0 : store_set_error(err, e, "open tables", rc);
+}
+
+void
+store_drop_idle(struct store_environment *e)
+{
+	struct list *node;
+
+	while ((node = list_shift(&e->idle)) != NULL) {
+		struct store_txn *t = LIST_OBJ(node, struct store_txn, node);
+
+		mdb_txn_abort(t->mdb);
+		free(t);
+	}
+	e->idle_count = 0;
+}
+
+void
+store_abort(struct store_txn **t)
+{
+	if (*t == NULL)
+		return;
+	close_cursors(*t);
+	if ((*t)->writer)
+		mdb_txn_abort((*t)->mdb);
+	leave(t);
+}
+
+int
+store_commit(struct store_txn **t, struct err *err)
+{
+	struct store_environment *e = &(*t)->store->envs[(*t)->env];
+	int rc = 0;
+
+	if (store_failed(*t, err)) {
+		store_abort(t);
+		return -1;
+	}
+	close_cursors(*t);
+	if ((*t)->writer)
+		rc = mdb_txn_commit((*t)->mdb);
+	leave(t);
+	return rc == 0 ? 0 : store_set_error(err, e, "commit", rc);
+}
+
+/* ---- rows ---- */
+
+/* LMDB's values are not const, but it does not write to keys and values. */
+static MDB_val
+val_of(struct str s)
+{
+	static const char nothing[] = "";
+	const char *p = s.n > 0 ? s.p : nothing;
+	MDB_val v = { s.n, (void *)(uintptr_t)p };
+
+	return v;
+}
+
+int
+store_check_table(struct store_txn *t, enum store_table table, bool writing)
+{
+	if (t->failed)
+		return -1;
+	if (store_tables[table].env != t->env)
+		return store_fail(t, ERR_INTERNAL, "table %s is not here",
+		    store_tables[table].name);
+	if (writing && !t->writer)
+		return store_fail(t, ERR_INTERNAL,
+		    "table %s: written in a read transaction",
+		    store_tables[table].name);
+	return 0;
+}
+
+int
+store_check_key(struct store_txn *t, enum store_table table, struct str key)
+{
+	if (key.n >= 1 && key.n <= KEY_MAX_BYTES)
+		return 0;
+	return store_fail(t, ERR_INTERNAL, "table %s: a key of %zu bytes",
+	    store_tables[table].name, key.n);
+}
+
+int
+store_get(struct store_txn *t, enum store_table table, struct str key,
+    struct str *value_r)
+{
+	MDB_val k = val_of(key), v;
+	int rc;
+
+	if (store_check_table(t, table, false) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	if (!t->store->has_table[table])
+		return 0;
+	rc = mdb_get(t->mdb, t->store->dbis[table], &k, &v);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return store_fail_table(t, "get from", table, rc);
+	*value_r = store_val_str(&v);
+	return 1;
+}
+
+int
+store_put(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+	int rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	t->edits++;
+	rc = mdb_put(t->mdb, t->store->dbis[table], &k, &v, 0);
+	return rc == 0 ? 0 : store_fail_table(t, "put into", table, rc);
+}
+
+int
+store_del(struct store_txn *t, enum store_table table, struct str key)
+{
+	MDB_val k = val_of(key);
+	int rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	t->edits++;
+	rc = mdb_del(t->mdb, t->store->dbis[table], &k, NULL);
+	if (rc == 0 || rc == MDB_NOTFOUND)
+		return 0;
+	return store_fail_table(t, "delete from", table, rc);
+}

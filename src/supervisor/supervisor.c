@@ -1,0 +1,552 @@
+/*
+ * The supervisor's loop and its start. See supervisor.h.
+ *
+ * Fails: exit 2 when the configuration is refused, 1 when the state directory
+ * or the listener cannot be had; the message says what holds it.
+ */
+#include "supervisor/supervisor.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "ipc/listen.h"
+#include "ipc/record.h"
+#include "supervisor/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TICK_MSECS       200
+#define DEFAULT_PORT     4000
+#define DEFAULT_HOST     "0.0.0.0"
+#define STOP_SLACK_NSECS (5 * NSECS_PER_SEC)
+#define MAX_POLLED       1024
+
+/* ---- children ----------------------------------------------------------- */
+
+struct child *
+supervisor_add_child(struct supervisor *s, enum contract_role role,
+    uint32_t slot)
+{
+	struct child *c = xcalloc(1, sizeof(*c));
+
+	c->role = role;
+	c->slot = slot;
+	c->generation = s->generation;
+	c->status_fd = c->life_fd = -1;
+	c->wanted = true;
+	list_append(&s->children, &c->node);
+	return c;
+}
+
+size_t
+supervisor_count(const struct supervisor *s, enum contract_role role)
+{
+	size_t n = 0;
+
+	LIST_EACH(node, &s->children) {
+		const struct child *c = LIST_OBJ(node, struct child, node);
+
+		n += c->role == role && c->pid > 0;
+	}
+	return n;
+}
+
+/* The logger's settings, which it gets instead of the configuration. */
+static void
+fill_env(const struct supervisor *s, enum contract_role role, char **env,
+    size_t size)
+{
+	const struct config *c = s->config;
+	char *traces = c->traces_path[0] == '/'
+			   ? xstrdup(c->traces_path)
+			   : path_join(s->state_dir, c->traces_path);
+	size_t n = 0;
+
+	env[n++] = xasprintf(CONTRACT_ENV_VERSION "=%d", CONTRACT_VERSION);
+	env[n++] = xasprintf(CONTRACT_ENV_STATE_DIR "=%s", s->state_dir);
+	env[n++] = xasprintf(CONTRACT_ENV_LISTENERS "=%d",
+	    role == CONTRACT_WORKER ? s->listener_count : 0);
+	env[n++] = xasprintf(CONTRACT_ENV_LOG_LEVEL "=%d", log_level());
+	if (role == CONTRACT_LOGGER) {
+		env[n++] = xasprintf(CONTRACT_ENV_TRACES "=%s", traces);
+		env[n++] = xasprintf(CONTRACT_ENV_ROTATE_BYTES "=%lld",
+		    (long long)c->traces_rotate_bytes);
+		env[n++] = xasprintf(CONTRACT_ENV_KEEP "=%lld",
+		    (long long)c->traces_keep);
+		env[n++] = xasprintf(CONTRACT_ENV_SYNC_NSECS "=%lld",
+		    (long long)(c->sync_interval_msecs * NSECS_PER_MSEC));
+		env[n++] = xasprintf(CONTRACT_ENV_DURABILITY "=%s",
+		    c->durability_power ? "power" : "process");
+		if (getenv("TALLYGATE_TEST_CLOCK") != NULL)
+			env[n++] = xasprintf("TALLYGATE_TEST_CLOCK=%s",
+			    getenv("TALLYGATE_TEST_CLOCK"));
+	}
+	free(traces);
+	while (n < size)
+		env[n++] = NULL;
+}
+
+int
+supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
+{
+	bool is_logger = c->role == CONTRACT_LOGGER;
+	char *env[16];
+	struct child_setup setup = {
+		.exe = s->exe,
+		.state_dir = s->state_dir,
+		.config_fd = is_logger ? -1 : s->config_fd,
+		.trace_fd = is_logger ? s->trace_fd : -1,
+		.listeners = s->listeners,
+		.listener_count =
+		    c->role == CONTRACT_WORKER ? s->listener_count : 0,
+		.env = (const char *const *)env,
+		.clean_env = is_logger,
+	};
+	int rc;
+
+	fill_env(s, c->role, env, ARRAY_LEN(env));
+	c->generation = s->generation;
+	rc = child_start(c, &setup, clock_mono_nsecs(), err);
+	for (size_t i = 0; i < ARRAY_LEN(env); i++)
+		free(env[i]);
+	return rc;
+}
+
+static bool
+all_ready(const struct supervisor *s)
+{
+	LIST_EACH(node, &s->children) {
+		const struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->wanted && c->state != CHILD_READY)
+			return false;
+	}
+	return true;
+}
+
+static void
+announce_if_ready(struct supervisor *s)
+{
+	if (s->stopping || !all_ready(s))
+		return;
+	if (!s->was_ready) {
+		s->was_ready = true;
+		log_info("ready: http://%s, %zu workers, state in %s",
+		    s->address, supervisor_count(s, CONTRACT_WORKER),
+		    s->state_dir);
+	}
+	state_file_write(s);
+}
+
+static void
+drop_child(struct child *c)
+{
+	list_remove(&c->node);
+	free(c);
+}
+
+static void
+on_death(struct supervisor *s, struct child *c, int status)
+{
+	int64_t now = clock_mono_nsecs(), ready = c->ready_nsecs;
+	bool clean =
+	    WIFEXITED(status) && WEXITSTATUS(status) == CONTRACT_EXIT_RETIRED;
+	bool was_starting = c->state == CHILD_STARTING;
+	bool refused = WIFEXITED(status) &&
+		       (WEXITSTATUS(status) == CONTRACT_EXIT_CONFIG ||
+			   WEXITSTATUS(status) == CONTRACT_EXIT_VERSION);
+
+	if (clean && (c->state == CHILD_RETIRING || s->stopping))
+		log_info("%s left", child_name(c));
+	else
+		log_warn("%s: %s", child_name(c), child_exit_text(status));
+	child_gone(c);
+	if (!c->wanted || s->stopping) {
+		drop_child(c);
+		return;
+	}
+	if (s->reloading && was_starting) {
+		reload_abandon(s);
+		return;
+	}
+	if (refused && !s->was_ready) {
+		log_error("the first generation cannot start");
+		s->stopping = s->stop_now = true;
+		return;
+	}
+	c->start_nsecs = policy_after_death(&c->history, ready, now);
+	if (c->start_nsecs > now)
+		log_warn("%s[%u] starts again in %lld ms",
+		    contract_role_name(c->role), c->slot,
+		    (long long)((c->start_nsecs - now) / NSECS_PER_MSEC));
+}
+
+static void
+reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		LIST_EACH_SAFE(node, &s->children) {
+			struct child *c = LIST_OBJ(node, struct child, node);
+
+			if (c->pid == pid) {
+				on_death(s, c, status);
+				break;
+			}
+		}
+	}
+}
+
+/* One report per child and turn: none can flood us. */
+static void
+hear(struct supervisor *s, struct child *c)
+{
+	struct contract_status st;
+	bool eof = false;
+	int rc = contract_read_report(c->status_fd, &st, &eof);
+
+	if (rc < 0)
+		log_warn("%s sent a garbled report", child_name(c));
+	if (eof)
+		fd_close(&c->status_fd); /* it is dying: SIGCHLD tells */
+	if (rc != 1 || st.slot != c->slot || st.generation != c->generation)
+		return;
+	c->heard_nsecs = clock_mono_nsecs();
+	c->in_flight = st.in_flight;
+	c->done = st.done;
+	if (st.state == CONTRACT_READY && c->state == CHILD_STARTING) {
+		c->state = CHILD_READY;
+		c->ready_nsecs = c->heard_nsecs;
+		if (s->reloading)
+			reload_advance(s);
+		announce_if_ready(s);
+	}
+}
+
+/* Deadlines of one child: late for READY, silent, or not gone after a kill. */
+static void
+check_child(struct supervisor *s, struct child *c, int64_t now)
+{
+	struct err err;
+	int64_t quiet;
+
+	if (c->state == CHILD_EMPTY) {
+		if (!c->wanted || s->stopping || now < c->start_nsecs)
+			return;
+		if (supervisor_start_child(s, c, &err) != 0) {
+			log_error("%s", err.text);
+			c->start_nsecs =
+			    policy_after_death(&c->history, 0, now);
+		}
+		return;
+	}
+	if (c->kill_nsecs > 0) {
+		if (now >= c->kill_nsecs) {
+			child_signal(c, SIGKILL);
+			c->kill_nsecs = now + POLICY_KILL_NSECS;
+		}
+		return;
+	}
+	quiet = c->state == CHILD_STARTING ? POLICY_READY_NSECS
+					   : POLICY_STALL_NSECS;
+	if (now - c->heard_nsecs <= quiet)
+		return;
+	log_error("%s has said nothing for %lld s: killed", child_name(c),
+	    (long long)((now - c->heard_nsecs) / NSECS_PER_SEC));
+	child_signal(c, SIGABRT);
+	c->kill_nsecs = now + POLICY_KILL_NSECS;
+}
+
+/* ---- stopping ----------------------------------------------------------- */
+
+static void
+retire_role(struct supervisor *s, enum contract_role role)
+{
+	LIST_EACH(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->role != role || c->state == CHILD_EMPTY ||
+		    c->state == CHILD_RETIRING)
+			continue;
+		c->state = CHILD_RETIRING;
+		c->wanted = false;
+		child_command(c, CONTRACT_RETIRE);
+	}
+}
+
+static void
+begin_stop(struct supervisor *s)
+{
+	s->stopping = true;
+	s->stop_deadline_nsecs =
+	    clock_mono_nsecs() +
+	    s->config->limits.drain_msecs * NSECS_PER_MSEC + STOP_SLACK_NSECS;
+	log_info("stopping: waiting for requests to finish (a second signal "
+		 "stops at once)");
+	LIST_EACH_SAFE(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->state == CHILD_EMPTY)
+			drop_child(c);
+	}
+}
+
+/*
+ * Workers first; then the keeper, which ships what they left; then the logger,
+ * which writes it. Each waits for the one before.
+ */
+static void
+advance_stop(struct supervisor *s)
+{
+	if (s->stop_now || clock_mono_nsecs() > s->stop_deadline_nsecs) {
+		LIST_EACH(node, &s->children)
+			child_signal(LIST_OBJ(node, struct child, node),
+			    SIGKILL);
+		s->stop_now = true;
+		return;
+	}
+	retire_role(s, CONTRACT_WORKER);
+	if (supervisor_count(s, CONTRACT_WORKER) > 0)
+		return;
+	retire_role(s, CONTRACT_KEEPER);
+	if (supervisor_count(s, CONTRACT_KEEPER) > 0)
+		return;
+	retire_role(s, CONTRACT_LOGGER);
+}
+
+/* ---- signals ------------------------------------------------------------ */
+
+static void
+on_signal(struct supervisor *s, int signo)
+{
+	switch (signo) {
+	case SIGTERM:
+	case SIGINT:
+		if (s->stopping) {
+			log_warn("stopping at once");
+			s->stop_now = true;
+		} else {
+			begin_stop(s);
+		}
+		break;
+	case SIGHUP:
+		if (!s->stopping)
+			reload_begin(s);
+		break;
+	case SIGUSR1:
+		LIST_EACH(node, &s->children) {
+			struct child *c = LIST_OBJ(node, struct child, node);
+
+			if (c->role == CONTRACT_LOGGER)
+				child_signal(c, SIGUSR1);
+		}
+		break;
+	case SIGCHLD:
+		reap(s);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+read_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		on_signal(s, (int)info.ssi_signo);
+}
+
+static int
+open_signals(struct supervisor *s, struct err *err)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1,
+		SIGCHLD };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaddset(&set, signals[i]);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return err_set_errno(err, ERR_IO, "signals");
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0)
+		return err_set_errno(err, ERR_IO, "signalfd");
+	return 0;
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static void
+wait_for_events(struct supervisor *s)
+{
+	struct pollfd fds[MAX_POLLED];
+	struct child *who[MAX_POLLED];
+	nfds_t n = 1;
+
+	fds[0] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
+	LIST_EACH(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->status_fd < 0 || n == MAX_POLLED)
+			continue;
+		fds[n] =
+		    (struct pollfd){ .fd = c->status_fd, .events = POLLIN };
+		who[n++] = c;
+	}
+	if (poll(fds, n, TICK_MSECS) <= 0)
+		return;
+	for (nfds_t i = 1; i < n; i++) {
+		if (fds[i].revents != 0)
+			hear(s, who[i]);
+	}
+	/* Last: it may free children. */
+	if (fds[0].revents != 0)
+		read_signals(s);
+}
+
+static int
+loop(struct supervisor *s)
+{
+	while (!s->stopping || !list_empty(&s->children)) {
+		int64_t now = clock_mono_nsecs();
+
+		LIST_EACH_SAFE(node, &s->children)
+			check_child(s, LIST_OBJ(node, struct child, node), now);
+		if (s->stopping) {
+			advance_stop(s);
+			LIST_EACH_SAFE(node2, &s->children) {
+				struct child *c =
+				    LIST_OBJ(node2, struct child, node);
+
+				if (c->state == CHILD_EMPTY)
+					drop_child(c);
+			}
+		}
+		wait_for_events(s);
+	}
+	return s->was_ready ? 0 : 1;
+}
+
+/* ---- start -------------------------------------------------------------- */
+
+static int
+open_state_dir(struct supervisor *s, struct err *err)
+{
+	static const char *const below[] = { "store", "run" };
+	char *lock;
+
+	s->state_dir = config_state_dir(s->config, s->options.state_dir);
+	if (dir_make(s->state_dir, 0700, err) != 0)
+		return err_prefix(err,
+		    "state directory (choose another with --state DIR)");
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		char *path = path_join(s->state_dir, below[i]);
+		int rc = dir_make(path, 0700, err);
+
+		free(path);
+		if (rc != 0)
+			return -1;
+	}
+	lock = path_join(s->state_dir, "run/supervisor.lock");
+	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock_fd < 0)
+		err_set_errno(err, ERR_IO, "%s", lock);
+	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		err_set(err, ERR_IO,
+		    "%s is in use by another tallygate (see `tallyctl --state "
+		    "%s status`)",
+		    s->state_dir, s->state_dir);
+		fd_close(&s->lock_fd);
+	}
+	free(lock);
+	return s->lock_fd < 0 ? -1 : 0;
+}
+
+static int
+open_listeners(struct supervisor *s, struct err *err)
+{
+	const char *host = s->options.host;
+	int port = s->options.port;
+	char *path;
+
+	if (host == NULL)
+		host =
+		    s->config->host[0] != '\0' ? s->config->host : DEFAULT_HOST;
+	if (port < 0)
+		port = s->config->port != CONFIG_UNSET ? (int)s->config->port
+						       : DEFAULT_PORT;
+	s->listeners[0] = listen_tcp(host, port, &port, err);
+	if (s->listeners[0] < 0)
+		return -1;
+	s->listener_count = 1;
+	snprintf(s->address, sizeof(s->address),
+	    strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
+	path = path_join(s->state_dir, RECORD_SOCKET);
+	s->trace_fd = record_listen(path, err);
+	free(path);
+	return s->trace_fd < 0 ? -1 : 0;
+}
+
+static void
+add_children(struct supervisor *s)
+{
+	int workers = s->options.num_workers;
+
+	if (workers < 0)
+		workers = (int)s->config->workers;
+	if (workers <= 0)
+		workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	supervisor_add_child(s, CONTRACT_LOGGER, 0);
+	supervisor_add_child(s, CONTRACT_KEEPER, 0);
+	for (int i = 0; i < workers; i++)
+		supervisor_add_child(s, CONTRACT_WORKER, (uint32_t)i);
+}
+
+/* Our own file, as it was when we started: a newly installed binary at the
+   same path is what the next generation runs. */
+static char *
+own_path(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	return n <= 0 ? xstrdup("tallygate") : xstrndup(path, (size_t)n);
+}
+
+int
+supervisor_main(const struct supervisor_options *options)
+{
+	struct supervisor *s = xcalloc(1, sizeof(*s));
+	struct err err = { 0 };
+
+	s->options = *options;
+	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
+	s->generation = 1;
+	s->started_wall_nsecs = clock_wall_nsecs();
+	s->exe = own_path();
+	list_init(&s->children);
+	if (check_load(options->config_path, &s->config, &s->config_fd, &err) !=
+	    0) {
+		log_error("%s", err.text);
+		return 2;
+	}
+	check_exposure(s->config, options->host);
+	if (open_state_dir(s, &err) != 0 || open_listeners(s, &err) != 0 ||
+	    open_signals(s, &err) != 0) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	add_children(s);
+	return loop(s);
+}

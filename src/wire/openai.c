@@ -1,0 +1,33 @@
+/*
+ * The OpenAI dialect: what most providers speak, with their deviations kept in
+ * tables (openai_params.c) and in the readers of answers (openai_view.c,
+ * usage_json.c). Encoding splices the client's own bytes; answers are relayed
+ * by openai_relay.c.
+ *
+ * Served: chat, completions, embeddings. The other client APIs have no relay
+ * here and their encode is an ERR_BAD_REQUEST.
+ */
+#include "wire/call_head.h"
+#include "wire/openai_body.h"
+#include "wire/openai_relay.h"
+
+static int
+openai_encode(const struct wire_request *r, const struct wire_choice *choice,
+    struct arena *arena, struct wire_call *call_r, struct err *err)
+{
+	memset(call_r, 0, sizeof(*call_r));
+	if (openai_relay_find(r->api) == NULL)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "%s models are not served on this endpoint yet",
+		    choice->deployment->provider->title);
+	if (openai_body_write(r, choice, arena, call_r, err) != 0)
+		return -1;
+	return call_head_write(choice, wire_api_path(r->api), r->stream, arena,
+	    call_r, err);
+}
+
+const struct dialect dialect_openai = {
+	.name = "openai",
+	.encode = openai_encode,
+	.relay = openai_relay_find,
+};

@@ -1,0 +1,279 @@
+/*
+ * The table of parameters by provider. See openai_params.h. Sources: notes on
+ * the wire formats sections 3.1 to 3.9, notes on LiteLLM section 6.
+ *
+ * Adding a provider that takes all parameters needs no row. Rows are for what
+ * a provider refuses (400, 422), ignores although it matters (an output limit
+ * under another name) or calls differently.
+ */
+#include "wire/openai_params.h"
+
+#define REFUSED_BYTES 512
+
+struct param_row {
+	const char *param;
+	enum param_action action;
+	const char *to; /* RENAME */
+};
+
+/* clang-format off */
+/* Reasoning models take only the default of these, and call the limit
+   max_completion_tokens. */
+static const struct param_row reasoning_rows[] = {
+	{ "max_tokens",        PARAM_RENAME, "max_completion_tokens" },
+	{ "temperature",       PARAM_YIELD,  NULL },
+	{ "top_p",             PARAM_YIELD,  NULL },
+	{ "presence_penalty",  PARAM_YIELD,  NULL },
+	{ "frequency_penalty", PARAM_YIELD,  NULL },
+	{ "logprobs",          PARAM_YIELD,  NULL },
+	{ "top_logprobs",      PARAM_YIELD,  NULL },
+	{ "logit_bias",        PARAM_YIELD,  NULL },
+};
+
+/* additionalProperties is false there: every other field is a 422. */
+static const struct param_row mistral_rows[] = {
+	{ "seed",                  PARAM_RENAME, "random_seed" },
+	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
+	{ "dimensions",            PARAM_RENAME, "output_dimension" },
+	{ "stream_options",        PARAM_DROP,   NULL },
+	{ "user",                  PARAM_DROP,   NULL },
+	{ "logprobs",              PARAM_REFUSE, NULL },
+	{ "top_logprobs",          PARAM_REFUSE, NULL },
+	{ "logit_bias",            PARAM_REFUSE, NULL },
+	{ "store",                 PARAM_REFUSE, NULL },
+	{ "modalities",            PARAM_REFUSE, NULL },
+	{ "audio",                 PARAM_REFUSE, NULL },
+	{ "verbosity",             PARAM_REFUSE, NULL },
+	{ "safety_identifier",     PARAM_REFUSE, NULL },
+	{ "functions",             PARAM_REFUSE, NULL },
+	{ "function_call",         PARAM_REFUSE, NULL },
+	{ "web_search_options",    PARAM_REFUSE, NULL },
+	{ "moderation",            PARAM_REFUSE, NULL },
+	{ "prompt_cache_options",  PARAM_REFUSE, NULL },
+	{ "prompt_cache_retention", PARAM_REFUSE, NULL },
+};
+
+static const struct param_row groq_rows[] = {
+	{ "logprobs",     PARAM_REFUSE, NULL },
+	{ "top_logprobs", PARAM_REFUSE, NULL },
+	{ "logit_bias",   PARAM_REFUSE, NULL },
+	{ "n",            PARAM_REFUSE, NULL },
+};
+
+static const struct param_row cerebras_rows[] = {
+	{ "frequency_penalty", PARAM_REFUSE, NULL },
+	{ "presence_penalty",  PARAM_REFUSE, NULL },
+	{ "logit_bias",        PARAM_REFUSE, NULL },
+};
+
+/* They ignore max_completion_tokens: without its other name there would be no
+   limit at all. */
+static const struct param_row old_limit_rows[] = {
+	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
+};
+
+/* Parameters of their own which are not for others (FATE PROVIDER). */
+static const struct param_row vllm_rows[] = {
+	{ "priority", PARAM_KEEP, NULL },
+};
+
+static const struct param_row gemini_rows[] = {
+	{ "extra_body", PARAM_KEEP, NULL },
+};
+
+#define ROWS(rows) rows, ARRAY_LEN(rows)
+static const struct {
+	const char *providers; /* blank separated */
+	const char *models;    /* families, blank separated; NULL all */
+	const struct param_row *rows;
+	size_t count;
+} groups[] = {
+	{ "openai azure", "o1 o3 o4 gpt-5", ROWS(reasoning_rows) },
+	{ "mistral codestral", NULL, ROWS(mistral_rows) },
+	{ "groq", NULL, ROWS(groq_rows) },
+	{ "cerebras", NULL, ROWS(cerebras_rows) },
+	{ "ollama ollama_chat deepseek together_ai perplexity nvidia_nim", NULL, ROWS(old_limit_rows) },
+	{ "hosted_vllm vllm", NULL, ROWS(vllm_rows) },
+	{ "gemini", NULL, ROWS(gemini_rows) },
+};
+/* clang-format on */
+
+/* True when word is one of the blank-separated names in list. */
+static bool
+is_listed(const char *list, struct str word)
+{
+	struct str rest = str_of(list);
+
+	while (rest.n > 0) {
+		if (str_eq(str_cut(&rest, ' '), word))
+			return true;
+	}
+	return false;
+}
+
+/* "o3" covers "o3" and "o3-mini", not "o30" or "o3.1"; a vendor's part in
+   front is left out. */
+static bool
+is_of_family(const char *families, const char *model)
+{
+	struct str rest = str_of(families), name = str_of(model);
+	const char *slash = strrchr(model, '/');
+
+	if (families == NULL)
+		return true;
+	if (slash != NULL)
+		name = str_of(slash + 1);
+	while (rest.n > 0) {
+		struct str f = str_cut(&rest, ' ');
+
+		if (name.n >= f.n && memcmp(name.p, f.p, f.n) == 0 &&
+		    (name.n == f.n || name.p[f.n] == '-'))
+			return true;
+	}
+	return false;
+}
+
+void
+param_rules_init(struct param_rules *p, const struct wire_request *r,
+    const struct wire_choice *choice)
+{
+	const struct config_deployment *d = choice->deployment;
+	struct str provider = str_of(d->provider->prefix);
+
+	memset(p, 0, sizeof(*p));
+	p->request = r;
+	p->deployment = d;
+	p->model = choice->upstream_model != NULL ? choice->upstream_model
+						  : d->upstream_model;
+	buf_init(&p->refused, REFUSED_BYTES);
+	p->drop = choice->config != NULL && choice->config->drop_params;
+	if (d->drop_params != CONFIG_UNSET)
+		p->drop = d->drop_params == 1;
+	if (r->drop_params != CONFIG_UNSET)
+		p->drop = r->drop_params == 1;
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		if (!is_listed(groups[i].providers, provider) ||
+		    !is_of_family(groups[i].models, p->model))
+			continue;
+		p->rows = groups[i].rows;
+		p->row_count = groups[i].count;
+		break;
+	}
+}
+
+void
+param_rules_fini(struct param_rules *p)
+{
+	buf_fini(&p->refused);
+}
+
+static const struct param_row *
+find_row(const struct param_rules *p, struct str key)
+{
+	for (size_t i = 0; i < p->row_count; i++) {
+		const struct param_row *row = &p->rows[i];
+
+		if (str_is(key, row->param))
+			return row;
+	}
+	return NULL;
+}
+
+/* In a list of the configuration's or of the request's. */
+static bool
+is_named(const struct config_strings *names, const struct skim_value *list,
+    struct str key)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str none;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (str_is(key, names->items[i]))
+			return true;
+	}
+	if (list->type != SKIM_ARRAY)
+		return false;
+	skim_iter_init(&it, list->value);
+	while (skim_iter_next(&it, &none, &v) == 1) {
+		if (v.value.n == key.n + 2 &&
+		    memcmp(v.value.p + 1, key.p, key.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the gateway itself rests on is never dropped by a list. */
+static bool
+is_vital(struct str key)
+{
+	return str_is(key, "model") || str_is(key, "messages") ||
+	       str_is(key, "prompt") || str_is(key, "input") ||
+	       str_is(key, "stream");
+}
+
+/* null, false and n = 1 say nothing: leaving them out changes nothing. */
+static bool
+is_default(struct str key, const struct skim_value *v)
+{
+	int64_t n;
+
+	return v->type == SKIM_NULL || v->type == SKIM_FALSE ||
+	       (str_is(key, "n") && skim_int(v, &n) == 0 && n == 1);
+}
+
+static void
+note_refused(struct param_rules *p, struct str key)
+{
+	if (p->refused.len > 0)
+		buf_add_cstr(&p->refused, ", ");
+	buf_printf(&p->refused, "'" STR_FMT "'", STR_ARG(key));
+}
+
+enum param_action
+param_rules_judge(struct param_rules *p, struct str key,
+    const struct skim_value *v, const char **name_r)
+{
+	const struct param_row *row = find_row(p, key);
+	const struct config_deployment *d = p->deployment;
+
+	if (!is_vital(key) && is_named(&d->additional_drop_params,
+				  &p->request->additional_drop_params, key))
+		return PARAM_DROP;
+	if (is_named(&d->allowed_openai_params,
+		&p->request->allowed_openai_params, key))
+		return PARAM_KEEP;
+	if (row == NULL)
+		return str_is(key, "priority") || str_is(key, "extra_body")
+			   ? PARAM_DROP
+			   : PARAM_KEEP;
+	switch (row->action) {
+	case PARAM_KEEP:
+	case PARAM_DROP:
+		return row->action;
+	case PARAM_RENAME:
+		*name_r = row->to;
+		return PARAM_RENAME;
+	case PARAM_YIELD:
+		return p->drop ? PARAM_DROP : PARAM_KEEP;
+	case PARAM_REFUSE:
+		if (!p->drop && v != NULL && !is_default(key, v))
+			note_refused(p, key);
+		return PARAM_DROP;
+	}
+	return PARAM_KEEP;
+}
+
+int
+param_rules_end(const struct param_rules *p, struct err *err)
+{
+	if (p->refused.len == 0)
+		return 0;
+	return err_set(err, ERR_BAD_REQUEST,
+	    "%s does not support parameters: [" STR_FMT
+	    "], for model=%s. To drop these, set "
+	    "`litellm_settings: drop_params: true`, or drop_params in the "
+	    "request",
+	    p->deployment->provider->prefix, STR_ARG(buf_str(&p->refused)),
+	    p->model);
+}

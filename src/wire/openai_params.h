@@ -1,0 +1,47 @@
+/*
+ * Which parameters of an OpenAI-style request a provider takes, and under
+ * which name: one table, and the settings that bend it (drop_params,
+ * additional_drop_params, allowed_openai_params). Only parameters that the
+ * table names are judged; everything else goes upstream as it is.
+ */
+#ifndef WIRE_OPENAI_PARAMS_H
+#define WIRE_OPENAI_PARAMS_H
+
+#include "wire/dialect.h"
+
+enum param_action {
+	PARAM_KEEP,
+	PARAM_DROP,   /* never sent */
+	PARAM_RENAME, /* sent under another name */
+	PARAM_REFUSE, /* the provider would refuse it: with drop_params it is
+			 left out, else the client gets a 400 from us */
+	PARAM_YIELD,  /* the same, but without drop_params it is sent and the
+			 provider says itself what it thinks of it */
+};
+
+struct param_row;
+
+/* The rules for one request to one deployment. */
+struct param_rules {
+	const struct wire_request *request;
+	const struct config_deployment *deployment;
+	const char *model;            /* as the provider is asked for it */
+	const struct param_row *rows; /* of this provider; may be NULL */
+	size_t row_count;
+	bool drop;          /* drop_params as it applies */
+	struct buf refused; /* 'a', 'b' */
+};
+
+void param_rules_init(struct param_rules *p, const struct wire_request *r,
+    const struct wire_choice *choice);
+void param_rules_fini(struct param_rules *p);
+/*
+ * KEEP, DROP or RENAME (*name_r is the new name). A refused parameter is noted
+ * and dropped. v may be NULL for a parameter the gateway adds itself.
+ */
+enum param_action param_rules_judge(struct param_rules *p, struct str key,
+    const struct skim_value *v, const char **name_r);
+/* -1 ERR_BAD_REQUEST in LiteLLM's words when something was refused. */
+int param_rules_end(const struct param_rules *p, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,370 @@
+/*
+ * The worker's life: adopt what the supervisor left open, load the snapshot,
+ * open the store, listen, say READY, loop, drain. See worker.h.
+ *
+ * Fails: with CONTRACT_EXIT_CONFIG when the configuration is refused (it was
+ * accepted by the supervisor: something changed on disk or in the environment),
+ * CONTRACT_EXIT_FAILED for anything that may be better next time.
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/bundle.h"
+#include "ipc/record.h"
+
+#include <event2/event.h>
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define HEARTBEAT_SECS 1
+/* After a failed transaction: the jobs that must not be lost are tried again
+   this often. */
+#define BATCH_RETRY_MSECS 100
+#define HIGH_WATER_BYTES  (256 * 1024)
+#define TRIM_BYTES        (4 * 1024 * 1024)
+/* Rounds of commit and resume in one turn before I/O gets its chance. */
+#define ROUNDS_PER_TURN 4
+
+/* ---- the turn ----------------------------------------------------------- */
+
+static void
+run_batch(struct worker *w)
+{
+	struct timeval tv = { 0, BATCH_RETRY_MSECS * 1000 };
+	struct err err;
+
+	for (int i = 0; i < ROUNDS_PER_TURN && w->batch.queued > 0; i++) {
+		if (batch_run(&w->batch, &err) == 0)
+			continue;
+		log_error("store: %s", err.text);
+		event_add(&w->batch_retry, &tv);
+		return;
+	}
+	/* Rounds used up: come back right after the next look at I/O. */
+	if (w->batch.queued > 0)
+		event_active(&w->batch_retry, EV_TIMEOUT, 0);
+}
+
+static void
+end_turn(struct worker *w)
+{
+	if (w->batch.queued > 0 &&
+	    !event_pending(&w->batch_retry, EV_TIMEOUT, NULL))
+		run_batch(w);
+	if (w->outbox_dirty) {
+		w->outbox_dirty = false;
+		outbox_kick(w->outbox);
+	}
+}
+
+static void
+on_batch_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg; /* end_turn() does it */
+}
+
+static void
+on_settled(void *arg)
+{
+	struct worker *w = arg;
+
+	w->outbox_dirty = true;
+}
+
+/* ---- leaving ------------------------------------------------------------ */
+
+/* Retired and nothing left to do: the records are on file too, unless the
+   logger is away (then the keeper ships them). */
+static void
+leave_if_done(struct worker *w)
+{
+	if (w->draining && w->env.active == 0 && w->batch.queued == 0)
+		w->stopping = true;
+}
+
+static void
+retire(struct worker *w)
+{
+	struct timeval tv;
+
+	if (w->draining)
+		return;
+	w->draining = w->env.draining = true;
+	tv.tv_sec = w->config->limits.drain_msecs / 1000;
+	tv.tv_usec = w->config->limits.drain_msecs % 1000 * 1000;
+	event_add(&w->drain_deadline, &tv);
+	http_server_drain(w->http);
+	log_info("retiring: %zu requests to finish", w->env.active);
+	contract_report(&w->child, CONTRACT_DRAINING, (uint32_t)w->env.active,
+	    w->env.finished);
+	leave_if_done(w);
+}
+
+static void
+on_exchange_end(void *arg)
+{
+	leave_if_done(arg);
+}
+
+static void
+on_term(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->draining)
+		w->stopping = true; /* asked twice: at once */
+	retire(w);
+}
+
+static void
+on_drain_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	log_warn("drain deadline: %zu requests are cut", w->env.active);
+	w->stopping = true;
+}
+
+static void
+on_life(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	char command;
+	ssize_t n = read(fd, &command, 1);
+
+	(void)what;
+	if (n == 1 && command == CONTRACT_STOP) {
+		w->stopping = true;
+	} else if (n == 1) {
+		retire(w);
+	} else if (n == 0) {
+		/* The supervisor is gone: finish and go too. */
+		event_del(&w->life);
+		log_warn("the supervisor is gone");
+		retire(w);
+	}
+}
+
+static void
+on_heartbeat(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	contract_report(&w->child,
+	    w->draining ? CONTRACT_DRAINING : CONTRACT_READY,
+	    (uint32_t)w->env.active, w->env.finished);
+	leave_if_done(w);
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+static int
+open_config(struct worker *w, struct err *err)
+{
+	struct config_report report;
+	struct bundle *bundle;
+	int rc;
+
+	if (bundle_from_fd(CONTRACT_FD_CONFIG, &bundle, err) != 0)
+		return -1;
+	config_report_init(&report);
+	rc = config_parse(bundle, &w->config, &report, err);
+	config_report_fini(&report);
+	bundle_free(&bundle);
+	return rc;
+}
+
+static int
+open_store(struct worker *w, struct err *err)
+{
+	struct store_options options = { 0 };
+	struct owner_row row = {
+		.role = CONTRACT_WORKER,
+		.slot = w->child.slot,
+		.generation = w->child.generation,
+		.pid = (uint32_t)getpid(),
+	};
+
+	w->store_dir = path_join(w->child.state_dir, "store");
+	options.dir = w->store_dir;
+	options.map_bytes = w->config->map_bytes;
+	if (store_open(&options, &w->store, err) != 0)
+		return -1;
+	if (owner_register(w->store, w->store_dir, &row, &w->owner, err) != 0)
+		return -1;
+	batch_init(&w->batch, w->store);
+	return 0;
+}
+
+static int
+open_services(struct worker *w, struct err *err)
+{
+	const struct config_limits *l = &w->config->limits;
+	struct upstream_options up = {
+		.connect_timeout_msecs = l->connect_timeout_msecs,
+		.verify_tls = true,
+	};
+	struct http_options http = {
+		.max_header_bytes = (size_t)l->max_header_bytes,
+		.max_body_bytes = (size_t)l->max_body_bytes,
+		.max_connections = (size_t)l->max_connections,
+		.header_timeout_msecs = l->header_timeout_msecs,
+		.body_timeout_msecs = l->body_timeout_msecs,
+		.idle_timeout_msecs = l->idle_timeout_msecs,
+		.slow_client_msecs = l->slow_client_msecs,
+		.high_water_bytes = HIGH_WATER_BYTES,
+	};
+	static const struct http_callbacks callbacks = {
+		.on_call = front_on_call,
+		.on_error = front_on_error,
+	};
+
+	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
+		return -1;
+	return http_server_new(w->base, &http, &callbacks, w, &w->http, err);
+}
+
+static void
+open_outbox(struct worker *w)
+{
+	char *path = path_join(w->child.state_dir, RECORD_SOCKET);
+	struct outbox_options options = {
+		.base = w->base,
+		.store = w->store,
+		.batch = &w->batch,
+		.socket_path = path,
+		.owner = w->owner.id,
+	};
+
+	w->outbox = outbox_new(&options);
+	free(path);
+}
+
+static void
+fill_envs(struct worker *w)
+{
+	w->env.base = w->base;
+	w->env.config = w->config;
+	w->env.catalog = w->catalog;
+	w->env.budgets = w->budgets;
+	w->env.store = w->store;
+	w->env.batch = &w->batch;
+	w->env.owner = &w->owner;
+	w->env.upstream = w->upstream;
+	w->env.on_settled = on_settled;
+	w->env.on_end = on_exchange_end;
+	w->env.arg = w;
+	exchange_env_init(&w->env);
+	w->admin.config = w->config;
+	w->admin.catalog = w->catalog;
+	w->admin.store = w->store;
+	w->admin.draining = &w->draining;
+	w->admin.started_wall_nsecs = clock_wall_nsecs();
+}
+
+static void
+watch_events(struct worker *w)
+{
+	struct timeval second = { HEARTBEAT_SECS, 0 };
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	event_assign(&w->heartbeat, w->base, -1, EV_PERSIST, on_heartbeat, w);
+	event_add(&w->heartbeat, &second);
+	event_assign(&w->life, w->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
+	    on_life, w);
+	event_add(&w->life, NULL);
+	evsignal_assign(&w->term, w->base, SIGTERM, on_term, w);
+	event_add(&w->term, NULL);
+	evtimer_assign(&w->drain_deadline, w->base, on_drain_deadline, w);
+	evtimer_assign(&w->batch_retry, w->base, on_batch_retry, w);
+}
+
+static struct event_base *
+new_base(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base;
+
+	/* Fewer epoll_ctl calls: changes of one turn are merged. Safe since
+	   nobody closes a descriptor before its event is deleted. */
+	event_config_set_flag(c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	base = event_base_new_with_config(c);
+	event_config_free(c);
+	return base;
+}
+
+static int
+open_all(struct worker *w, struct err *err)
+{
+	if (open_config(w, err) != 0)
+		return CONTRACT_EXIT_CONFIG;
+	if (catalog_open(w->config, &w->catalog, err) != 0 ||
+	    budgets_build(w->config, &w->budgets, err) != 0)
+		return CONTRACT_EXIT_CONFIG;
+	w->base = new_base();
+	if (w->base == NULL) {
+		err_set(err, ERR_NOMEM, "event base");
+		return CONTRACT_EXIT_FAILED;
+	}
+	watch_events(w);
+	if (open_store(w, err) != 0 || open_services(w, err) != 0)
+		return CONTRACT_EXIT_FAILED;
+	fill_envs(w);
+	open_outbox(w);
+	for (int i = 0; i < w->child.listener_count; i++) {
+		if (http_server_listen(w->http, w->child.listeners[i], err) !=
+		    0)
+			return CONTRACT_EXIT_FAILED;
+	}
+	return 0;
+}
+
+static void
+close_all(struct worker *w)
+{
+	/* What is still under way is cut; its holds are settled by the
+	   keeper, as if this process had died. */
+	http_server_free(&w->http);
+	run_batch(w);
+	outbox_free(&w->outbox);
+	owner_release(&w->owner);
+	store_close(&w->store);
+}
+
+int
+worker_main(uint32_t slot, uint32_t generation)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+	struct err err = { 0 };
+	int rc;
+
+	/* Memory goes back to the kernel in large steps only: with the default
+	   every second request gave some back and took it again. */
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
+		&err) != 0)
+		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
+	rc = open_all(w, &err);
+	if (rc != 0)
+		log_fatal(rc, "%s", err.text);
+	contract_report(&w->child, CONTRACT_READY, 0, 0);
+	while (!w->stopping) {
+		event_base_loop(w->base, EVLOOP_ONCE);
+		end_turn(w);
+	}
+	close_all(w);
+	return CONTRACT_EXIT_RETIRED;
+}

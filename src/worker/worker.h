@@ -1,0 +1,47 @@
+/*
+ * The worker role: serves clients. One libevent loop; evhttp in front, libcurl
+ * behind, LMDB beside. Many run side by side and share listeners and store.
+ *
+ * A turn of the loop: callbacks run and queue jobs; then one write transaction
+ * for all of them (store/batch.h), then what waited for it is resumed, then
+ * new trace records go to the logger.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "admin/admin.h"
+#include "domain/catalog.h"
+#include "exchange/exchange.h"
+#include "ipc/contract.h"
+#include "outbox/outbox.h"
+
+struct worker {
+	struct contract_child child;
+	struct event_base *base;
+	struct config *config;
+	struct catalog *catalog;
+	struct budgets *budgets;
+	struct store *store;
+	char *store_dir;
+	struct owner owner;
+	struct batch batch;
+	struct upstream *upstream;
+	struct http_server *http;
+	struct outbox *outbox;
+	struct exchange_env env;
+	struct admin_env admin;
+	struct event heartbeat, life, term, drain_deadline, batch_retry;
+	bool outbox_dirty; /* a settlement was committed in this turn */
+	bool draining, stopping;
+};
+
+/* Main of `--role worker`; returns an exit code (enum contract_exit). */
+int worker_main(uint32_t slot, uint32_t generation);
+
+/* front.c: a whole request came in. */
+void front_on_call(void *arg, struct http_call *call);
+/* front.c: the body of an error the HTTP layer answers itself. */
+void front_on_error(void *arg, int status, enum err_code code, const char *text,
+    struct buf *out);
+
+#endif

@@ -1,0 +1,703 @@
+"""Plays a scenario: its sections in the order of the file.
+
+The gateway starts when a section first needs it. A CLIENT waits for its
+answer before the next section, unless it is `background`; then the EXPECT of
+that client waits. At the end: every provider's script was used, nothing of NOT
+is anywhere, the gateway stops cleanly and its books balance.
+
+Fails with Failure: file, line, what was expected and what came; report()
+tells what all sides saw.
+"""
+
+import pathlib
+import re
+import subprocess
+import threading
+
+from harness import match, paths, scenario
+from harness.clock import NSECS, TestClock, parse_duration
+from harness.client import Connection, Gone, Response, build
+from harness.gateway import Gateway
+from harness.process import environment
+from harness.stage import (Difference, Marks, StagedProvider,
+                           bytes_difference, header_difference)
+from harness.wait import seconds, wait_until
+
+CLIENT_SECONDS = 20
+CHAT_PATH = "/v1/chat/completions"
+
+
+class Failure(AssertionError):
+    def __init__(self, problems):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Client:
+    """One CLIENT section under way."""
+
+    def __init__(self, name, section, runner):
+        self.name, self.section, self.runner = name, section, runner
+        self.responses = []
+        self.connection = None
+        self.method = "POST"
+        self.left = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def option(self, word):
+        for d in self.section.directives:
+            if d.word == word:
+                return self.runner.fill(d.rest)
+        return None
+
+    def start(self, connection=None):
+        self.connection = connection
+        self.thread.start()
+
+    def join(self):
+        self.thread.join(seconds(CLIENT_SECONDS + 10))
+        if self.thread.is_alive():
+            self.runner.problem(self.section.line,
+                                f"client {self.name} is still waiting")
+
+    def _run(self):
+        try:
+            self._play()
+        except Gone as e:
+            self._no_answer(str(e))
+        except OSError as e:
+            self._no_answer(f"{type(e).__name__}: {e}")
+        except Difference as e:
+            self.runner.problem(e.line, f"client {self.name}: {e.text}")
+        except Exception as e:      # a mistake of the harness must be seen
+            self.runner.problem(self.section.line, f"client {self.name}: "
+                                f"{type(e).__name__}: {e}")
+
+    def _no_answer(self, why):
+        r = Response()
+        r.broken = why
+        self.responses.append(r)
+
+    # ---- the request ----
+
+    def _chat_body(self, word, rest):
+        model, _, text = rest.partition(" ")
+        said = match.show(scenario.read_quoted(text) if text else "Hello.")
+        stream = ', "stream": true' if word == "stream" else ""
+        return (f'{{"model": "{model}", "messages": [{{"role": "user", '
+                f'"content": {said}}}]{stream}}}')
+
+    def request_bytes(self):
+        fill = self.runner.fill
+        headers, without, body = [], set(), None
+        target, version = CHAT_PATH, "HTTP/1.1"
+        for d in self.section.directives:
+            if d.word in scenario.METHODS:
+                self.method = d.word
+                target, _, given = fill(d.rest).partition(" ")
+                version = given or version
+            elif d.word in ("chat", "stream"):
+                body = self._chat_body(d.word, fill(d.rest)).encode()
+                headers.append(("content-type", "application/json"))
+            elif d.word == "json":
+                body = fill(d.rest).encode()
+                headers.append(("content-type", "application/json"))
+            elif d.word == "body":
+                body = fill(d.rest).encode()
+            elif d.word == "bytes":
+                body = scenario.read_bytes(fill(d.rest))
+            elif d.word == "header":
+                name, _, value = fill(d.rest).partition(":")
+                headers.append((name.strip(), value.strip()))
+            elif d.word == "no header":
+                without.add(d.rest.lower())
+            elif d.word == "raw":
+                raw = scenario.read_bytes(fill(d.rest))
+                self.method = raw.split(b" ", 1)[0].decode("latin-1")
+                return raw
+        names = {k.lower() for k, _ in headers}
+        if "x-request-id" not in names | without:
+            headers.append(("x-request-id", self.name))
+        return build(self.method, target, headers, body, version)
+
+    # ---- the talk ----
+
+    def _play(self):
+        data = self.request_bytes()
+        c = self.connection
+        if c is None:
+            c = self.connection = Connection(
+                self.runner.gateway.address, CLIENT_SECONDS,
+                small_window=self.section.has("small window"))
+        size = self.option("pieces")
+        try:
+            c.send(data, piece=int(size) if size else None)
+            if self.section.has("half close"):
+                c.half_close()
+        except Gone:
+            pass            # what it said before it closed is read below
+        if self.option("leave") == "after sending":
+            self._leave()
+            return
+        self._wait_for_marks()
+        for i in range(int(self.option("responses") or 1)):
+            # Known from the start: an EXPECT may look at what came so far.
+            r = c.read(self.method, self._progress)
+            self.responses.append(r)
+            if self.left or r.broken:
+                return
+
+    def _wait_for_marks(self):
+        for d in self.section.directives:
+            if d.word == "await" and not self.runner.marks.wait(d.rest):
+                raise Difference(d.line, f"nobody set the mark {d.rest}")
+
+    def _progress(self, r):
+        where = self.option("leave")
+        if where == "after head" or (
+                where and where.split()[1].isdigit()
+                and len(r.events) >= int(where.split()[1])):
+            self._leave()
+            return True
+        return False
+
+    def _leave(self):
+        self.left = True
+        self.connection.close()
+        for d in self.section.directives:
+            if d.word == "mark":
+                self.runner.marks.set(d.rest)
+
+
+class Runner:
+    def __init__(self, script, directory):
+        self.script = script
+        self.directory = pathlib.Path(directory)
+        self.lock = threading.Lock()
+        self.problems, self.notes = [], []
+        self.marks = Marks()
+        self.providers, self.clients, self.files = {}, {}, {}
+        self.last_client = None
+        self.env = {}
+        self.config, self.workers = None, 1
+        self.gateway = None
+        self.clock = TestClock(self.directory / "clock")
+        self.seen = []          # (what, bytes): outputs, for NOT
+        self.not_texts = []
+        self.count = 0
+
+    # ---- what other threads say ----
+
+    def problem(self, line, text):
+        with self.lock:
+            where = f"{self.script.path.name}:{line}: " if line else ""
+            self.problems.append(where + text)
+
+    def note(self, text):
+        with self.lock:
+            self.notes.append(text)
+
+    def raise_problems(self):
+        with self.lock:
+            if self.problems:
+                raise Failure(list(self.problems))
+
+    def fill(self, text):
+        """{{provider:a}}, {{file:x}}, {{config}}, {{state}}."""
+        def value(found):
+            kind, _, name = found[1].partition(":")
+            if kind == "provider":
+                return self.providers[name].base_url
+            if kind == "file":
+                return str(self.files[name])
+            if kind == "config":
+                return str(self.config_path)
+            if kind == "state":
+                return str(self.directory / "state")
+            raise Failure([f"{self.script.path.name}: {{{{{found[1]}}}}} is "
+                           "not known"])
+        return re.sub(r"\{\{([\w:.-]+)\}\}", value, text)
+
+    @property
+    def config_path(self):
+        return self.directory / "gateway.yaml"
+
+    # ---- the play ----
+
+    def run(self):
+        try:
+            self._open_providers()
+            for section in self.script.sections:
+                self._run_section(section)
+            self._finish()
+        finally:
+            self._close()
+
+    def _run_section(self, section):
+        try:
+            getattr(self, "play_" + section.kind.lower())(section)
+        except Difference as e:
+            self.problem(e.line, e.text)
+        except AssertionError as e:
+            if isinstance(e, Failure):
+                raise
+            self.problem(section.line, str(e))
+        self.raise_problems()
+
+    def _open_providers(self):
+        for s in self.script.sections:
+            if s.kind == "PROVIDER":
+                name, _, mode = s.args.partition(" ")
+                if name not in self.providers:
+                    self.providers[name] = StagedProvider(name, self,
+                                                          mode == "down")
+
+    def _finish(self):
+        for client in self.clients.values():
+            client.join()
+        self.raise_problems()
+        for provider in self.providers.values():
+            for line, text in provider.unused():
+                self.problem(line, text)
+        self.raise_problems()
+        self._look_for_secrets()
+        self._stop()
+        self._look_for_secrets()
+        self.raise_problems()
+
+    def _stop(self):
+        for client in self.clients.values():
+            if client.connection is not None:
+                client.connection.close()
+        if self.gateway is None:
+            return
+        try:
+            self.gateway.stop()
+        except AssertionError as e:
+            self.problem(0, str(e))
+
+    def _close(self):
+        if self.gateway is not None:
+            self.gateway.destroy()
+        for provider in self.providers.values():
+            provider.close()
+
+    def _need_gateway(self):
+        if self.gateway is not None:
+            return
+        self._make_gateway()
+        self.gateway.start()
+
+    def _make_gateway(self):
+        if self.config is None:
+            raise Failure([f"{self.script.path.name}: no CONFIG section"])
+        self.gateway = Gateway(self.directory, self.config,
+                               workers=self.workers, env=self.env,
+                               clock=self.clock)
+
+    # ---- sections: what is there ----
+
+    def play_config(self, s):
+        if self.gateway is not None:
+            raise Difference(s.line, "the gateway runs already")
+        if s.args:
+            self.workers = int(s.args.partition("=")[2])
+        self.config = self.fill(s.text)
+        self.config_path.write_text(self.config, encoding="utf-8")
+
+    def play_file(self, s):
+        path = self.directory / s.args
+        self.files[s.args] = path
+        path.write_text(self.fill(s.text), encoding="utf-8")
+
+    def play_env(self, s):
+        for d in s.directives:
+            name, equals, value = self.fill(d.rest).partition("=")
+            self.env[name] = value if equals else None
+
+    def play_provider(self, s):
+        self.providers[s.args.split()[0]].add(s)
+
+    def play_time(self, s):
+        self.clock.advance_nsecs(parse_duration(s.args))
+
+    def play_mark(self, s):
+        self.marks.set(s.args)
+
+    def play_await(self, s):
+        self._need_gateway()
+        if not self.marks.wait(s.args):
+            self.raise_problems()
+            raise Difference(s.line, f"nobody set the mark {s.args}")
+
+    def play_stop(self, s):
+        self._need_gateway()
+        self._stop()
+
+    # ---- CLIENT and EXPECT ----
+
+    def play_client(self, s):
+        self._need_gateway()
+        self.count += 1
+        name = scenario.client_name(s, self.count)
+        client = Client(name, s, self)
+        connection = None
+        found = re.search(r" on ([\w-]+)", s.args)
+        if found:
+            connection = self.clients[found[1]].connection
+        self.clients[name] = self.last_client = client
+        client.start(connection)
+        if not s.args.endswith("background"):
+            client.join()
+
+    def _client_of(self, args):
+        name = re.sub(r"( none| #\d+)$", "", args).strip()
+        if name in ("", "none"):
+            return self.last_client
+        return self.clients[name]
+
+    def play_expect(self, s):
+        client = self._client_of(s.args)
+        client.join()
+        self.raise_problems()
+        number = int((re.search(r"#(\d+)", s.args) or ["", "1"])[1])
+        if len(client.responses) < number:
+            raise Difference(s.line, f"client {client.name} has "
+                                     f"{len(client.responses)} answers")
+        Expectation(s, client, client.responses[number - 1], self).check()
+
+    # ---- TRACE, LEDGER, LOG, NOT ----
+
+    def play_trace(self, s):
+        client = self._client_of(s.args)
+        run_id = client.name
+        for r in client.responses:
+            run_id = r.header("x-request-id") or run_id
+        if s.args.endswith("none"):
+            found = [t for t in self.gateway.traces()
+                     if t["run_id"] == run_id]
+            if found:
+                raise Difference(s.line, f"a record is there: {found[0]}")
+            return
+        record = self.gateway.trace(run_id).record
+        for d in s.directives:
+            if d.word.startswith("no "):
+                if d.word[3:] in record:
+                    raise Difference(d.line, f"trace: {d.word[3:]} is there: "
+                                     + match.short(record[d.word[3:]]))
+                continue
+            if d.word not in record:
+                raise Difference(d.line, f"trace: no {d.word} in "
+                                 + match.short(record, 2000))
+            found = match.difference(match.parse(self.fill(d.rest)),
+                                     record[d.word], d.word)
+            if found:
+                raise Difference(d.line, f"trace: {found}")
+
+    def play_ledger(self, s):
+        rows, everything = self.gateway.spend(s.args)
+        wanted = {d.word: d for d in s.directives}
+        for name, d in wanted.items():
+            row = everything if name == "total" else rows.get(name)
+            if row is None:
+                raise Difference(d.line, f"spend --by {s.args}: no row {name} "
+                                         f"in {match.short(rows)}")
+            found = match.difference(match.parse(self.fill(d.rest)), row,
+                                     name)
+            if found:
+                raise Difference(d.line, f"spend --by {s.args}: {found}")
+        more = set(rows) - set(wanted)
+        if more:
+            raise Difference(s.line, f"spend --by {s.args}: unexpected rows "
+                                     f"{', '.join(sorted(more))}")
+
+    def play_log(self, s):
+        self._need_gateway()
+        for d in s.directives:
+            text = self.fill(d.rest)
+            if len(text) > 1 and text[0] == text[-1] == "/":
+                text = re.compile(text[1:-1])
+            try:
+                wait_until(lambda: self.gateway.log_contains(text), 5,
+                           f"the log says {d.rest}")
+            except AssertionError as e:
+                raise Difference(d.line, str(e)) from None
+
+    def play_not(self, s):
+        self.not_texts += [(d.line, self.fill(d.rest)) for d in s.directives]
+
+    def _everywhere(self):
+        """(where, bytes) of all that leaves the gateway or stays behind."""
+        yield from self.seen
+        for client in self.clients.values():
+            for r in client.responses:
+                head = "".join(f"{k}: {v}\n" for k, v in r.headers)
+                yield (f"the answer to {client.name}",
+                       head.encode() + r.body)
+        if self.gateway is None:
+            return
+        yield "the log", self.gateway.log_text().encode()
+        for pid, line in self.gateway.processes().items():
+            yield f"the arguments of process {pid}", line.encode()
+        for child in self.gateway.children("logger"):
+            try:
+                env = pathlib.Path(f"/proc/{child['pid']}/environ")
+                yield "the logger's environment", env.read_bytes()
+            except OSError:
+                pass
+        for path in sorted(self.gateway.state.rglob("*")):
+            if path.is_file():
+                yield f"{path.relative_to(self.directory)}", path.read_bytes()
+
+    def _look_for_secrets(self):
+        if not self.not_texts:
+            return
+        for where, data in self._everywhere():
+            for line, text in self.not_texts:
+                if text.encode() in data:
+                    self.problem(line, f"'{text}' is in {where}")
+
+    # ---- programs ----
+
+    def _check_run(self, s, status, output, name):
+        self.seen.append((name, output.encode()))
+        wanted = 0
+        for d in s.directives:
+            text = self.fill(d.rest)
+            if d.word == "exit":
+                wanted = int(text)
+            elif d.word == "text" and text not in output:
+                raise Difference(d.line, f"{name}: expected '{text}' in\n"
+                                         f"{output}")
+            elif d.word == "no text" and text in output:
+                raise Difference(d.line, f"{name}: expected no '{text}' in\n"
+                                         f"{output}")
+            elif d.word == "line" and text not in output.splitlines():
+                raise Difference(d.line, f"{name}: expected the line '{text}' "
+                                         f"in\n{output}")
+        if status != wanted:
+            raise Difference(s.line, f"{name}: exit {status}, not {wanted}\n"
+                                     f"{output}")
+
+    def play_ctl(self, s):
+        self._need_gateway()
+        result = self.gateway.ctl(*self.fill(s.args).split())
+        name = f"tallyctl {s.args}"
+        self._check_run(s, result.status, result.text, name)
+        for d in s.directives:
+            if d.word == "json":
+                found = match.difference(match.parse(self.fill(d.rest)),
+                                         result.json())
+                if found:
+                    raise Difference(d.line, f"{name}: {found}")
+
+    def play_check(self, s):
+        done = subprocess.run(
+            [paths.program("tallygate"), "--config", self.config_path,
+             "--check"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment(self.env), timeout=seconds(20))
+        self._check_run(s, done.returncode, done.stdout, "tallygate --check")
+
+    def play_start(self, s):
+        """Without directives: just starts. With `exit`: it must refuse."""
+        if not s.directives:
+            self._need_gateway()
+            return
+        self._make_gateway()
+        self.gateway.launch()
+        status = self.gateway.program.wait(15, "refuse to start")
+        left = self.gateway.program.await_no_leftovers(5)
+        self.gateway.stopped = True
+        self._check_run(s, status, self.gateway.log_text(), "tallygate")
+        if left:
+            raise Difference(s.line, f"left over: {left}")
+
+    # ---- for failures ----
+
+    def report(self):
+        out = []
+        for note in self.notes:
+            out.append(f"note: {note}")
+        for client in self.clients.values():
+            for r in client.responses:
+                out += [f"--- answer to client {client.name}", r.describe()]
+        for provider in self.providers.values():
+            if provider.fake is None:
+                continue
+            for request in provider.fake.requests[-5:]:
+                out += [f"--- provider {provider.name} received (request "
+                        f"{request.number})", request.describe()]
+        if self.gateway is not None:
+            out.append(self.gateway.report())
+        return "\n".join(out)
+
+
+class Expectation:
+    """An EXPECT section against an answer."""
+
+    def __init__(self, section, client, response, runner):
+        self.section, self.client = section, client
+        self.r, self.runner = response, runner
+
+    def fail(self, d, text):
+        raise Difference(d.line if d else self.section.line,
+                         f"client {self.client.name}: {text}")
+
+    def check(self):
+        r, s = self.r, self.section
+        if not r.status and not s.has("broken"):
+            self.fail(None, f"no answer: {r.broken}")
+        if r.broken and not s.has("broken"):
+            self.fail(None, f"the answer ended early: {r.broken}")
+        for d in s.directives:
+            if d.word in ("event", "done"):
+                continue
+            getattr(self, "check_" + d.word.replace(" ", "_"))(
+                d, self.runner.fill(d.rest))
+        self._check_events()
+
+    def equal(self, d, what, wanted, came):
+        if wanted != came:
+            self.fail(d, f"{what}: expected {wanted}, came {came}")
+
+    def check_status(self, d, rest):
+        if self.r.status != int(rest):
+            self.fail(d, f"status: expected {rest}, came {self.r.status}: "
+                         f"{self.r.body[:600].decode('utf-8', 'replace')}")
+
+    def check_version(self, d, rest):
+        self.equal(d, "version", rest, self.r.version)
+
+    def check_framing(self, d, rest):
+        self.equal(d, "framing", rest, self.r.framing)
+
+    def check_header(self, d, rest):
+        found = header_difference(rest, self.r.headers)
+        if found:
+            self.fail(d, found)
+
+    def check_no_header(self, d, rest):
+        if self.r.header(rest) is not None:
+            self.fail(d, f"expected no header {rest}, came "
+                         f"'{self.r.header(rest)}'")
+
+    def check_json(self, d, rest):
+        try:
+            value = self.r.json()
+        except ValueError as e:
+            self.fail(d, f"the body is no JSON ({e}): {self.r.body[:500]!r}")
+        found = match.difference(match.parse(rest), value)
+        if found:
+            self.fail(d, found)
+
+    def check_body(self, d, rest):
+        found = bytes_difference(rest.encode(), self.r.body)
+        if found:
+            self.fail(d, f"body: {found}")
+
+    def check_bytes(self, d, rest):
+        found = bytes_difference(scenario.read_bytes(rest), self.r.body)
+        if found:
+            self.fail(d, f"body: {found}")
+
+    def check_text(self, d, rest):
+        if rest.encode() not in self.r.body:
+            self.fail(d, f"expected '{rest}' in {self.r.body[:1500]!r}")
+
+    def check_no_text(self, d, rest):
+        if rest.encode() in self.r.body:
+            self.fail(d, f"expected no '{rest}' in {self.r.body[:1500]!r}")
+
+    def check_content(self, d, rest):
+        self.equal(d, "content", scenario.read_quoted(rest), self.r.text())
+
+    def check_finish(self, d, rest):
+        reasons = [c.get("finish_reason") for c in self.r._choices()
+                   if c.get("finish_reason")]
+        self.equal(d, "finish_reason", [rest], reasons)
+
+    def check_broken(self, d, rest):
+        if self.r.complete:
+            self.fail(d, "the answer is complete")
+        if rest and rest not in self.r.broken:
+            self.fail(d, f"broken: expected {rest}, came {self.r.broken}")
+
+    def check_closed(self, d, _rest):
+        if not self.client.connection.is_closed_within(3):
+            self.fail(d, "the connection was not closed")
+
+    def _asks_again(self):
+        """An answer to another request on the same connection, or None."""
+        c = self.client.connection
+        try:
+            c.send(build("GET", "/health/liveliness", [], None))
+            r = c.read("GET", timeout=5)
+        except Gone:
+            return None
+        return r if r.status else None
+
+    def check_open(self, d, _rest):
+        r = self._asks_again()
+        if r is None or r.status != 200:
+            self.fail(d, "the connection cannot be used again: "
+                         f"{r.describe() if r else 'closed'}")
+
+    def check_usable(self, d, _rest):
+        """Usable, or cleanly closed."""
+        says_close = (self.r.header("connection") or "").lower() == "close"
+        if says_close:
+            self.check_closed(d, "")
+        else:
+            self.check_open(d, "")
+
+    def check_within(self, d, rest):
+        limit = seconds(parse_duration(rest) / NSECS)
+        if self.r.took > limit:
+            self.fail(d, f"took {self.r.took:.3f} s, more than {limit:g} s")
+
+    def check_not_before(self, d, rest):
+        limit = parse_duration(rest) / NSECS
+        if self.r.took < limit:
+            self.fail(d, f"took {self.r.took:.3f} s, less than {limit:g} s")
+
+    # ---- events ----
+
+    def _check_events(self):
+        wanted = [d for d in self.section.directives
+                  if d.word in ("event", "done")]
+        if not wanted:
+            return
+        matchers = []
+        for d in wanted:
+            rest = self.runner.fill(d.rest)
+            if d.word == "done" or rest == "[DONE]":
+                matchers.append(EventMatcher(d.line, "[DONE]"))
+            elif rest == "...":
+                matchers.append(match.ANYTHING)
+            else:
+                matchers.append(EventMatcher(d.line, match.parse(rest)))
+        values = ["[DONE]" if e.is_done else e.json() for e in self.r.events]
+        found = match.sequence_difference(
+            matchers, values, "events",
+            lambda m, value, at: m.difference(value, at))
+        if found:
+            self.fail(wanted[0], found)
+
+
+class EventMatcher:
+    """One `event` line of an EXPECT."""
+
+    def __init__(self, line, matcher):
+        self.line, self.matcher = line, matcher
+
+    def __repr__(self):
+        return f"{match.show(self.matcher)} (line {self.line})"
+
+    def difference(self, value, at):
+        if "[DONE]" not in (self.matcher, value):
+            found = match.difference(self.matcher, value, f"event {at + 1}")
+            return found and f"{found} (line {self.line})"
+        if self.matcher == value:
+            return None
+        return f"event {at + 1}: expected {self}, came {match.short(value)}"
