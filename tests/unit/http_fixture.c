@@ -234,6 +234,22 @@ client_sees_end(struct fixture *fx, int fd, struct buf *b, int msecs)
 	return end;
 }
 
+int
+hold_with(struct fixture *fx, const char *request, int rcvbuf)
+{
+	int fd = client_connect(fx, rcvbuf);
+
+	client_say(fx, fd, request);
+	assert_true(WITHIN(fx, 1000, fx->call != NULL));
+	return fd;
+}
+
+int
+hold(struct fixture *fx)
+{
+	return hold_with(fx, HOLD, 0);
+}
+
 void
 exchange(struct fixture *fx, int fd, const char *request, const char *until)
 {

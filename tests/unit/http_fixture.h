@@ -44,6 +44,10 @@ bool client_read(struct fixture *fx, int fd, struct buf *b, const char *until,
     int msecs);
 /* True when the server closes within the time; what came before is in b. */
 bool client_sees_end(struct fixture *fx, int fd, struct buf *b, int msecs);
+#define HOLD "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"
+/* A client that waits for the call it has made, held in fx->call. */
+int hold_with(struct fixture *fx, const char *request, int rcvbuf);
+int hold(struct fixture *fx);
 /* One request, answered up to and including `until`. */
 void exchange(struct fixture *fx, int fd, const char *request,
     const char *until);
