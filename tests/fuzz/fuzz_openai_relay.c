@@ -8,12 +8,16 @@
 #include "config/config.h"
 #include "wire/dialect.h"
 
+#define BODY "{\"model\":\"m\",\"messages\":[1]"
+static const char asks_usage[] = BODY
+    ",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"n\":2}";
+static const char completions[] =
+    "{\"model\":\"m\",\"prompt\":\"x\",\"stream\":true}";
 static const char *const requests[] = {
-	"{\"model\":\"m\",\"messages\":[1]}",
-	"{\"model\":\"m\",\"messages\":[1],\"stream\":true}",
-	"{\"model\":\"m\",\"messages\":[1],\"stream\":true,"
-	"\"stream_options\":{\"include_usage\":true},\"n\":2}",
-	"{\"model\":\"m\",\"prompt\":\"x\",\"stream\":true}",
+	BODY "}",
+	BODY ",\"stream\":true}",
+	asks_usage,
+	completions,
 };
 
 struct run {
@@ -39,16 +43,15 @@ relay_text(const struct wire_request *r, int64_t limit, struct str text,
 
 	buf_init(&run->out, 64 << 20);
 	run->result = 0;
-	FUZZ_CHECK(relay_open(&relay, dialect_openai.relay(r->api), &o,
-		       &err) == 0);
+	FUZZ_CHECK(
+	    relay_open(&relay, dialect_openai.relay(r->api), &o, &err) == 0);
 	while (text.n > 0 && run->result == 0) {
 		size_t n = piece > 0 ? piece : 1 + fuzz_next(&seed) % 50;
 		struct str part;
 
 		n = n < text.n ? n : text.n;
 		part = fuzz_text((const uint8_t *)text.p, n);
-		run->result =
-		    relay.ops->feed(&relay, part, &run->out, &err);
+		run->result = relay.ops->feed(&relay, part, &run->out, &err);
 		free((void *)(uintptr_t)part.p);
 		text.p += n;
 		text.n -= n;
@@ -59,7 +62,7 @@ relay_text(const struct wire_request *r, int64_t limit, struct str text,
 	run->code = err.code;
 	if (run->result != 0)
 		FUZZ_CHECK(relay.facts.malformed || relay.facts.error_event ||
-		    err.code == ERR_UPSTREAM_CUT);
+			   err.code == ERR_UPSTREAM_CUT);
 	relay_close(&relay);
 }
 
@@ -91,8 +94,8 @@ check_same(const struct run *a, const struct run *b)
 	FUZZ_CHECK(a->facts.first_token == b->facts.first_token);
 	FUZZ_CHECK(a->facts.stopped == b->facts.stopped);
 	FUZZ_CHECK(a->facts.delivered_bytes == b->facts.delivered_bytes);
-	FUZZ_CHECK(a->facts.usage.prompt_tokens ==
-	    b->facts.usage.prompt_tokens);
+	FUZZ_CHECK(
+	    a->facts.usage.prompt_tokens == b->facts.usage.prompt_tokens);
 	FUZZ_CHECK(a->facts.usage.source == b->facts.usage.source);
 }
 
@@ -113,10 +116,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	which = data[0] & 3;
 	limit = (data[0] & 4) != 0 ? data[0] >> 4 : CONFIG_UNSET;
 	arena_init(&arena, 1024);
-	FUZZ_CHECK(wire_request_parse(which == 3 ? WIRE_COMPLETIONS :
-						   WIRE_CHAT,
-		       str_of(requests[which]), &arena, &r, &param,
-		       &err) == 0);
+	FUZZ_CHECK(wire_request_parse(which == 3 ? WIRE_COMPLETIONS : WIRE_CHAT,
+		       str_of(requests[which]), &arena, &r, &param, &err) == 0);
 	text = fuzz_text(data + 1, size - 1);
 	relay_text(&r, limit, text, SIZE_MAX, &whole);
 	relay_text(&r, limit, text, 1, &bytes);
@@ -126,8 +127,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (which != 0)
 		check_stream(buf_str(&whole.out));
 	else if (whole.out.len > 0)
-		FUZZ_CHECK(skim(buf_str(&whole.out), NULL, 0, NULL, &err) ==
-		    0);
+		FUZZ_CHECK(skim(buf_str(&whole.out), NULL, 0, NULL, &err) == 0);
 	buf_fini(&whole.out);
 	buf_fini(&bytes.out);
 	buf_fini(&pieces.out);

@@ -10,12 +10,11 @@
 static const struct provider providers[] = {
 	{ "openai", "openai", "https://api.openai.com/v1", "", "", AUTH_BEARER,
 	    0, "OpenAI" },
-	{ "mistral", "openai", "https://api.mistral.ai/v1", "", "",
-	    AUTH_BEARER, PROVIDER_NO_STREAM_OPTIONS, "Mistral" },
+	{ "mistral", "openai", "https://api.mistral.ai/v1", "", "", AUTH_BEARER,
+	    PROVIDER_NO_STREAM_OPTIONS, "Mistral" },
 	{ "hosted_vllm", "openai", "http://h/v1", "", "", AUTH_BEARER, 0,
 	    "vLLM" },
-	{ "ollama", "openai", "http://h/v1", "", "", AUTH_BEARER, 0,
-	    "Ollama" },
+	{ "ollama", "openai", "http://h/v1", "", "", AUTH_BEARER, 0, "Ollama" },
 };
 
 static void
@@ -24,8 +23,7 @@ check_body(const struct wire_request *r, const struct wire_choice *choice,
 {
 	struct skim_value model, stream_options, cut;
 	const struct skim_wanted wanted[] = { { "model", &model },
-		{ "stream_options", &stream_options },
-		{ "fallbacks", &cut } };
+		{ "stream_options", &stream_options }, { "fallbacks", &cut } };
 	struct err err;
 	struct buf b;
 
@@ -33,15 +31,15 @@ check_body(const struct wire_request *r, const struct wire_choice *choice,
 	for (size_t i = 0; i < call->piece_count; i++)
 		buf_add_str(&b, call->pieces[i]);
 	FUZZ_CHECK(b.len == call->body_bytes);
-	FUZZ_CHECK(skim(buf_str(&b), wanted, ARRAY_LEN(wanted), NULL, &err) ==
-	    0);
+	FUZZ_CHECK(
+	    skim(buf_str(&b), wanted, ARRAY_LEN(wanted), NULL, &err) == 0);
 	FUZZ_CHECK(skim_string_is(&model, "up"));
 	FUZZ_CHECK(cut.type == SKIM_ABSENT);
 	if ((choice->deployment->provider->flags &
 		PROVIDER_NO_STREAM_OPTIONS) != 0)
 		FUZZ_CHECK(stream_options.type == SKIM_ABSENT);
 	else if (r->stream && r->additional_drop_params.type == SKIM_ABSENT &&
-	    r->allowed_openai_params.type == SKIM_ABSENT)
+		 r->allowed_openai_params.type == SKIM_ABSENT)
 		FUZZ_CHECK(str_find(stream_options.value, "true") > 0);
 	buf_fini(&b);
 }
@@ -82,14 +80,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		body, &arena, &r, &param, &err) == 0) {
 		FUZZ_CHECK(r.prompt_bound_tokens >= 0);
 		FUZZ_CHECK(r.prompt_bound_tokens >= r.prompt_guess_tokens ||
-		    r.prompt_guess_tokens == 1);
+			   r.prompt_guess_tokens == 1);
 		if (dialect_openai.encode(&r, &choice, &arena, &call, &err) ==
 		    0)
 			check_body(&r, &choice, &call);
 	} else {
 		FUZZ_CHECK(err.code == ERR_BAD_JSON ||
-		    err.code == ERR_BAD_REQUEST ||
-		    err.code == ERR_MODEL_MISSING);
+			   err.code == ERR_BAD_REQUEST ||
+			   err.code == ERR_MODEL_MISSING);
 	}
 	arena_fini(&arena);
 	free((void *)(uintptr_t)body.p);
