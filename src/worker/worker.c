@@ -78,12 +78,14 @@ on_settled(void *arg)
 
 /* ---- leaving ------------------------------------------------------------ */
 
-/* Retired and nothing left to do: the records are on file too, unless the
-   logger is away (then the keeper ships them). */
+/* Retired, every request settled and every answer on its way: a connection
+   closes when its last byte is out. Records that are not on file yet are
+   shipped by the keeper. */
 static void
 leave_if_done(struct worker *w)
 {
-	if (w->draining && w->env.active == 0 && w->batch.queued == 0)
+	if (w->draining && w->env.active == 0 && w->batch.queued == 0 &&
+	    http_server_connections(w->http) == 0)
 		w->stopping = true;
 }
 
@@ -102,13 +104,6 @@ retire(struct worker *w)
 	log_info("retiring: %zu requests to finish", w->env.active);
 	contract_report(&w->child, CONTRACT_DRAINING, (uint32_t)w->env.active,
 	    w->env.finished);
-	leave_if_done(w);
-}
-
-static void
-on_exchange_end(void *arg)
-{
-	leave_if_done(arg);
 }
 
 static void
@@ -164,7 +159,6 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	contract_report(&w->child,
 	    w->draining ? CONTRACT_DRAINING : CONTRACT_READY,
 	    (uint32_t)w->env.active, w->env.finished);
-	leave_if_done(w);
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -263,7 +257,6 @@ fill_envs(struct worker *w)
 	w->env.owner = &w->owner;
 	w->env.upstream = w->upstream;
 	w->env.on_settled = on_settled;
-	w->env.on_end = on_exchange_end;
 	w->env.arg = w;
 	exchange_env_init(&w->env);
 	w->admin.config = w->config;
@@ -364,6 +357,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	while (!w->stopping) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		end_turn(w);
+		leave_if_done(w);
 	}
 	close_all(w);
 	return CONTRACT_EXIT_RETIRED;
