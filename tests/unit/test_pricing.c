@@ -792,8 +792,8 @@ test_price_json_that_is_none(void **state)
 		"{\"unit\":\"1e-12 USD\",\"rates\":{\"input\":1.5}}",
 		"{\"unit\":\"1e-12 USD\",\"rates\":{\"input\":-1}}",
 		"{\"unit\":\"1e-12 USD\",\"tiers\":[{}]}",
-		"{\"unit\":\"1e-12 USD\",\"tiers\":[{\"above_tokens\":9},"
-		"{\"above_tokens\":5}]}",
+		("{\"unit\":\"1e-12 USD\",\"tiers\":[{\"above_tokens\":9},"
+		 "{\"above_tokens\":5}]}"),
 		"{\"unit\":\"1e-12 USD\",\"custom\":3}" };
 
 	(void)state;
