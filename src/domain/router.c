@@ -412,13 +412,15 @@ route_fallbacks(const struct catalog *c, const struct route_request *request,
     struct arena *arena, struct plan *plan_r)
 {
 	const struct plan *failed = failure->plan;
-	uint32_t at = failed->candidates[failure->candidate].group_index;
-	size_t tried = groups_tried(failed, at + 1);
+	const struct candidate *from = &failed->candidates[failure->candidate];
+	size_t at = from->group_index;
 	struct plan plan = { .group = failed->group,
 		.asked = failed->asked,
 		.before = failed,
-		.before_groups = at + 1,
+		.before_groups =
+		    at < failed->group_count ? at + 1 : failed->group_count,
 		.group_count = 1 };
+	size_t tried = groups_tried(failed, plan.before_groups);
 	struct routing r = { .catalog = c,
 		.request = request,
 		.state = state,
@@ -428,7 +430,9 @@ route_fallbacks(const struct catalog *c, const struct route_request *request,
 
 	start(&r);
 	r.max_groups = tried < r.max_groups ? r.max_groups - tried + 1 : 1;
-	plan.groups[0] = failed->groups[at];
+	plan.groups[0].group = from->group;
+	plan.groups[0].model = from->model;
+	plan.groups[0].name = str_of(from->model);
 	if (!request->disable_fallbacks)
 		follow(&r, 0,
 		    configured_kind(&c->config->router, failure->kind));

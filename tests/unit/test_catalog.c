@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <unistd.h>
+
 static const char PRICES[] =
     "{\"gpt-4o\":{\"litellm_provider\":\"openai\",\"mode\":\"chat\","
     "\"input_cost_per_token\":2.5e-06,\"output_cost_per_token\":1e-05,"
@@ -249,6 +251,38 @@ test_a_wildcards_price_is_the_models(void **state)
 			     ->base.input,
 	    150000);
 	assert_false(catalog_price(f.catalog, d, "gpt-9", &f.arena)->known);
+}
+
+static void
+test_opening_reads_the_tables_and_keeps_them(void **state)
+{
+	char ours[] = "/tmp/test_catalog.XXXXXX", path[sizeof(ours)];
+	const char *files[1];
+	int fd = mkstemp(ours);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, PRICES, strlen(PRICES)), strlen(PRICES));
+	close(fd);
+	fix_add(&f, "openai/*", "o", "openai/*");
+	setenv("TALLYGATE_PRICES", ours, 1);
+	assert_int_equal(catalog_open(&f.config, &f.catalog, &f.err), 0);
+	assert_int_equal(catalog_price(f.catalog, &f.catalog->deployments[0],
+			     "gpt-4o", &f.arena)
+			     ->base.input,
+	    2500000);
+	catalog_free(&f.catalog);
+	/* One that was asked for and is not there is an error. */
+	memcpy(path, ours, sizeof(path));
+	path[sizeof(path) - 2] ^= 1;
+	files[0] = path;
+	f.config.price_files.items = files;
+	f.config.price_files.count = 1;
+	assert_int_equal(catalog_open(&f.config, &f.catalog, &f.err), -1);
+	assert_non_null(strstr(f.err.text, "tallygate.prices"));
+	assert_non_null(strstr(f.err.text, path));
+	unlink(ours);
+	unsetenv("TALLYGATE_PRICES");
 }
 
 static void
@@ -523,6 +557,7 @@ main(void)
 		T(test_dangerous_and_endless_names_match_no_wildcard),
 		T(test_prices_and_limits),
 		T(test_a_wildcards_price_is_the_models),
+		T(test_opening_reads_the_tables_and_keeps_them),
 		T(test_what_cannot_be_built_says_where),
 		T(test_groups_have_their_own_strategy),
 		T(test_breaker_rules),

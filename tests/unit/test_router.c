@@ -678,6 +678,25 @@ test_the_clients_list_is_for_the_asked_group_only(void **state)
 }
 
 static void
+test_a_renumbered_plan_can_still_fail(void **state)
+{
+	struct plan next;
+
+	(void)state;
+	fix_add(&f, "a", "a", "openai/x");
+	fix_add(&f, "b", "b", "openai/x");
+	fix_fallback(&f, FALLBACK_ANY, "a", "b", NULL);
+	fix_build(&f);
+	f.request.disable_fallbacks = true;
+	check("a", "a");
+	/* Somebody counts it as a fallback of something else. */
+	f.plan.candidates[0].group_index = 7;
+	f.request.disable_fallbacks = false;
+	next = after(FALLBACK_ANY, &f.plan, 0);
+	assert_string_equal(fix_order(&f, &next), "b");
+}
+
+static void
 test_circles_of_groups_end(void **state)
 {
 	char names[FIX_MAX][16];
@@ -755,6 +774,7 @@ main(void)
 		T(test_failures_have_their_own_lists),
 		T(test_max_fallbacks_counts_over_all_plans),
 		T(test_the_clients_list_is_for_the_asked_group_only),
+		T(test_a_renumbered_plan_can_still_fail),
 		T(test_circles_of_groups_end),
 		T(test_the_same_inputs_give_the_same_plan),
 	};
