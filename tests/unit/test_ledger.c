@@ -5,6 +5,7 @@
 #include "ledger_fixture.h"
 
 #include "base/hash.h"
+#include "domain/pricing.h"
 #include "store/key.h"
 
 /* ---- holding ------------------------------------------------------------ */
@@ -545,6 +546,65 @@ test_repricing_moves_between_scopes_and_windows(void **state)
 	live_commit(t);
 }
 
+/* ---- docs/ledger.md ----------------------------------------------------- */
+
+static void
+row_of_the_example(struct live *l, const struct cap *key, int64_t spent,
+    int64_t held, int64_t room)
+{
+	assert_spend(l, key, spent, held);
+	assert_int_equal(key->cap_nanos - spent - held, room);
+}
+
+static void
+test_the_example_of_the_document(void **state)
+{
+	struct live *l = *state;
+	struct cap caps[2] = { cap_per(SCOPE_KEY, "k", 1000000, "1d"),
+		cap_per(SCOPE_GLOBAL, "", NANOS_PER_USD, "30d") };
+	struct price p = { .known = true,
+		.base = { 150000, 600000, -1, -1, -1, -1, -1, -1, -1 } };
+	int64_t prompt = price_worst_nanos(&p, 1000, 0);
+	struct hold_request r = request(caps, 2,
+	    price_worst_nanos(&p, 1000, 500), price_worst_nanos(&p, 1000, 16));
+	struct hold b = hold_of(l, 2);
+	struct hold_answer a;
+	struct store_txn *t;
+	struct err err;
+
+	assert_int_equal(prompt, 150000);
+	assert_int_equal(r.worst_nanos, 450000);
+	assert_int_equal(r.least_nanos, 159600);
+	take(l, 1, &r);
+	row_of_the_example(l, caps, 0, 450000, 550000);
+	b.prompt_nanos = prompt;
+	b.state = HOLD_SENT;
+	t = live_write(l);
+	assert_int_equal(ledger_hold(t, &r, &b, &a, &err), 0);
+	live_commit(t);
+	row_of_the_example(l, caps, 0, 900000, 100000);
+	assert_int_equal(take(l, 3, &r).verdict, HOLD_REFUSED);
+	settle(l, 1, price_worst_nanos(&p, 1000, 100));
+	row_of_the_example(l, caps, 210000, 450000, 340000);
+	a = take(l, 4, &r);
+	assert_int_equal(a.verdict, HOLD_CLAMPED);
+	assert_int_equal(price_affordable_tokens(&p, 1000, a.amount_nanos),
+	    316);
+	row_of_the_example(l, caps, 210000, 790000, 0);
+	t = live_write(l);
+	assert_int_equal(ledger_settle_orphan(t, &b, &l->owner, NOW, NULL,
+			     &err),
+	    0);
+	live_commit(t);
+	row_of_the_example(l, caps, 360000, 340000, 300000);
+	settle(l, 4, price_worst_nanos(&p, 1000, 316));
+	row_of_the_example(l, caps, 699600, 0, 300400);
+	r.now_nsecs = NOW + DAY;
+	assert_int_equal(take(l, 5, &r).verdict, HOLD_GRANTED);
+	assert_int_equal(spend_at(l, &caps[0], NOW + DAY).held_nanos, 450000);
+	assert_spend(l, &caps[1], 699600, 450000);
+}
+
 int
 main(void)
 {
@@ -568,6 +628,7 @@ main(void)
 		LIVE_TEST(test_wrong_settlements_write_nothing),
 		LIVE_TEST(test_a_hold_is_repriced_in_one_step),
 		LIVE_TEST(test_repricing_moves_between_scopes_and_windows),
+		LIVE_TEST(test_the_example_of_the_document),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
