@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "ipc/record.h"
 #include "logger/rotation.h"
 #include "logger/seq_marks.h"
 #include "logger/trace_scan.h"
@@ -24,11 +25,13 @@
 #include <unistd.h>
 
 #define QUEUE_MAX_BYTES    (8 * 1024 * 1024)
-#define PAYLOAD_MAX_BYTES  (TRACE_LINE_BYTES / 2)
 #define ROTATE_RETRY_NSECS (60 * NSECS_PER_SEC)
 
 /* The two hashes of a line, two numbers, their keys. */
 #define CHAIN_MAX_BYTES 256
+
+_Static_assert(RECORD_LINE_BYTES + CHAIN_MAX_BYTES <= TRACE_LINE_BYTES,
+    "a start must be able to read what was written");
 
 struct trace_file {
 	struct trace_file_options options;
@@ -363,14 +366,6 @@ last_seq(const struct trace_file *f, uint64_t owner)
 	return seq != 0 ? seq : seq_marks_get(&f->marks, owner);
 }
 
-static bool
-is_object_line(struct str payload)
-{
-	return payload.n >= 2 && payload.n <= PAYLOAD_MAX_BYTES &&
-	       payload.p[0] == '{' && payload.p[payload.n - 1] == '}' &&
-	       memchr(payload.p, '\n', payload.n) == NULL;
-}
-
 /* "{}" or "{ }": no comma goes behind it. */
 static bool
 is_empty_object(struct str payload)
@@ -409,7 +404,7 @@ trace_file_add(struct trace_file *f, uint64_t owner, uint64_t seq,
 		    "owner %llu: sequence %llu after %llu",
 		    (unsigned long long)owner, (unsigned long long)seq,
 		    (unsigned long long)last);
-	if (!is_object_line(payload))
+	if (!record_is_line(payload))
 		return err_set(err, ERR_BAD_REQUEST,
 		    "owner %llu, sequence %llu: no one-line JSON object",
 		    (unsigned long long)owner, (unsigned long long)seq);
