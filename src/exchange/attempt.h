@@ -15,6 +15,13 @@
 
 struct exchange;
 
+/* What a report did to the deployment's breaker. */
+struct report_change {
+	bool changed;
+	enum breaker_state state;
+	int64_t open_nsecs; /* from now */
+};
+
 struct attempt {
 	struct exchange *x;
 	const struct candidate *candidate;
@@ -46,9 +53,10 @@ struct attempt {
 	struct usage usage;
 	int64_t held_nanos;
 	int64_t cost_nanos;
-	bool possibly_billed; /* sent, and no answer came */
-	bool reported;        /* health has heard of it */
-	bool probe;           /* holds the breaker's ticket */
+	bool possibly_billed;        /* sent, and no answer came */
+	bool reported;               /* health has heard of it */
+	struct report_change change; /* by the settlement's report */
+	bool probe;                  /* holds the breaker's ticket */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */

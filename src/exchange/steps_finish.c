@@ -97,7 +97,9 @@ settle_done(struct batch_job *job, const struct err *err)
 	if (err != NULL)
 		log_error("%s: settlement refused: %s", x->request_id,
 		    err->text);
-	else if (x->env->on_settled != NULL)
+	else
+		report_rest_done(x);
+	if (err == NULL && x->env->on_settled != NULL)
 		x->env->on_settled(x->env->arg);
 	exchange_resume(x);
 }

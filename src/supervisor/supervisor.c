@@ -526,6 +526,29 @@ own_path(void)
 	return n <= 0 ? xstrdup("tallygate") : xstrndup(path, (size_t)n);
 }
 
+static void
+supervisor_free(struct supervisor *s)
+{
+	config_free(&s->config);
+	free(s->exe);
+	free(s->state_dir);
+	free(s);
+}
+
+/* Everything up to the first child; an exit status or 0. */
+static int
+open_all(struct supervisor *s, struct err *err)
+{
+	if (check_load(s->options.config_path, &s->config, &s->config_fd,
+		err) != 0)
+		return 2;
+	check_exposure(s->config, s->options.host);
+	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
+	    open_signals(s, err) != 0)
+		return 1;
+	return 0;
+}
+
 int
 supervisor_main(const struct supervisor_options *options)
 {
@@ -539,22 +562,13 @@ supervisor_main(const struct supervisor_options *options)
 	s->started_wall_nsecs = clock_wall_nsecs();
 	s->exe = own_path();
 	list_init(&s->children);
-	if (check_load(options->config_path, &s->config, &s->config_fd, &err) !=
-	    0) {
+	status = open_all(s, &err);
+	if (status == 0) {
+		add_children(s);
+		status = loop(s);
+	} else {
 		log_error("%s", err.text);
-		return 2;
 	}
-	check_exposure(s->config, options->host);
-	if (open_state_dir(s, &err) != 0 || open_listeners(s, &err) != 0 ||
-	    open_signals(s, &err) != 0) {
-		log_error("%s", err.text);
-		return 1;
-	}
-	add_children(s);
-	status = loop(s);
-	config_free(&s->config);
-	free(s->exe);
-	free(s->state_dir);
-	free(s);
+	supervisor_free(s);
 	return status;
 }
