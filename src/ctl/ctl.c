@@ -68,11 +68,11 @@ ctl_open_store(struct ctl *c, bool writable)
 }
 
 /* The configuration the gateway last ran with: run/config. */
-static const char *
+static char *
 last_config(const struct ctl *c)
 {
 	char *path = path_join(c->state_dir, "run/config");
-	const char *found = NULL;
+	char *found = NULL;
 	struct buf text;
 
 	buf_init(&text, 16 * 1024);
@@ -91,7 +91,7 @@ ctl_open_catalog(struct ctl *c)
 	int rc;
 
 	if (c->config_path == NULL)
-		c->config_path = last_config(c);
+		c->config_path = c->last_config = last_config(c);
 	if (c->config_path == NULL) {
 		ctl_complain("no configuration known for %s: give it with "
 			     "--config FILE",
@@ -262,6 +262,7 @@ ctl_main(int argc, char **argv)
 	store_close(&c.store);
 	catalog_free(&c.catalog);
 	config_free(&c.config);
+	free(c.last_config);
 	free(c.store_dir);
 	free(c.state_dir);
 	return rc;

@@ -335,6 +335,10 @@ close_all(struct worker *w)
 	outbox_free(&w->outbox);
 	owner_release(&w->owner);
 	store_close(&w->store);
+	budgets_free(&w->budgets);
+	catalog_free(&w->catalog);
+	config_free(&w->config);
+	free(w->store_dir);
 }
 
 int
