@@ -354,8 +354,7 @@ classify(CURLcode code, bool sent, bool head)
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 or no HTTP at all */
 	case CURLE_WEIRD_SERVER_REPLY:
 		return UPSTREAM_GARBAGE;
-	case CURLE_OUT_OF_MEMORY: /* also: a header beyond libcurl's 100 KB */
-		return sent ? UPSTREAM_GARBAGE : UPSTREAM_FAILED;
+	case CURLE_OUT_OF_MEMORY:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
 	case CURLE_FAILED_INIT:
