@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/bundle.h"
+#include "config/config_report.h"
 #include "config/provider.h"
 
 #include <stdint.h>
@@ -205,37 +206,6 @@ struct config {
 	struct config_webhook *webhooks;
 	const char *groups_json; /* tallygate.groups, "{}" */
 };
-
-enum config_severity {
-	CONFIG_NOTE,  /* read, no effect here */
-	CONFIG_WARN,  /* probably not what was meant */
-	CONFIG_ERROR, /* refused */
-};
-
-/* One remark about the files: file:line: key: text. */
-struct config_remark {
-	enum config_severity severity;
-	const char *file;
-	int line;        /* 0 when it is about the whole file */
-	const char *key; /* "model_list[2].litellm_params.timeout" */
-	const char *text;
-};
-
-#define CONFIG_MAX_REMARKS 1000 /* kept; the counts go on */
-
-struct config_report {
-	struct arena arena;
-	size_t count, size;
-	struct config_remark *remarks;
-	size_t errors, warnings;
-};
-
-void config_report_init(struct config_report *r);
-void config_report_fini(struct config_report *r);
-void config_report_add(struct config_report *r,
-    const struct config_remark *remark);
-/* "file:line: key: text" into out; severity is not part of it. */
-void config_remark_format(const struct config_remark *m, struct buf *out);
 
 /*
  * Parses and checks. Applies environment_variables to this process's

@@ -2,10 +2,10 @@
  * The process's environment as the configuration uses it: the variables that
  * `environment_variables` sets, and os.environ/NAME in values.
  *
- * The environment belongs to the process, so its undo list does too: it is the
- * one static variable of this layer. A reload first takes back what the file
- * before set (a variable that was removed from the file must not linger), and
- * a refused file leaves the environment as it found it. Not for processes
+ * The environment belongs to the process, so its undo lists do too: they are
+ * the only static variables of this layer. A reload first takes back what the
+ * file before set (a variable that was removed from the file must not linger),
+ * and a refused file leaves the environment as it found it. Not for processes
  * with running threads: setenv() races with getenv() elsewhere, and every
  * process parses before it starts any.
  */

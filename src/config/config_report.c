@@ -1,9 +1,9 @@
 /*
- * The remarks about the files, in the order they were found. See config.h.
+ * The remarks about the files. See config_report.h.
  * Owns copies of all texts. At most CONFIG_MAX_REMARKS are kept (a file of a
  * megabyte could cause as many as it has lines); the counts go on.
  */
-#include "config/config.h"
+#include "config/config_report.h"
 
 void
 config_report_init(struct config_report *r)

@@ -187,25 +187,39 @@ mdoc_text(struct buf *out, const char *text)
 	}
 }
 
+/* A sentence; names of keys and values keep their first letter. */
+static void
+mdoc_sentence(struct buf *out, const char *text)
+{
+	size_t word = strcspn(text, " ");
+	char first = text[0];
+
+	if (first >= 'a' && first <= 'z' &&
+	    strcspn(text, "_./0123456789") >= word) {
+		buf_add_char(out, (char)(first - 'a' + 'A'));
+		text++;
+	}
+	mdoc_text(out, text);
+	buf_add_cstr(out, ".\n");
+}
+
 static void
 mdoc_row(struct buf *out, const struct config_key *k)
 {
 	struct buf range;
 
+	buf_printf(out, ".It Cm %s\n", config_key_name(k));
+	mdoc_sentence(out, k->help);
 	buf_init(&range, 4096);
 	add_range(&range, k);
-	buf_printf(out, ".It Cm %s\n", config_key_name(k));
-	mdoc_text(out, buf_cstr(&range));
+	mdoc_sentence(out, buf_cstr(&range));
 	buf_fini(&range);
 	if (has_default(k))
-		buf_printf(out, "; default\n.Ql %s", k->fallback);
-	buf_add_cstr(out, ".\n");
-	mdoc_text(out, k->help);
-	buf_add_cstr(out, ".\n");
+		buf_printf(out, "Default\n.Ql %s .\n", k->fallback);
 }
 
 static void
-mdoc_names(struct buf *out, const struct config_key *first)
+mdoc_names(struct buf *out, const struct config_key *first, bool after_list)
 {
 	bool any = false;
 
@@ -215,7 +229,8 @@ mdoc_names(struct buf *out, const struct config_key *first)
 		if (k->effect != EFFECT_NONE || !same_section(k, first))
 			continue;
 		if (!any)
-			buf_add_cstr(out, ".Pp\nKnown, without effect yet:\n");
+			buf_printf(out, "%sKnown, without effect yet:\n",
+			    after_list ? ".Pp\n" : "");
 		else
 			buf_add_cstr(out, " ,\n");
 		buf_printf(out, ".Cm %s", config_key_name(k));
@@ -243,7 +258,7 @@ mdoc_section(struct buf *out, const struct config_key *first)
 		mdoc_row(out, k);
 	}
 	buf_add_cstr(out, any ? ".El\n" : "");
-	mdoc_names(out, first);
+	mdoc_names(out, first, any);
 }
 
 int

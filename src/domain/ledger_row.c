@@ -21,6 +21,8 @@
 
 #include "base/hash.h"
 
+#include <endian.h>
+
 #define ROW_VERSION 1
 
 /* Of the fields that change in place. */
@@ -37,8 +39,8 @@ enum {
 static void
 store_le(unsigned char *out, uint64_t v, size_t width)
 {
-	for (size_t i = 0; i < width; i++)
-		out[i] = (unsigned char)(v >> (8 * i));
+	v = htole64(v);
+	memcpy(out, &v, width);
 }
 
 static void
@@ -188,9 +190,9 @@ take_number(struct reader *r, size_t width)
 	const unsigned char *p = take(r, width);
 	uint64_t v = 0;
 
-	for (size_t i = 0; p != NULL && i < width; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	if (p != NULL)
+		memcpy(&v, p, width);
+	return le64toh(v);
 }
 
 static int64_t

@@ -15,6 +15,8 @@
 #include "domain/money.h"
 #include "store/key.h"
 
+#include <endian.h>
+
 #define HOUR_SECS       3600
 #define DAY_SECS        86400
 #define MAX_RESULT_ROWS 100000
@@ -92,18 +94,17 @@ rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES])
 static void
 put_le64(unsigned char *out, uint64_t v)
 {
-	for (int i = 0; i < 8; i++)
-		out[i] = (unsigned char)(v >> (8 * i));
+	v = htole64(v);
+	memcpy(out, &v, sizeof(v));
 }
 
 static uint64_t
 get_le64(const unsigned char *p)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	for (int i = 0; i < 8; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
 }
 
 /* The fields in stored order: append only. */

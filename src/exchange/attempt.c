@@ -147,6 +147,10 @@ attempt_start(struct attempt *a, struct err *err)
 	if (dialect == NULL)
 		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
 		    a->deployment->config->provider->dialect);
+	if (dialect->relay(x->api) == NULL)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "%s is not served for this model's provider (%s)",
+		    wire_api_path(x->api), a->deployment->provider);
 	if (dialect->encode(&x->request, &choice, &x->arena, &a->wire, err) !=
 	    0)
 		return -1;

@@ -346,17 +346,21 @@ drive(struct conn *c)
 	}
 }
 
-/* Reads into b; what recv() said, and 1 for "not now". */
+/* Reads into b; what recv() said, 1 for "not now", -1 when b is full. */
 static ssize_t
 receive(struct conn *c, struct buf *b)
 {
+	size_t room = b->max - b->len;
 	ssize_t got;
 
 	/* A large body: fewer and larger reads the more of it is there. */
-	if (buf_reserve(b, b->len > READ_BYTES ? b->len : READ_BYTES) != 0 &&
-	    buf_reserve(b, b->max - b->len) != 0)
+	if (room > READ_BYTES && room > b->len)
+		room = b->len > READ_BYTES ? b->len : READ_BYTES;
+	if (room == 0 || buf_reserve(b, room) != 0)
 		return -1;
-	got = recv(c->fd, b->data + b->len, b->size - 1 - b->len, 0);
+	if (room < b->size - 1 - b->len && b->size - 1 <= b->max)
+		room = b->size - 1 - b->len;
+	got = recv(c->fd, b->data + b->len, room, 0);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 1;
 	if (got > 0)

@@ -99,13 +99,19 @@ raise_file_limit(void)
 }
 
 static void
+clean_up(struct sim *sim)
+{
+	sim_fini(sim);
+	fd_close(&sim->log_fd);
+	board_free(&sim->board);
+}
+
+static void
 serve(struct sim *sim, struct listeners *listeners, int worker)
 {
 	listeners_close(listeners, worker);
 	server_run(sim, listeners->fds[worker]);
-	sim_fini(sim);
-	fd_close(&sim->log_fd);
-	board_free(&sim->board);
+	clean_up(sim);
 }
 
 static pid_t
@@ -178,6 +184,7 @@ run_workers(struct sim *sim, struct listeners *listeners,
 		kill(pids[i], SIGTERM);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		continue;
+	clean_up(sim);
 	return status;
 }
 

@@ -228,8 +228,7 @@ decide_member(struct body *b, size_t i)
 		decide_rename(b, i, name);
 	if (m->id == KEY_MODEL) {
 		d->kind = DECIDE_VALUE;
-		d->value =
-		    quoted_text(b, b->choice->deployment->upstream_model);
+		d->value = quoted_text(b, b->rules.model);
 	} else if (m->id == KEY_STREAM_OPTIONS) {
 		decide_stream_options(b, i);
 	} else if (is_limit(m->id) && d->kind != DECIDE_DROP) {

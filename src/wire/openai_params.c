@@ -143,6 +143,8 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 	memset(p, 0, sizeof(*p));
 	p->request = r;
 	p->deployment = d;
+	p->model = choice->upstream_model != NULL ? choice->upstream_model
+						  : d->upstream_model;
 	buf_init(&p->refused, REFUSED_BYTES);
 	p->drop = choice->config != NULL && choice->config->drop_params;
 	if (d->drop_params != CONFIG_UNSET)
@@ -151,7 +153,7 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		p->drop = r->drop_params == 1;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (!is_listed(groups[i].providers, provider) ||
-		    !is_of_family(groups[i].models, d->upstream_model))
+		    !is_of_family(groups[i].models, p->model))
 			continue;
 		p->rows = groups[i].rows;
 		p->row_count = groups[i].count;
@@ -273,5 +275,5 @@ param_rules_end(const struct param_rules *p, struct err *err)
 	    "`litellm_settings: drop_params: true`, or drop_params in the "
 	    "request",
 	    p->deployment->provider->prefix, STR_ARG(buf_str(&p->refused)),
-	    p->deployment->upstream_model);
+	    p->model);
 }

@@ -99,6 +99,22 @@ is_useful(const struct usage *u)
 	return u->prompt_tokens + u->completion_tokens > 0;
 }
 
+/* Text came behind the last usage: it is no longer all of it. */
+static void
+outdate_usage(struct relay *r)
+{
+	struct relay_facts *f = &r->facts;
+	struct openai_relay *s = r->state;
+	struct usage *u = &f->usage;
+
+	if (u->source == USAGE_NONE)
+		return;
+	buf_clear(&s->usage);
+	u->source = USAGE_ESTIMATED;
+	if (u->completion_tokens < f->output_guess_tokens)
+		u->completion_tokens = f->output_guess_tokens;
+}
+
 static void
 note_usage(struct relay *r, const struct openai_view *v)
 {
@@ -109,14 +125,8 @@ note_usage(struct relay *r, const struct openai_view *v)
 	if (value->type != SKIM_OBJECT)
 		value = &v->groq_usage;
 	if (usage_json_read(value, &u) != 0 || !is_useful(&u)) {
-		struct usage *have = &r->facts.usage;
-
-		if (v->text_bytes == 0 || have->source != USAGE_PROVIDER)
-			return;
-		/* Text came behind the last usage: it is no longer all. */
-		have->source = USAGE_ESTIMATED;
-		if (have->completion_tokens < r->facts.output_guess_tokens)
-			have->completion_tokens = r->facts.output_guess_tokens;
+		if (v->text_bytes > 0)
+			outdate_usage(r);
 		return;
 	}
 	r->facts.usage = u;

@@ -4,6 +4,8 @@
  */
 #include "wire/openai_relay.h"
 
+#include "wire/usage_json.h"
+
 /* Keeps what chunks of our own need; the first that has it counts. */
 static void
 keep_head(struct openai_relay *s, const struct openai_view *v)
@@ -58,6 +60,23 @@ write_event(struct openai_view *v, bool many_lines, struct buf *out)
 	buf_add(out, "\n\n", 2);
 }
 
+/* What a stream that we end used, as far as we know: for a client that asked.
+ */
+static void
+estimate_usage(struct relay *r)
+{
+	struct openai_relay *s = r->state;
+	struct usage u = r->facts.usage;
+
+	if (s->usage.len > 0)
+		return;
+	if (u.prompt_tokens == 0)
+		u.prompt_tokens = r->options.request->prompt_guess_tokens;
+	if (u.completion_tokens < r->facts.output_guess_tokens)
+		u.completion_tokens = r->facts.output_guess_tokens;
+	usage_json_write(&u, &s->usage);
+}
+
 /* The output passed its limit: what comes now is not given out any more, and
    every choice still open ends as one that reached max_tokens does. */
 static void
@@ -77,6 +96,7 @@ stop_stream(struct relay *r, struct buf *out)
 	snprintf(r->facts.finish_reason, sizeof(r->facts.finish_reason),
 	    "length");
 	r->facts.stopped = true;
+	estimate_usage(r);
 	openai_end_stream(r, out);
 }
 

@@ -622,7 +622,7 @@ test_addresses_follow_the_provider(void **state)
 }
 
 static void
-test_the_providers_own_address_written_out_still_needs_a_key(void **state)
+test_the_providers_own_address_still_needs_a_key(void **state)
 {
 	static const char text[] =
 	    "model_list:\n"
@@ -661,7 +661,7 @@ main(void)
 		    test_a_list_of_organizations_makes_deployments),
 		cmocka_unit_test(test_addresses_follow_the_provider),
 		cmocka_unit_test(
-		    test_the_providers_own_address_written_out_still_needs_a_key),
+		    test_the_providers_own_address_still_needs_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -652,12 +652,16 @@ test_a_hold_is_repriced_in_one_step(void **state)
 	assert_int_equal(a.cap_room_nanos, 1000);
 	assert_int_equal(h.amount_nanos, 1000);
 	assert_spend(l, &c, 0, 1000);
-	/* Refused: the old one stands. */
+	/* Refused: the old one stands, in the store and in the caller's. */
 	r.worst_nanos = r.least_nanos = 1001;
+	r.caps[1] = cap(SCOPE_KEY, "other", 5000);
+	r.cap_count = 2;
 	a = retake(l, &h, &r);
 	assert_int_equal(a.verdict, HOLD_REFUSED);
 	assert_int_equal(h.amount_nanos, 1000);
+	assert_int_equal(h.scope_count, 1);
 	assert_spend(l, &c, 0, 1000);
+	r.cap_count = 1;
 	r.least_nanos = 10;
 	a = retake(l, &h, &r);
 	assert_int_equal(a.verdict, HOLD_CLAMPED);

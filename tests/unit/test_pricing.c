@@ -209,6 +209,41 @@ test_services_are_complete(void **state)
 }
 
 static void
+test_an_older_spelling_gives_way(void **state)
+{
+	struct price_table *t =
+	    table_of(LIT("{\"a\":{\"input_cost_per_token\":9e-07,"
+			 "\"output_cost_per_token\":1e-06,"
+			 "\"cache_read_input_token_cost\":1e-07,"
+			 "\"input_cost_per_token_cache_hit\":2e-07},"
+			 "\"b\":{\"input_cost_per_token\":9e-07,"
+			 "\"output_cost_per_token\":1e-06,"
+			 "\"input_cost_per_token_cache_hit\":2e-07,"
+			 "\"cache_read_input_token_cost\":1e-07}}"));
+
+	(void)state;
+	assert_int_equal(find(t, "a")->base.cached_input, 100000);
+	assert_int_equal(find(t, "b")->base.cached_input, 100000);
+	price_table_free(&t);
+}
+
+/* A derived price is never below its ratio. */
+static void
+test_derived_prices_are_rounded_up(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"m\":{\"mode\":\"chat\",\"input_cost_per_token\":3e-12,"
+		"\"output_cost_per_token\":9e-12,"
+		"\"cache_read_input_token_cost\":1e-12,"
+		"\"input_cost_per_token_above_1k_tokens\":4e-12}}"));
+
+	(void)state;
+	/* 1 × 4 / 3 */
+	assert_int_equal(find(t, "m")->tiers[0].rates.cached_input, 2);
+	price_table_free(&t);
+}
+
+static void
 test_what_cannot_be_charged_is_not_known(void **state)
 {
 	static const struct {
@@ -1131,6 +1166,8 @@ main(void)
 		cmocka_unit_test(test_digits_below_a_pico_are_counted),
 		cmocka_unit_test(test_tiers_sort_as_numbers_and_are_complete),
 		cmocka_unit_test(test_services_are_complete),
+		cmocka_unit_test(test_an_older_spelling_gives_way),
+		cmocka_unit_test(test_derived_prices_are_rounded_up),
 		cmocka_unit_test(test_what_cannot_be_charged_is_not_known),
 		cmocka_unit_test(test_our_form),
 		cmocka_unit_test(test_the_shipped_table_loads),

@@ -178,9 +178,9 @@ read_as(struct reading *r, enum reader reader, const char *body)
 	switch (reader) {
 	case MISTRAL:
 		r->rc = chat_mistral_check(&r->chat, &r->p);
-		if (r->rc != 0)
-			return;
-		/* fall through */
+		if (r->rc == 0)
+			r->rc = chat_openai_read(&r->chat, &r->arena, &r->p);
+		return;
 	case OPENAI:
 		r->rc = chat_openai_read(&r->chat, &r->arena, &r->p);
 		return;
