@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -446,6 +445,7 @@ static int
 open_state_dir(struct supervisor *s, struct err *err)
 {
 	static const char *const below[] = { "store", "run" };
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *lock;
 
 	s->state_dir = config_state_dir(s->config, s->options.state_dir);
@@ -464,7 +464,7 @@ open_state_dir(struct supervisor *s, struct err *err)
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		err_set_errno(err, ERR_IO, "%s", lock);
-	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+	else if (fcntl(s->lock_fd, F_OFD_SETLK, &whole) != 0) {
 		err_set(err, ERR_IO,
 		    "%s is in use by another tallygate (see `tallyctl --state "
 		    "%s status`)",
