@@ -530,6 +530,7 @@ const struct config_key config_keys[] = {
 	FLAG("tallygate.prices", STRINGS, CFG(price_files), NULL, 0, 0, KEY_ONE, "price tables, later ones win"),
 	USED("tallygate.open", BOOL, CFG(open), "false", 0, 0, "serve without a master key on addresses other than this host's"),
 	PICK("tallygate.unpriced", SWITCH, CFG(unpriced_refuse), "free", "free|refuse", "models without a price and without a cap; under a cap they are always refused"),
+	PICK("tallygate.possibly_billed", SWITCH, CFG(possibly_billed_prompt), "release", "release|prompt", "an attempt that was sent and never answered: charged nothing, or its prompt"),
 	{ "tallygate.budget_status", TYPE_INT, EFFECT_USED, CFG(budget_status), "429", 0, 0, "429|400", 0, "status of an answer that a cap refused; 400 as older LiteLLM" },
 	USED("tallygate.groups", JSON, CFG(groups_json), "{}", 0, 0, "settings of single model groups"),
 	USED("tallygate.budgets", LIST, NIL, NULL, 0, 0, "hard caps"),

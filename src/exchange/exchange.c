@@ -211,6 +211,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->max_tokens = CONFIG_UNSET;
+	x->paid_tokens = -1;
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);

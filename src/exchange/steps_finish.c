@@ -48,35 +48,6 @@ step_run_RECORD(struct exchange *x)
 
 /* ---- settle ------------------------------------------------------------- */
 
-/* What goes into the roll-ups: one charge per attempt; the request itself is
-   counted with the last one. */
-static size_t
-make_charges(struct exchange *x, struct charge *charges)
-{
-	for (size_t i = 0; i < x->attempt_count; i++) {
-		const struct attempt *a = x->attempts[i];
-		struct rollup_row *r = &charges[i].amounts;
-		bool ok = a->outcome == OUTCOME_OK;
-
-		memset(r, 0, sizeof(*r));
-		record_names(x, a, &charges[i].names);
-		r->requests = i + 1 == x->attempt_count;
-		r->attempts = 1;
-		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
-		r->prompt_tokens = a->usage.prompt_tokens;
-		r->completion_tokens = a->usage.completion_tokens;
-		r->cached_tokens = a->usage.cached_tokens;
-		r->reasoning_tokens = a->usage.reasoning_tokens;
-		r->cost_nanos = a->cost_nanos;
-		if (a->usage.source == USAGE_ESTIMATED)
-			r->estimated_nanos = a->cost_nanos;
-		if (ok)
-			r->latency_micros =
-			    (a->ended_nsecs - a->started_nsecs) / 1000;
-	}
-	return x->attempt_count;
-}
-
 static int
 settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
@@ -113,7 +84,8 @@ start_settlement(struct exchange *x)
 	s->number = x->held ? x->hold.number : 0;
 	s->cost_nanos = x->cost_nanos;
 	s->now_nsecs = clock_wall_nsecs();
-	s->charge_count = make_charges(x, charges);
+	s->charge_count = x->attempt_count;
+	record_charges(x, charges, true);
 	s->charges = charges;
 	s->record = buf_str(&x->record);
 	s->outbox_owner = x->env->owner;
