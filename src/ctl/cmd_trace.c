@@ -61,13 +61,14 @@ print_line(const struct ctl *c, struct str line)
 		printf("(a line that is no JSON)\n");
 		return;
 	}
-	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s\n",
+	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s%s\n",
 	    text_of(json, "time"),
 	    (long long)json_integer_value(json_object_get(json, "status")),
 	    text_of(json, "outcome"), STR_ARG(number_of(line, "latency_s")),
 	    STR_ARG(number_of(line, "cost_usd")),
 	    text_of(json, "requested_model"), text_of(json, "model"),
-	    text_of(json, "run_id"));
+	    text_of(json, "run_id"),
+	    json_is_true(json_object_get(json, "overrun")) ? "  overrun" : "");
 	json_decref(json);
 }
 

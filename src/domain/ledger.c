@@ -358,9 +358,8 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 
 	set.count = 0;
 	if (find_windows(t, request, h, &set, views, err) != 0 ||
-	    (old != NULL &&
-		(give_back(t, old, &set, &even, err) != 0 ||
-		    book_ended(t, old, h, &set, err) != 0)))
+	    (old != NULL && (give_back(t, old, &set, &even, err) != 0 ||
+				book_ended(t, old, h, &set, err) != 0)))
 		return -1;
 	for (size_t i = 0; i < request->cap_count; i++)
 		views[i].room_nanos =
@@ -583,8 +582,8 @@ ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 	    (read_hold(t, s->owner, s->number, &h, err) != 0 ||
 		settle_windows(t, &h, s->cost_nanos, &set, &even, err) != 0))
 		return -1;
-	s->overrun_r = s->number != 0 &&
-		       unbooked(&h, s->cost_nanos) > h.amount_nanos;
+	s->overrun_r =
+	    s->number != 0 && unbooked(&h, s->cost_nanos) > h.amount_nanos;
 	s->uneven_r = !even;
 	/* From here on the transaction writes. */
 	if (put_record(t, s, err) != 0)

@@ -216,8 +216,9 @@ struct settlement {
 
 /*
  * Replaces the hold by its cost: held -= amount, spent += cost (less what is
- * booked already) in each of its windows; roll-ups; the record into the outbox; the hold's row removed. One
- * transaction. ERR_NOT_HELD when the hold is not there (settled before).
+ * booked already) in each of its windows; roll-ups; the record into the outbox;
+ * the hold's row removed. One transaction. ERR_NOT_HELD when the hold is not
+ * there (settled before).
  */
 int ledger_settle(struct store_txn *t, struct settlement *s,
     struct err *err) MUST_CHECK;

@@ -55,8 +55,8 @@ static int64_t
 own_cost(const struct hold *h, int64_t ended_nanos)
 {
 	int64_t prompt = h->prompt_nanos;
-	int64_t left = h->amount_nanos - (ended_nanos - h->booked_nanos) -
-		       h->output_nanos;
+	int64_t left =
+	    h->amount_nanos - (ended_nanos - h->booked_nanos) - h->output_nanos;
 
 	if (h->scope_count > 0 && prompt > left)
 		prompt = left > 0 ? left : 0;

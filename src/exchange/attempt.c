@@ -295,8 +295,8 @@ is_unanswered(const struct attempt *a)
 
 /* Tokens of a text that nobody counted: no more than the hold pays for, as
    long as it can have been so few. */
-static int64_t
-output_estimate(const struct attempt *a)
+int64_t
+attempt_delivered_tokens(const struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
 	int64_t paid = a->x->paid_tokens;
@@ -328,7 +328,7 @@ attempt_charge(struct attempt *a)
 	if (a->usage.source == USAGE_PROVIDER) {
 		/* As it says. */
 	} else if (began) {
-		charge_estimate(a, output_estimate(a));
+		charge_estimate(a, attempt_delivered_tokens(a));
 	} else {
 		a->usage.source = USAGE_NONE;
 		a->possibly_billed = is_unanswered(a);

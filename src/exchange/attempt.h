@@ -73,6 +73,8 @@ void attempt_judge(struct attempt *a);
 /* Final usage and cost, once it has been judged and stopped (docs/budgets.md,
    "What is charged"). */
 void attempt_charge(struct attempt *a);
+/* Output tokens that reached the client so far, estimated. */
+int64_t attempt_delivered_tokens(const struct attempt *a);
 /* For health: what the breaker should hear. */
 void attempt_report(const struct attempt *a, struct health_report *report_r);
 

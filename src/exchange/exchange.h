@@ -98,7 +98,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
-	const struct budgets *budgets;
+	struct budgets *budgets; /* refreshed before it is asked */
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;

@@ -2,6 +2,7 @@
 #include "exchange/holding.h"
 
 #include "base/clock.h"
+#include "domain/alert.h"
 #include "exchange/record.h"
 
 static const struct candidate *
@@ -167,6 +168,9 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 			   &x->hold_answer, err)
 		     : ledger_hold(t, &x->hold_request, &x->hold,
 			   &x->hold_answer, err);
+	if (rc == 0 && x->hold_answer.verdict == HOLD_REFUSED && !x->whole_only)
+		return alert_check_refused(t, &x->hold_request, &x->hold_answer,
+		    err);
 	if (rc != 0 || x->hold_answer.verdict == HOLD_REFUSED || !c->probe)
 		return rc;
 	if (health_put(t, c->deployment->id, &row) != 0)
@@ -202,8 +206,8 @@ fill_history(struct exchange *x, const struct candidate *c)
 	record_write_opening(x, c, &text);
 	h->record = arena_str(&x->arena, buf_str(&text));
 	if (x->attempt_count > 0) {
-		ended = arena_alloc(&x->arena,
-		    x->attempt_count * sizeof(*ended));
+		ended =
+		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
 		record_charges(x, ended, false);
 		h->ended = ended;
 		h->ended_count = x->attempt_count;
@@ -234,7 +238,8 @@ holding_start(struct exchange *x, struct err *err)
 	x->max_tokens = CONFIG_UNSET;
 	x->hold_request.now_nsecs = clock_wall_nsecs();
 	record_names(x, c, &h->names);
-	if (find_caps(x, c, err) != 0 || price_it(x, c, err) != 0)
+	if (budgets_refresh(x->env->budgets, x->env->store, err) != 0 ||
+	    find_caps(x, c, err) != 0 || price_it(x, c, err) != 0)
 		return -1;
 	if (h->number == 0) {
 		h->owner = x->env->owner->id;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/alert.h"
 
 /* A failure's report to the shared health; lives until the batch has run. */
 struct report_job {
@@ -34,7 +35,11 @@ report_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	r->open_nsecs = row.open_until_nsecs - r->report.now_nsecs;
 	if (health_put(t, r->deployment->id, &row) != 0)
 		return err_set(err, ERR_STORE, "health row");
-	return 0;
+	if (!r->changed || r->state != BREAKER_OPEN)
+		return 0;
+	return alert_breaker_open(t, r->deployment->id,
+	    r->deployment->config->model_name, r->error, r->report.now_nsecs,
+	    err);
 }
 
 static void

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/alert.h"
 #include "exchange/exchange.h"
 #include "exchange/record.h"
 #include "exchange/reply.h"
@@ -55,7 +56,14 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 
 	if (ledger_settle(t, &x->settlement, err) != 0)
 		return -1;
-	return report_rest(x, t, err);
+	/* The money is booked: what comes now may fail, but for the
+	   transaction as a whole. */
+	if (alert_check_spent(t, x->hold_request.caps,
+		x->hold_request.cap_count, &x->hold, x->settlement.now_nsecs,
+		err) != 0 ||
+	    report_rest(x, t, err) != 0)
+		return store_failed(t, err) ? -1 : 0;
+	return 0;
 }
 
 static void
@@ -70,6 +78,10 @@ settle_done(struct batch_job *job, const struct err *err)
 		    err->text);
 	else if (x->env->on_settled != NULL)
 		x->env->on_settled(x->env->arg);
+	if (err == NULL && x->settlement.uneven_r)
+		log_error("%s: a budget's scope held less than this request "
+			  "did; run tallyctl audit",
+		    x->request_id);
 	exchange_resume(x);
 }
 

@@ -20,8 +20,9 @@ msecs_or(int64_t msecs, int64_t otherwise)
 
 /*
  * How long to wait for the first token or the whole answer: the request's own
- * wish (as_asked), then the deployment's, then the router's. Streams have a setting of
- * their own and fall back to the plain one (notes on LiteLLM, section 2.2).
+ * wish (as_asked), then the deployment's, then the router's. Streams have a
+ * setting of their own and fall back to the plain one (notes on LiteLLM,
+ * section 2.2).
  */
 static int64_t
 answer_timeout_nsecs(const struct exchange *x, const struct deployment *d,

@@ -12,7 +12,7 @@
 
 /* What a deployment's JSON says about the output. */
 struct terms {
-	int64_t limit; /* CONFIG_UNSET */
+	int64_t limit;   /* CONFIG_UNSET */
 	int64_t outputs; /* the larger of n and best_of; CONFIG_UNSET */
 	bool has_tier, has_sound;
 	enum service_tier tier;
@@ -121,8 +121,7 @@ asked_limit(const struct wire_request *r)
 
 static void
 find_limit(const struct wire_request *r, const struct candidate *c,
-    const struct terms *defaults, const struct terms *extra,
-    struct worst *w)
+    const struct terms *defaults, const struct terms *extra, struct worst *w)
 {
 	w->open = drops_limit(r, c);
 	w->limit = CONFIG_UNSET;
@@ -194,8 +193,8 @@ worst_find(const struct wire_request *r, const struct candidate *c,
 		w.prompt.tier = extra.tier;
 	else if (w.prompt.tier == TIER_DEFAULT && defaults.has_tier)
 		w.prompt.tier = defaults.tier;
-	w.prompt.audio_output = w.prompt.audio_output || defaults.has_sound ||
-				extra.has_sound;
+	w.prompt.audio_output =
+	    w.prompt.audio_output || defaults.has_sound || extra.has_sound;
 	if (r->api == WIRE_EMBEDDINGS) {
 		w.open = true;
 	} else {

@@ -14,11 +14,11 @@
 struct worst {
 	const struct price *price;
 	struct price_bound prompt; /* with no output at all */
-	int64_t limit;   /* output tokens per answer at most */
+	int64_t limit;             /* output tokens per answer at most */
 	int64_t outputs; /* answers that are generated; 0 embeddings */
 	int64_t extra;   /* output beside them, in all */
 	bool guessed;    /* nobody but us bounds the output */
-	bool open;       /* no limit reaches the provider: it cannot be lowered */
+	bool open; /* no limit reaches the provider: it cannot be lowered */
 };
 
 void worst_find(const struct wire_request *r, const struct candidate *c,

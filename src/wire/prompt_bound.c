@@ -183,8 +183,7 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 	while ((r = skim_iter_peek(&part, &key)) == 1) {
 		enum media media = media_of(key);
 
-		size->has_sound = size->has_sound ||
-				  media == MEDIA_FILE ||
+		size->has_sound = size->has_sound || media == MEDIA_FILE ||
 				  str_is(key, "input_audio");
 		if (media == MEDIA_IMAGE || media == MEDIA_FILE) {
 			r = walk_media(&part, size, media);

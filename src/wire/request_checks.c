@@ -91,8 +91,7 @@ take_prompt(struct request_parse *p)
 	r->prompt_bound_tokens = prompt_bound(&p->size);
 	r->prompt_guess_tokens = prompt_guess(&p->size);
 	r->image_bound_tokens = prompt_image_bound(&p->size);
-	r->audio_bound_tokens =
-	    p->size.has_sound ? r->prompt_bound_tokens : 0;
+	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
 	r->audio_output = wants_sound(r);
 	return 0;
 }
