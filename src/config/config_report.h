@@ -31,6 +31,10 @@ struct config_report {
 	size_t count, size;
 	struct config_remark *remarks;
 	size_t errors, warnings;
+	/* Asked of the parser by tools that call nobody (tallyctl, whose shell
+	   has not the gateway's variables): a deployment whose key is not set
+	   is kept, without key. */
+	bool without_keys;
 };
 
 void config_report_init(struct config_report *r);

@@ -164,7 +164,8 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 	const char *value;
 	struct str key;
 
-	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL)
+	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
+	    l->report->without_keys)
 		return 0;
 	if (at != NULL && at->env != NULL) {
 		config_entry_left_out(l, e, at, "%s is %s", at->env,

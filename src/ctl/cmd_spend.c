@@ -40,7 +40,7 @@ take_arguments(const struct ctl *c, int argc, char **argv,
 {
 	o->by = ROLLUP_MODEL;
 	o->since_nsecs = o->until_nsecs = 0;
-	for (int i = 0; i < argc; i++) {
+	for (int i = 0; i < argc; i += 2) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (v == NULL)
@@ -57,7 +57,6 @@ take_arguments(const struct ctl *c, int argc, char **argv,
 		} else {
 			return ctl_bad_argument(a, own_command());
 		}
-		i++;
 	}
 	return CTL_OK;
 }

@@ -174,7 +174,7 @@ print_text(const struct ctl *c, const struct status *s)
 		    STR_ARG(jsonx_str(s->state, "started")),
 		    STR_ARG(jsonx_str(s->state, "version")));
 	else
-		printf("%s\n", s->running ? "starting" : "stopped");
+		printf("%s\n", s->running ? "starting" : "not running");
 	printf("state    %s\n", c->state_dir);
 	if (s->state != NULL)
 		printf("config   " STR_FMT "\n",
@@ -236,6 +236,7 @@ cmd_reload(struct ctl *c, int argc, char **argv)
 	/* Looked at here first, so that a refusal is seen by who asked. */
 	path = str_dup(jsonx_str(state, "config"));
 	config_report_init(&report);
+	report.without_keys = true;
 	rc = config_load(path, &config, &report, &err);
 	config_report_fini(&report);
 	config_free(&config);

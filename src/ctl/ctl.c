@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/jsonx.h"
 #include "config/config.h"
 
 #include <stdarg.h>
@@ -71,24 +70,17 @@ ctl_open_store(struct ctl *c, bool writable)
 	return CTL_USAGE;
 }
 
-/* The configuration the gateway last ran with, from run/supervisor.json. */
-static const char *
+/* The configuration the gateway last ran with: run/config. */
+static char *
 last_config(const struct ctl *c)
 {
-	char *path = path_join(c->state_dir, "run/supervisor.json");
-	const char *found = NULL;
+	char *path = path_join(c->state_dir, "run/config");
+	char *found = NULL;
 	struct buf text;
-	json_t *state;
 
-	buf_init(&text, 1024 * 1024);
-	if (file_read(path, &text, NULL) == 0 &&
-	    (state = jsonx_parse(buf_str(&text), NULL)) != NULL) {
-		struct str s = jsonx_str(state, "config");
-
-		if (s.n > 0)
-			found = str_dup(s);
-		json_decref(state);
-	}
+	buf_init(&text, 16 * 1024);
+	if (file_read(path, &text, NULL) == 0 && text.len > 0)
+		found = str_dup(str_trim(buf_str(&text)));
 	buf_fini(&text);
 	free(path);
 	return found;
@@ -102,7 +94,7 @@ ctl_open_catalog(struct ctl *c)
 	int rc;
 
 	if (c->config_path == NULL)
-		c->config_path = last_config(c);
+		c->config_path = c->last_config = last_config(c);
 	if (c->config_path == NULL) {
 		ctl_complain("no configuration known for %s: give it with "
 			     "--config FILE",
@@ -110,6 +102,7 @@ ctl_open_catalog(struct ctl *c)
 		return CTL_USAGE;
 	}
 	config_report_init(&report);
+	report.without_keys = true;
 	rc = config_load(c->config_path, &c->config, &report, &err);
 	config_report_fini(&report);
 	if (rc == 0)
@@ -228,6 +221,7 @@ choose_state_dir(struct ctl *c, const char *given)
 
 	if (given == NULL && c->config_path != NULL) {
 		config_report_init(&report);
+		report.without_keys = true;
 		if (config_load(c->config_path, &config, &report, &err) != 0) {
 			ctl_complain("%s", err.text);
 			config_report_fini(&report);
@@ -271,6 +265,7 @@ ctl_main(int argc, char **argv)
 	store_close(&c.store);
 	catalog_free(&c.catalog);
 	config_free(&c.config);
+	free(c.last_config);
 	free(c.store_dir);
 	free(c.state_dir);
 	return rc;

@@ -105,8 +105,7 @@ day_of(const struct window_zone *z, int64_t secs)
 	    floor_to(secs + window_zone_offset(z, secs), SECS_PER_DAY) /
 	    SECS_PER_DAY;
 
-	while (secs < window_zone_midnight(z, day))
-		day--;
+	/* Its midnight is never after it (window_zone_midnight). */
 	while (secs >= window_zone_midnight(z, day + 1))
 		day++;
 	return day;

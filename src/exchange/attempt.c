@@ -146,6 +146,10 @@ attempt_start(struct attempt *a, struct err *err)
 	if (dialect == NULL)
 		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
 		    a->deployment->config->provider->dialect);
+	if (dialect->relay(x->api) == NULL)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "%s is not served for this model's provider (%s)",
+		    wire_api_path(x->api), a->deployment->provider);
 	if (dialect->encode(&x->request, &choice, &x->arena, &a->wire, err) !=
 	    0)
 		return -1;
@@ -230,19 +234,6 @@ judge_transport(struct attempt *a)
 	}
 }
 
-/* An error the provider reported inside a 200. */
-static void
-judge_error_event(struct attempt *a)
-{
-	const struct relay_facts *f = &a->relay.facts;
-	enum outcome outcome = f->error_status > 0
-				   ? outcome_from_status(f->error_status)
-				   : OUTCOME_SERVER_ERROR;
-
-	set_outcome(a, outcome == OUTCOME_OK ? OUTCOME_SERVER_ERROR : outcome,
-	    f->error_text);
-}
-
 void
 attempt_judge(struct attempt *a)
 {
@@ -267,7 +258,9 @@ attempt_judge(struct attempt *a)
 		return;
 	}
 	if (f->error_event) {
-		judge_error_event(a);
+		set_outcome(a, f->error_outcome, f->error_text);
+	} else if (f->too_large) {
+		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
 			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
@@ -311,8 +304,11 @@ static void
 charge_estimate(struct attempt *a, int64_t output_tokens)
 {
 	a->usage.source = USAGE_ESTIMATED;
-	a->usage.prompt_tokens = a->x->request.prompt_guess_tokens;
-	a->usage.completion_tokens = output_tokens;
+	/* Half a usage is better than a guess. */
+	if (a->usage.prompt_tokens == 0)
+		a->usage.prompt_tokens = a->x->request.prompt_guess_tokens;
+	if (a->usage.completion_tokens < output_tokens)
+		a->usage.completion_tokens = output_tokens;
 }
 
 void

@@ -248,8 +248,6 @@ exchange_free(struct exchange *x)
 		arena_fini(&x->arena);
 		free(x);
 	}
-	if (env->on_end != NULL)
-		env->on_end(env->arg);
 }
 
 void

@@ -1,6 +1,8 @@
-/* run/supervisor.json: what runs, for tallyctl and scripts. Written when the
-   gateway is ready and after each change. It stays when the gateway stops (it
-   names the configuration); whether one runs is told by the lock. */
+/*
+ * run/supervisor.json: what runs, for tallyctl and scripts. Written when the
+ * gateway is ready and after each change, removed when it stops. run/config
+ * names the configuration it last ran with and stays.
+ */
 #include "supervisor/supervisor.h"
 
 #include "base/fd.h"
@@ -9,7 +11,8 @@
 
 #include <unistd.h>
 
-#define STATE_FILE "run/supervisor.json"
+#define STATE_FILE  "run/supervisor.json"
+#define CONFIG_FILE "run/config"
 
 static void
 write_child(struct jsonw *w, const struct child *c)
@@ -66,5 +69,27 @@ state_file_write(const struct supervisor *s)
 	if (file_write(path, buf_str(&b), &err) != 0)
 		log_warn("%s", err.text);
 	buf_fini(&b);
+	free(path);
+}
+
+void
+state_file_remove(const struct supervisor *s)
+{
+	char *path = path_join(s->state_dir, STATE_FILE);
+
+	unlink(path);
+	free(path);
+}
+
+void
+state_file_note_config(const struct supervisor *s)
+{
+	char *path = path_join(s->state_dir, CONFIG_FILE);
+	char *config = realpath(s->options.config_path, NULL);
+	struct err err;
+
+	if (config != NULL && file_write(path, str_of(config), &err) != 0)
+		log_warn("%s", err.text);
+	free(config);
 	free(path);
 }

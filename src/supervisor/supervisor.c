@@ -137,6 +137,7 @@ announce_if_ready(struct supervisor *s)
 		return;
 	if (!s->was_ready) {
 		s->was_ready = true;
+		state_file_note_config(s);
 		log_info("ready: http://%s, %zu workers, state in %s",
 		    s->address, supervisor_count(s, CONTRACT_WORKER),
 		    s->state_dir);
@@ -289,6 +290,7 @@ begin_stop(struct supervisor *s)
 	s->stop_deadline_nsecs =
 	    clock_mono_nsecs() +
 	    s->config->limits.drain_msecs * NSECS_PER_MSEC + STOP_SLACK_NSECS;
+	state_file_remove(s);
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
 	LIST_EACH_SAFE(node, &s->children) {
@@ -529,6 +531,7 @@ supervisor_main(const struct supervisor_options *options)
 {
 	struct supervisor *s = xcalloc(1, sizeof(*s));
 	struct err err = { 0 };
+	int status;
 
 	s->options = *options;
 	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
@@ -548,5 +551,10 @@ supervisor_main(const struct supervisor_options *options)
 		return 1;
 	}
 	add_children(s);
-	return loop(s);
+	status = loop(s);
+	config_free(&s->config);
+	free(s->exe);
+	free(s->state_dir);
+	free(s);
+	return status;
 }

@@ -38,7 +38,8 @@ struct wire_call {
 struct wire_choice {
 	const struct config *config;
 	const struct config_deployment *deployment;
-	const char *upstream_model; /* name to ask the provider for */
+	const char *upstream_model; /* name to ask the provider for; NULL: the
+				       deployment's */
 	int64_t max_tokens;         /* to send; CONFIG_UNSET: leave as it is */
 	const char *request_id;     /* goes up as x-request-id */
 	const char *traceparent;    /* NULL none */

@@ -27,6 +27,17 @@ is_token(char c)
 	return is_word(c) || c == '-' || c == '_' || c == '*';
 }
 
+/* The end of a token's run; a point belongs to it only between its parts (a
+   signed token has two), not at the end of a sentence. */
+static size_t
+token_end(struct str s, size_t n)
+{
+	while (n < s.n && (is_token(s.p[n]) || (s.p[n] == '.' && n + 1 < s.n &&
+						   is_token(s.p[n + 1]))))
+		n++;
+	return n;
+}
+
 /* Length of the key at text.p[i], 0 when there is none. */
 static size_t
 key_length(struct str text, size_t i)
@@ -36,12 +47,13 @@ key_length(struct str text, size_t i)
 	if (i > 0 && is_word(text.p[i - 1]))
 		return 0;
 	for (size_t k = 0; k < ARRAY_LEN(prefixes); k++) {
-		size_t start = strlen(prefixes[k]), n = start;
+		size_t start, n;
 
-		if (!str_starts(rest, prefixes[k]))
+		if (rest.p[0] != prefixes[k][0] ||
+		    !str_starts(rest, prefixes[k]))
 			continue;
-		while (n < rest.n && is_token(rest.p[n]))
-			n++;
+		start = strlen(prefixes[k]);
+		n = token_end(rest, start);
 		if (n - start >= TOKEN_MIN_BYTES)
 			return n;
 	}

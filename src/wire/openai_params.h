@@ -25,6 +25,7 @@ struct param_row;
 struct param_rules {
 	const struct wire_request *request;
 	const struct config_deployment *deployment;
+	const char *model;            /* as the provider is asked for it */
 	const struct param_row *rows; /* of this provider; may be NULL */
 	size_t row_count;
 	bool drop;          /* drop_params as it applies */

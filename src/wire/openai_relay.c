@@ -72,12 +72,19 @@ tier_of(const struct skim_value *v)
 	return TIER_DEFAULT;
 }
 
-/* A JSON string's meaning into a field, cut to fit. */
+/* A JSON string's meaning into a field, cut to fit. Without escapes it has
+   no control characters and is valid UTF-8 already. */
 static void
 copy_string(const struct skim_value *v, char *field, size_t size)
 {
+	size_t n = v->value.n - 2;
 	struct buf b;
 
+	if (n < size && memchr(v->value.p, '\\', v->value.n) == NULL) {
+		memcpy(field, v->value.p + 1, n);
+		field[n] = '\0';
+		return;
+	}
 	buf_init(&b, 4096);
 	if (skim_unescape(v->value, &b) == 0)
 		mask_line(buf_str(&b), NULL, field, size);
@@ -99,6 +106,22 @@ is_useful(const struct usage *u)
 	return u->prompt_tokens + u->completion_tokens > 0;
 }
 
+/* Text came behind the last usage: it is no longer all of it. */
+static void
+outdate_usage(struct relay *r)
+{
+	struct relay_facts *f = &r->facts;
+	struct openai_relay *s = r->state;
+	struct usage *u = &f->usage;
+
+	if (u->source == USAGE_NONE)
+		return;
+	buf_clear(&s->usage);
+	u->source = USAGE_ESTIMATED;
+	if (u->completion_tokens < f->output_guess_tokens)
+		u->completion_tokens = f->output_guess_tokens;
+}
+
 static void
 note_usage(struct relay *r, const struct openai_view *v)
 {
@@ -109,14 +132,8 @@ note_usage(struct relay *r, const struct openai_view *v)
 	if (value->type != SKIM_OBJECT)
 		value = &v->groq_usage;
 	if (usage_json_read(value, &u) != 0 || !is_useful(&u)) {
-		struct usage *have = &r->facts.usage;
-
-		if (v->text_bytes == 0 || have->source != USAGE_PROVIDER)
-			return;
-		/* Text came behind the last usage: it is no longer all. */
-		have->source = USAGE_ESTIMATED;
-		if (have->completion_tokens < r->facts.output_guess_tokens)
-			have->completion_tokens = r->facts.output_guess_tokens;
+		if (v->text_bytes > 0)
+			outdate_usage(r);
 		return;
 	}
 	r->facts.usage = u;

@@ -4,6 +4,8 @@
  */
 #include "wire/openai_relay.h"
 
+#include "wire/usage_json.h"
+
 /* Keeps what chunks of our own need; the first that has it counts. */
 static void
 keep_head(struct openai_relay *s, const struct openai_view *v)
@@ -58,6 +60,23 @@ write_event(struct openai_view *v, bool many_lines, struct buf *out)
 	buf_add(out, "\n\n", 2);
 }
 
+/* What a stream that we end used, as far as we know: for a client that asked.
+ */
+static void
+estimate_usage(struct relay *r)
+{
+	struct openai_relay *s = r->state;
+	struct usage u = r->facts.usage;
+
+	if (s->usage.len > 0)
+		return;
+	if (u.prompt_tokens == 0)
+		u.prompt_tokens = r->options.request->prompt_guess_tokens;
+	if (u.completion_tokens < r->facts.output_guess_tokens)
+		u.completion_tokens = r->facts.output_guess_tokens;
+	usage_json_write(&u, &s->usage);
+}
+
 /* The output passed its limit: what comes now is not given out any more, and
    every choice still open ends as one that reached max_tokens does. */
 static void
@@ -77,6 +96,7 @@ stop_stream(struct relay *r, struct buf *out)
 	snprintf(r->facts.finish_reason, sizeof(r->facts.finish_reason),
 	    "length");
 	r->facts.stopped = true;
+	estimate_usage(r);
 	openai_end_stream(r, out);
 }
 
@@ -98,7 +118,7 @@ passes_limit(const struct relay *r, const struct openai_view *v)
 }
 
 static int
-take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
+take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
     struct err *err)
 {
 	struct openai_relay *s = r->state;
@@ -108,7 +128,7 @@ take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
 
 	if (r->options.stop_after_tokens >= 0)
 		before = s->choices;
-	if (openai_view_read(&v, VIEW_CHUNK, event->data, &s->choices) != 0)
+	if (openai_view_read(&v, VIEW_CHUNK, data, &s->choices) != 0)
 		return openai_malformed(r, err, "event %lld, at byte %zu: %s",
 		    (long long)r->facts.chunks, v.wrong_at, v.wrong);
 	if (openai_check_error(r, &v, err) != 0)
@@ -132,7 +152,7 @@ take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
 	openai_rename_model(r, &v);
 	if (v.too_many_edits)
 		return openai_malformed(r, err, "too much to mend in a chunk");
-	write_event(&v, event->many_lines, out);
+	write_event(&v, many_lines, out);
 	r->facts.chunks++;
 	return 0;
 }
@@ -162,7 +182,7 @@ take_event(struct relay *r, const struct sse_event *event, struct buf *out,
 		return 0;
 	if (str_starts(data, "[DONE]"))
 		return take_done(r, out, err);
-	return take_chunk(r, event, out, err);
+	return take_chunk(r, data, event->many_lines, out, err);
 }
 
 /* The first byte that is no blank tells events from a JSON answer. */

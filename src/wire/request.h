@@ -51,9 +51,9 @@ struct wire_request {
 	bool include_usage;    /* the client asked for it */
 	bool continuous_usage; /* ... on every chunk (vLLM) */
 	struct skim_value stream_options;
-	int64_t max_tokens;                 /* max_completion_tokens ??
-					       max_tokens (or max_output_tokens);
-					       CONFIG_UNSET (-1) when absent */
+	/* max_completion_tokens ?? max_tokens (or max_output_tokens);
+	   CONFIG_UNSET (-1) when absent. */
+	int64_t max_tokens;
 	struct skim_value max_tokens_at;    /* the one that counts */
 	struct skim_value max_tokens_other; /* the other one, if both came */
 	int64_t n;       /* answers that come back: 1; n for each prompt */

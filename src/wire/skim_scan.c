@@ -155,8 +155,25 @@ scan_escape(struct scan *s, const uint8_t *p)
 			return p + 6;
 		return scan_fail(s, p, "\\u needs four hexadecimal digits");
 	default:
+		if (p + 1 == s->end)
+			p++; /* cut, not unknown */
 		return scan_fail(s, p, "unknown escape in a string");
 	}
+}
+
+/* p is at a byte above 0x7f: behind the run of such, or NULL. */
+static const uint8_t *
+scan_utf8(struct scan *s, const uint8_t *p)
+{
+	const uint8_t *next;
+
+	do {
+		next = utf8_next(p, s->end);
+		if (next == NULL)
+			return scan_fail(s, p, "invalid UTF-8");
+		p = next;
+	} while (p < s->end && *p >= 0x80);
+	return p;
 }
 
 /* p is at the opening quote: behind the closing one, or NULL. */
@@ -171,22 +188,11 @@ scan_string(struct scan *s, const uint8_t *p)
 			return scan_fail(s, p, "");
 		if (*p == '"')
 			return p + 1;
-		if (*p == '\\') {
-			p = scan_escape(s, p);
-			if (p == NULL)
-				return NULL;
-		} else if (*p >= 0x80) {
-			const uint8_t *next;
-
-			do {
-				next = utf8_next(p, s->end);
-				if (next == NULL)
-					return scan_fail(s, p, "invalid UTF-8");
-				p = next;
-			} while (p < s->end && *p >= 0x80);
-		} else {
+		if (*p < 0x20)
 			return scan_fail(s, p, "control character in a string");
-		}
+		p = *p == '\\' ? scan_escape(s, p) : scan_utf8(s, p);
+		if (p == NULL)
+			return NULL;
 	}
 }
 
@@ -272,6 +278,12 @@ scan_key(struct scan *s, const uint8_t *p)
 	return scan_blank(s, p + 1);
 }
 
+static inline bool
+is_open(uint8_t c)
+{
+	return c == '{' || c == '[';
+}
+
 /* The kinds of the open containers, one bit per level: 1 is an object. */
 struct kinds {
 	uint64_t bits[SKIM_TOP_DEPTH / 64];
@@ -306,25 +318,26 @@ scan_container(struct scan *s, const uint8_t *p, size_t outer)
 	bool is_object = false;
 
 	for (;;) { /* p is at a value */
-		uint8_t c = scan_peek(s, p);
+		bool opens = is_open(scan_peek(s, p));
 
-		if (c == '{' || c == '[') {
+		if (opens) {
 			if (depth >= s->max_depth)
 				return scan_fail(s, p, scan_too_deep);
-			is_object = c == '{';
+			is_object = *p == '{';
 			kinds_set(&kinds, depth++, is_object);
-			p = scan_blank(s, p + 1);
-			if (scan_peek(s, p) != (is_object ? '}' : ']')) {
-				count += depth == outer + 1;
-				if (is_object && (p = scan_key(s, p)) == NULL)
-					return NULL;
-				continue;
-			}
+			p++;
 		} else {
 			p = scan_leaf(s, p);
 			if (p == NULL)
 				return NULL;
-			p = scan_blank(s, p);
+		}
+		p = scan_blank(s, p);
+		if (opens && scan_peek(s, p) != (is_object ? '}' : ']')) {
+			count += depth == outer + 1;
+			p = is_object ? scan_key(s, p) : p;
+			if (p == NULL)
+				return NULL;
+			continue;
 		}
 		while (scan_peek(s, p) == (is_object ? '}' : ']')) {
 			p++;
@@ -341,7 +354,8 @@ scan_container(struct scan *s, const uint8_t *p, size_t outer)
 				      : "a comma or ] is missing");
 		count += depth == outer + 1;
 		p = scan_blank(s, p + 1);
-		if (is_object && (p = scan_key(s, p)) == NULL)
+		p = is_object ? scan_key(s, p) : p;
+		if (p == NULL)
 			return NULL;
 	}
 }
@@ -349,9 +363,7 @@ scan_container(struct scan *s, const uint8_t *p, size_t outer)
 const uint8_t *
 scan_value(struct scan *s, const uint8_t *p, size_t outer)
 {
-	uint8_t c = scan_peek(s, p);
-
 	s->count = 0;
-	return c == '{' || c == '[' ? scan_container(s, p, outer)
-				    : scan_leaf(s, p);
+	return is_open(scan_peek(s, p)) ? scan_container(s, p, outer)
+					: scan_leaf(s, p);
 }

@@ -80,6 +80,9 @@ front_on_error(void *arg, int status, enum err_code code, const char *text,
 	struct api_error e;
 
 	(void)arg;
+	/* What the list says anyway is not said twice. */
+	if (text != NULL && strcmp(text, err_info(code)->public_text) == 0)
+		text = NULL;
 	arena_init(&arena, 1024);
 	api_error_from(code, text, NULL, &arena, &e);
 	e.status = status;
