@@ -52,6 +52,7 @@ struct attempt {
 	bool possibly_billed; /* sent, and no answer came: nobody knows */
 	bool reported;        /* health has heard of it */
 	bool probe;           /* holds the breaker's ticket */
+	bool breaker_closed;  /* its success closed the breaker */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */

@@ -76,11 +76,23 @@ report_failure(struct exchange *x, struct attempt *a)
 	a->reported = true;
 }
 
+void
+report_closed(const struct exchange *x)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct deployment *d = x->attempts[i]->deployment;
+
+		if (x->attempts[i]->breaker_closed)
+			log_info("breaker closed: deployment %s (%s)", d->id,
+			    d->config->litellm_model);
+	}
+}
+
 int
 report_rest(struct exchange *x, struct store_txn *t, struct err *err)
 {
 	for (size_t i = 0; i < x->attempt_count; i++) {
-		const struct attempt *a = x->attempts[i];
+		struct attempt *a = x->attempts[i];
 		struct health_report report;
 		struct breaker_rule rule;
 		struct health_row row;
@@ -91,7 +103,9 @@ report_rest(struct exchange *x, struct store_txn *t, struct err *err)
 		route_breaker_rule(x->env->catalog, a->deployment, &rule);
 		if (health_get(t, a->deployment->id, &row) < 0)
 			return err_set(err, ERR_STORE, "health row");
-		breaker_report(&row, &rule, &report);
+		a->breaker_closed =
+		    breaker_report(&row, &rule, &report) &&
+		    row.state == BREAKER_CLOSED;
 		if (health_put(t, a->deployment->id, &row) != 0)
 			return err_set(err, ERR_STORE, "health row");
 	}

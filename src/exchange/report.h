@@ -16,4 +16,7 @@ void report_failure(struct exchange *x, struct attempt *a);
 int report_rest(struct exchange *x, struct store_txn *t,
     struct err *err) MUST_CHECK;
 
+/* Says in the log what that changed, once it is committed. */
+void report_closed(const struct exchange *x);
+
 #endif

@@ -73,15 +73,18 @@ settle_done(struct batch_job *job, const struct err *err)
 
 	x->settle_waiting = false;
 	x->settled = true;
-	if (err != NULL)
+	if (err != NULL) {
 		log_error("%s: settlement refused: %s", x->request_id,
 		    err->text);
-	else if (x->env->on_settled != NULL)
-		x->env->on_settled(x->env->arg);
-	if (err == NULL && x->settlement.uneven_r)
-		log_error("%s: a budget's scope held less than this request "
-			  "did; run tallyctl audit",
-		    x->request_id);
+	} else {
+		if (x->settlement.uneven_r)
+			log_error("%s: a budget's scope held less than this "
+				  "request did; run tallyctl audit",
+			    x->request_id);
+		report_closed(x);
+		if (x->env->on_settled != NULL)
+			x->env->on_settled(x->env->arg);
+	}
 	exchange_resume(x);
 }
 
