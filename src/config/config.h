@@ -199,6 +199,8 @@ struct config {
 	struct config_strings price_files; /* tallygate.prices */
 	bool open;             /* serve without keys on any address */
 	bool unpriced_refuse;  /* false: free, with a warning */
+	bool possibly_billed_prompt; /* an attempt that nobody knows the cost
+					of is charged its prompt */
 	int64_t budget_status; /* 429 or 400 */
 	size_t budget_count;
 	struct config_budget *budgets;

@@ -89,12 +89,20 @@ struct hold {
 	int64_t prompt_tokens;    /* what prompt_nanos was worked out for */
 	/* What is known to have been delivered: ledger_progress. */
 	int64_t output_tokens, output_nanos;
-	/* Attempts of this request that have ended: their charges, whose sum
-	   is part of the amount, and their entries of the record's attempts
-	   (JSON objects, comma between them). */
+	/* Attempts of this request that have ended: their charges, and their
+	   entries of the record's attempts (JSON objects, comma between
+	   them). */
 	size_t ended_count;
 	const struct charge *ended;
 	struct str ended_attempts;
+	/*
+	 * Of the ended charges: what counts as spent already, in the windows
+	 * of the holds they were made under. ledger_rehold books what this is
+	 * more than before in the old hold's windows; a settlement leaves it
+	 * out of its own. So each attempt counts in the scopes that it
+	 * touched, and the amount is for the attempt under way alone.
+	 */
+	int64_t booked_nanos;
 };
 
 /* What hold_take decided. */
@@ -142,7 +150,8 @@ int ledger_hold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err) MUST_CHECK;
 /*
  * Another amount for the same request (the next attempt is dearer or
- * cheaper): as if the old hold were released and a new one taken, in one step.
+ * cheaper): as if the old hold were released and a new one taken, in one step;
+ * what h->booked_nanos has grown by counts as spent by the old one.
  * Refused: the old hold stands as it was. ERR_NOT_HELD when there is none.
  */
 int ledger_rehold(struct store_txn *t, const struct hold_request *request,
@@ -169,9 +178,10 @@ struct settlement {
 };
 
 /*
- * Replaces the hold by its cost: held -= amount, spent += cost in each of its
- * windows; roll-ups; the record into the outbox; the hold's row removed. One
- * transaction. ERR_NOT_HELD when the hold is not there (settled before).
+ * Replaces the hold by its cost: held -= amount, spent += cost (less what is
+ * booked already) in each of its windows; roll-ups; the record into the outbox;
+ * the hold's row removed. One transaction. ERR_NOT_HELD when the hold is not
+ * there (settled before).
  */
 int ledger_settle(struct store_txn *t, struct settlement *s,
     struct err *err) MUST_CHECK;
