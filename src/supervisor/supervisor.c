@@ -283,6 +283,17 @@ retire_role(struct supervisor *s, enum contract_role role)
 }
 
 static void
+drop_empty_children(struct supervisor *s)
+{
+	LIST_EACH_SAFE(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->state == CHILD_EMPTY)
+			drop_child(c);
+	}
+}
+
+static void
 begin_stop(struct supervisor *s)
 {
 	s->stopping = true;
@@ -292,12 +303,7 @@ begin_stop(struct supervisor *s)
 	state_file_remove(s);
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
-	LIST_EACH_SAFE(node, &s->children) {
-		struct child *c = LIST_OBJ(node, struct child, node);
-
-		if (c->state == CHILD_EMPTY)
-			drop_child(c);
-	}
+	drop_empty_children(s);
 }
 
 /*
@@ -426,13 +432,7 @@ loop(struct supervisor *s)
 			check_child(s, LIST_OBJ(node, struct child, node), now);
 		if (s->stopping) {
 			advance_stop(s);
-			LIST_EACH_SAFE(node2, &s->children) {
-				struct child *c =
-				    LIST_OBJ(node2, struct child, node);
-
-				if (c->state == CHILD_EMPTY)
-					drop_child(c);
-			}
+			drop_empty_children(s);
 		}
 		wait_for_events(s);
 	}
