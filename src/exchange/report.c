@@ -103,9 +103,8 @@ report_rest(struct exchange *x, struct store_txn *t, struct err *err)
 		route_breaker_rule(x->env->catalog, a->deployment, &rule);
 		if (health_get(t, a->deployment->id, &row) < 0)
 			return err_set(err, ERR_STORE, "health row");
-		a->breaker_closed =
-		    breaker_report(&row, &rule, &report) &&
-		    row.state == BREAKER_CLOSED;
+		a->breaker_closed = breaker_report(&row, &rule, &report) &&
+				    row.state == BREAKER_CLOSED;
 		if (health_put(t, a->deployment->id, &row) != 0)
 			return err_set(err, ERR_STORE, "health row");
 	}
