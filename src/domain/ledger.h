@@ -25,6 +25,7 @@
 #ifndef DOMAIN_LEDGER_H
 #define DOMAIN_LEDGER_H
 
+#include "base/jsonw.h"
 #include "domain/money.h"
 #include "domain/rollup.h"
 #include "domain/usage.h"
@@ -73,7 +74,7 @@ struct cap {
 #define LEDGER_MAX_CAPS     16          /* per request */
 #define LEDGER_MAX_ENDED    32          /* attempts before the last one */
 #define LEDGER_RECORD_BYTES (32 * 1024) /* a whole trace record */
-#define LEDGER_ENDING_BYTES 2048        /* of it, for the orphan's ending */
+#define LEDGER_ENDING_BYTES 4096        /* of it, for the orphan's ending */
 
 /* One window of one scope that a hold counts in. */
 struct hold_scope {
@@ -116,7 +117,8 @@ struct hold {
 	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
 	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
 	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
-	 * it is), attempts. Borrowed when read from the store.
+	 * it is), settled, scopes (when there are any), attempts. Borrowed
+	 * when read from the store.
 	 */
 	struct str record;
 	struct rollup_names names; /* whom the charge is booked on; borrowed */
@@ -133,6 +135,13 @@ struct hold {
 	const struct charge *ended;
 	struct str ended_attempts;
 };
+
+/*
+ * The record's member that says in which windows it is booked:
+ *   "scopes":[{"kind":"key","id":"...","start":SECONDS,"end":SECONDS}, ...]
+ * Nothing when the hold counts in none.
+ */
+void ledger_write_scopes(struct jsonw *w, const struct hold *h);
 
 /* What hold_take decided. */
 enum hold_verdict {

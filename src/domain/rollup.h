@@ -80,6 +80,15 @@ int rollup_row_decode(struct str bytes, struct rollup_row *row_r) MUST_CHECK;
 /* *sum += *part, saturating. */
 void rollup_row_add(struct rollup_row *sum, const struct rollup_row *part);
 
+/* Where these names are booked: dimension and value (not cut; borrowed). */
+struct rollup_place {
+	enum rollup_dim dim;
+	struct str value; /* "" for ROLLUP_ALL */
+};
+#define ROLLUP_MAX_PLACES (8 + ROLLUP_MAX_TAGS)
+size_t rollup_places(const struct rollup_names *names,
+    struct rollup_place out[ROLLUP_MAX_PLACES]);
+
 /* Adds the amounts to the hour of now in every dimension named. */
 int rollup_add(struct store_txn *t, const struct rollup_names *names,
     const struct rollup_row *amounts, int64_t now_nsecs) MUST_CHECK;

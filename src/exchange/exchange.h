@@ -20,6 +20,7 @@
 #include "domain/accounts.h"
 #include "domain/budgets.h"
 #include "domain/ledger.h"
+#include "domain/price_book.h"
 #include "domain/router.h"
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
@@ -98,6 +99,7 @@ struct exchange_env {
 	const struct config *config;
 	const struct catalog *catalog;
 	const struct budgets *budgets;
+	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;

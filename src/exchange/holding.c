@@ -160,7 +160,9 @@ holding_start(struct exchange *x, struct err *err)
 
 	x->hold_request.now_nsecs = clock_wall_nsecs();
 	record_names(x, NULL, &h->names);
-	if (find_caps(x, c, err) != 0)
+	/* A wildcard's price may be new: it is entered before it is used. */
+	if (price_book_add(x->env->prices, c->price, err) != 0 ||
+	    find_caps(x, c, err) != 0)
 		return -1;
 	price_it(x, c);
 	if (h->number == 0) {
