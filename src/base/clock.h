@@ -21,6 +21,10 @@ int64_t clock_mono_nsecs(void);
 /* Since 1970-01-01 UTC, with the test offset; for records and windows. */
 int64_t clock_wall_nsecs(void);
 
+/* What the test clock adds to wall time; 0 without one. For times that were
+   not made here, such as a file's. */
+int64_t clock_offset_nsecs(void);
+
 #define CLOCK_RFC3339_BYTES 40
 /* "2026-11-22T11:18:10.123456Z"; returns its length. */
 size_t clock_rfc3339(int64_t wall_nsecs, char out[CLOCK_RFC3339_BYTES]);

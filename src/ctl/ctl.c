@@ -19,6 +19,7 @@ static const struct ctl_command commands[] = {
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
+	{ "audit",         "[--since T]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures", cmd_audit },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
 };
 /* clang-format on */
@@ -68,19 +69,30 @@ ctl_open_store(struct ctl *c, bool writable)
 	return CTL_USAGE;
 }
 
-/* The configuration the gateway last ran with, from run/supervisor.json. */
-static const char *
-last_config(const struct ctl *c)
+const struct ctl_command *
+ctl_find_command(int (*run)(struct ctl *c, int argc, char **argv))
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].run == run)
+			return &commands[i];
+	}
+	return &commands[0];
+}
+
+/* A text of run/supervisor.json: what the gateway said when it last ran. NULL:
+   none. */
+static char *
+last_said(const struct ctl *c, const char *key)
 {
 	char *path = path_join(c->state_dir, "run/supervisor.json");
-	const char *found = NULL;
+	char *found = NULL;
 	struct buf text;
 	json_t *state;
 
 	buf_init(&text, 1024 * 1024);
 	if (file_read(path, &text, NULL) == 0 &&
 	    (state = jsonx_parse(buf_str(&text), NULL)) != NULL) {
-		struct str s = jsonx_str(state, "config");
+		struct str s = jsonx_str(state, key);
 
 		if (s.n > 0)
 			found = str_dup(s);
@@ -99,7 +111,7 @@ ctl_open_catalog(struct ctl *c)
 	int rc;
 
 	if (c->config_path == NULL)
-		c->config_path = last_config(c);
+		c->config_path = last_said(c, "config");
 	if (c->config_path == NULL) {
 		ctl_complain("no configuration known for %s: give it with "
 			     "--config FILE",
@@ -116,6 +128,19 @@ ctl_open_catalog(struct ctl *c)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
 	return CTL_USAGE;
+}
+
+char *
+ctl_trace_path(struct ctl *c)
+{
+	const char *name = "traces.jsonl";
+	char *said = last_said(c, "traces");
+
+	if (said != NULL)
+		return said;
+	if (c->config_path != NULL && ctl_open_catalog(c) == CTL_OK)
+		name = c->config->traces_path;
+	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
 }
 
 /* ---- the command line --------------------------------------------------- */

@@ -45,6 +45,12 @@ const struct ctl_command *ctl_commands(size_t *count_r);
    one line on stderr and CTL_USAGE for a wrong directory; 0 ok. */
 int ctl_open_store(struct ctl *c, bool writable);
 int ctl_open_catalog(struct ctl *c);
+/* Where the trace file is: as the gateway said when it last ran, or as the
+   configuration given says, or the usual place. The caller frees it. */
+char *ctl_trace_path(struct ctl *c);
+/* The row of the table with this function. */
+const struct ctl_command *ctl_find_command(
+    int (*run)(struct ctl *c, int argc, char **argv));
 /* "tallyctl: ..." on stderr. */
 void ctl_complain(const char *fmt, ...) PRINTF(1, 2);
 /* Refuses what a command does not know: CTL_USAGE. */
@@ -60,6 +66,7 @@ int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
 int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);
+int cmd_audit(struct ctl *c, int argc, char **argv);
 int cmd_reload(struct ctl *c, int argc, char **argv);
 
 #endif

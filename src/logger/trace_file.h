@@ -8,7 +8,10 @@
  * hash of the line before, over all files of the chain ("" for the first).
  *
  * Beside it PATH.state remembers offset, chain and owners, so that a start
- * reads only what came after; without it the file is read whole.
+ * reads only what came after; without it the file is read whole. When a
+ * rotated file leaves (the eldest is removed, or somebody moved it away),
+ * PATH.checkpoint says which hash the chain goes on from and until when the
+ * lines that left were written: where an audit of the rest begins.
  */
 #ifndef LOGGER_TRACE_FILE_H
 #define LOGGER_TRACE_FILE_H

@@ -35,6 +35,7 @@ void
 state_file_write(const struct supervisor *s)
 {
 	char *path = path_join(s->state_dir, STATE_FILE);
+	char *traces = supervisor_trace_path(s);
 	char when[CLOCK_RFC3339_BYTES];
 	struct buf b;
 	struct jsonw w;
@@ -51,6 +52,8 @@ state_file_write(const struct supervisor *s)
 	jsonw_cstr(&w, s->address);
 	jsonw_key(&w, "config");
 	jsonw_cstr(&w, s->options.config_path);
+	jsonw_key(&w, "traces");
+	jsonw_cstr(&w, traces);
 	clock_rfc3339(s->started_wall_nsecs, when);
 	jsonw_key(&w, "started");
 	jsonw_cstr(&w, when);
@@ -66,5 +69,6 @@ state_file_write(const struct supervisor *s)
 	if (file_write(path, buf_str(&b), &err) != 0)
 		log_warn("%s", err.text);
 	buf_fini(&b);
+	free(traces);
 	free(path);
 }

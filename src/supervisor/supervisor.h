@@ -55,6 +55,8 @@ struct child *supervisor_add_child(struct supervisor *s,
     enum contract_role role, uint32_t slot);
 int supervisor_start_child(struct supervisor *s, struct child *c,
     struct err *err) MUST_CHECK;
+/* Where the trace file is; the caller frees it. */
+char *supervisor_trace_path(const struct supervisor *s);
 size_t supervisor_count(const struct supervisor *s, enum contract_role role);
 
 /* reload.c */
