@@ -174,7 +174,7 @@ print_text(const struct ctl *c, const struct status *s)
 		    STR_ARG(jsonx_str(s->state, "started")),
 		    STR_ARG(jsonx_str(s->state, "version")));
 	else
-		printf("%s\n", s->running ? "starting" : "stopped");
+		printf("%s\n", s->running ? "starting" : "not running");
 	printf("state    %s\n", c->state_dir);
 	if (s->state != NULL)
 		printf("config   " STR_FMT "\n",

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/jsonx.h"
 #include "config/config.h"
 
 #include <stdarg.h>
@@ -79,25 +78,18 @@ ctl_find_command(int (*run)(struct ctl *c, int argc, char **argv))
 	return &commands[0];
 }
 
-/* A text of run/supervisor.json: what the gateway said when it last ran. NULL:
-   none. */
+/* What the gateway noted when it last started: run/config, run/traces. NULL:
+   nothing. */
 static char *
-last_said(const struct ctl *c, const char *key)
+last_said(const struct ctl *c, const char *name)
 {
-	char *path = path_join(c->state_dir, "run/supervisor.json");
+	char *path = path_join(c->state_dir, name);
 	char *found = NULL;
 	struct buf text;
-	json_t *state;
 
-	buf_init(&text, 1024 * 1024);
-	if (file_read(path, &text, NULL) == 0 &&
-	    (state = jsonx_parse(buf_str(&text), NULL)) != NULL) {
-		struct str s = jsonx_str(state, key);
-
-		if (s.n > 0)
-			found = str_dup(s);
-		json_decref(state);
-	}
+	buf_init(&text, 16 * 1024);
+	if (file_read(path, &text, NULL) == 0 && text.len > 0)
+		found = str_dup(str_trim(buf_str(&text)));
 	buf_fini(&text);
 	free(path);
 	return found;
@@ -111,7 +103,7 @@ ctl_open_catalog(struct ctl *c)
 	int rc;
 
 	if (c->config_path == NULL)
-		c->config_path = last_said(c, "config");
+		c->config_path = last_said(c, "run/config");
 	if (c->config_path == NULL) {
 		ctl_complain("no configuration known for %s: give it with "
 			     "--config FILE",
@@ -134,7 +126,7 @@ char *
 ctl_trace_path(struct ctl *c)
 {
 	const char *name = "traces.jsonl";
-	char *said = last_said(c, "traces");
+	char *said = last_said(c, "run/traces");
 
 	if (said != NULL)
 		return said;

@@ -26,50 +26,13 @@
 #define DOMAIN_LEDGER_H
 
 #include "base/jsonw.h"
+#include "domain/cap.h"
 #include "domain/money.h"
 #include "domain/rollup.h"
 #include "domain/usage.h"
 #include "domain/window.h"
 #include "store/owner.h"
 #include "store/store.h"
-
-/* X(NAME, "word in configuration and output") */
-/* clang-format off */
-#define SCOPES(X) \
-X(GLOBAL,     "global")     \
-X(PROVIDER,   "provider")   \
-X(DEPLOYMENT, "deployment") \
-X(MODEL,      "model")      \
-X(KEY,        "key")        \
-X(TEAM,       "team")       \
-X(USER,       "user")       \
-X(END_USER,   "end_user")   \
-X(TAG,        "tag")
-/* clang-format on */
-#define SCOPE_ENUM(NAME, word) SCOPE_##NAME,
-enum scope_kind {
-	SCOPES(SCOPE_ENUM) SCOPE_COUNT
-};
-#undef SCOPE_ENUM
-const char *scope_name(enum scope_kind kind);
-int scope_parse(struct str word, enum scope_kind *kind_r) MUST_CHECK;
-
-enum cap_policy {
-	CAP_CLAMP,
-	CAP_REFUSE,
-	CAP_DOWNGRADE
-};
-
-/* A cap that applies to a request: which scope, how much, until when. */
-struct cap {
-	enum scope_kind kind;
-	const char *id;          /* "" for global; borrowed */
-	int64_t cap_nanos;       /* 0: nothing may be spent */
-	int64_t soft_nanos;      /* alert threshold; 0 none */
-	struct window_rule rule; /* which windows; window.h */
-	enum cap_policy policy;
-	const char *downgrade_to; /* group, for CAP_DOWNGRADE; borrowed */
-};
 
 #define LEDGER_MAX_CAPS     16          /* per request */
 #define LEDGER_MAX_ENDED    32          /* attempts before the last one */

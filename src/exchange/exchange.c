@@ -245,8 +245,6 @@ exchange_free(struct exchange *x)
 		arena_fini(&x->arena);
 		free(x);
 	}
-	if (env->on_end != NULL)
-		env->on_end(env->arg);
 }
 
 void

@@ -107,8 +107,6 @@ struct exchange_env {
 	uint64_t next_number; /* of holds, per owner */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
-	/* Called when an exchange has ended. */
-	void (*on_end)(void *arg);
 	void *arg;
 	bool draining;
 	struct list by_step[STEP_COUNT]; /* a state is a list */

@@ -143,6 +143,7 @@ announce_if_ready(struct supervisor *s)
 		return;
 	if (!s->was_ready) {
 		s->was_ready = true;
+		state_file_note_config(s);
 		log_info("ready: http://%s, %zu workers, state in %s",
 		    s->address, supervisor_count(s, CONTRACT_WORKER),
 		    s->state_dir);
@@ -295,6 +296,7 @@ begin_stop(struct supervisor *s)
 	s->stop_deadline_nsecs =
 	    clock_mono_nsecs() +
 	    s->config->limits.drain_msecs * NSECS_PER_MSEC + STOP_SLACK_NSECS;
+	state_file_remove(s);
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
 	LIST_EACH_SAFE(node, &s->children) {

@@ -68,5 +68,9 @@ void reload_abandon(struct supervisor *s);
 
 /* state_file.c: run/supervisor.json, for tallyctl and scripts */
 void state_file_write(const struct supervisor *s);
+void state_file_remove(const struct supervisor *s);
+/* run/config and run/traces: which configuration and which trace file, for
+   tallyctl when nothing runs */
+void state_file_note_config(const struct supervisor *s);
 
 #endif

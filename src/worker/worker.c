@@ -15,6 +15,7 @@
 #include "ipc/record.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
    this often. */
 #define BATCH_RETRY_MSECS 100
 #define HIGH_WATER_BYTES  (256 * 1024)
+#define TRIM_BYTES        (4 * 1024 * 1024)
 /* Rounds of commit and resume in one turn before I/O gets its chance. */
 #define ROUNDS_PER_TURN 4
 
@@ -76,12 +78,14 @@ on_settled(void *arg)
 
 /* ---- leaving ------------------------------------------------------------ */
 
-/* Retired and nothing left to do: the records are on file too, unless the
-   logger is away (then the keeper ships them). */
+/* Retired, every request settled and every answer on its way: a connection
+   closes when its last byte is out. Records that are not on file yet are
+   shipped by the keeper. */
 static void
 leave_if_done(struct worker *w)
 {
-	if (w->draining && w->env.active == 0 && w->batch.queued == 0)
+	if (w->draining && w->env.active == 0 && w->batch.queued == 0 &&
+	    http_server_connections(w->http) == 0)
 		w->stopping = true;
 }
 
@@ -100,13 +104,6 @@ retire(struct worker *w)
 	log_info("retiring: %zu requests to finish", w->env.active);
 	contract_report(&w->child, CONTRACT_DRAINING, (uint32_t)w->env.active,
 	    w->env.finished);
-	leave_if_done(w);
-}
-
-static void
-on_exchange_end(void *arg)
-{
-	leave_if_done(arg);
 }
 
 static void
@@ -162,7 +159,6 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	contract_report(&w->child,
 	    w->draining ? CONTRACT_DRAINING : CONTRACT_READY,
 	    (uint32_t)w->env.active, w->env.finished);
-	leave_if_done(w);
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -263,7 +259,6 @@ fill_envs(struct worker *w)
 	w->env.owner = &w->owner;
 	w->env.upstream = w->upstream;
 	w->env.on_settled = on_settled;
-	w->env.on_end = on_exchange_end;
 	w->env.arg = w;
 	exchange_env_init(&w->env);
 	w->admin.config = w->config;
@@ -352,6 +347,9 @@ worker_main(uint32_t slot, uint32_t generation)
 	struct err err = { 0 };
 	int rc;
 
+	/* Memory goes back to the kernel in large steps only: with the default
+	   every second request gave some back and took it again. */
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
@@ -362,6 +360,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	while (!w->stopping) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		end_turn(w);
+		leave_if_done(w);
 	}
 	close_all(w);
 	return CONTRACT_EXIT_RETIRED;

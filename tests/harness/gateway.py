@@ -49,12 +49,16 @@ class CtlResult:
 
 class Gateway:
     """config: the configuration's text. clock: a TestClock. args: further
-    options. preexec: called in the child before exec (limits)."""
+    options. preexec: called in the child before exec (limits). trace_file:
+    where the test finds the traces, when that is not the state directory."""
 
     def __init__(self, directory, config, *, workers=1, env=None, clock=None,
-                 args=(), preexec=None, state=None, name="gateway"):
+                 args=(), preexec=None, state=None, trace_file=None,
+                 name="gateway"):
         self.directory = pathlib.Path(directory)
         self.state = pathlib.Path(state or self.directory / "state")
+        self.trace_file = pathlib.Path(trace_file or
+                                       self.state / "traces.jsonl")
         self.config = self.directory / f"{name}.yaml"
         self.write_config(config)
         self.log = self.directory / f"{name}.log"
@@ -84,7 +88,6 @@ class Gateway:
 
     def launch(self):
         """Starts it without waiting for readiness."""
-        self.run_file.unlink(missing_ok=True)
         self.stopped = False
         self.program = Program(self.argv(), self.log, self.env,
                                preexec=self.preexec)
@@ -259,10 +262,6 @@ class Gateway:
     def await_log(self, text, timeout=10):
         wait_until(lambda: self.log_contains(text), timeout,
                    f"the log says {text!r}")
-
-    @property
-    def trace_file(self):
-        return self.state / "traces.jsonl"
 
     def trace_files(self):
         return books.trace_paths(self.trace_file)

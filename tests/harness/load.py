@@ -47,7 +47,7 @@ class Load:
 
     def __init__(self, gateway, model, *, clients=8, rate=150, count=None,
                  duration=None, make=None, prefix="load"):
-        self.address = gateway.address
+        self.gateway = gateway
         self.model, self.rate, self.count = model, rate, count
         self.make = make or self._default_body
         self.prefix = prefix
@@ -99,7 +99,7 @@ class Load:
             result = Result(f"{self.prefix}-{number}",
                             bool(body.get("stream")))
             if conn is None:
-                conn = http.client.HTTPConnection(*self.address,
+                conn = http.client.HTTPConnection(*self.gateway.address,
                                                   timeout=seconds(30))
             keep = self._ask(conn, body, result)
             result.took = time.monotonic() - result.at

@@ -136,10 +136,10 @@ class Client:
                 c.half_close()
         except Gone:
             pass            # what it said before it closed is read below
+        self._wait_for_marks()
         if self.option("leave") == "after sending":
             self._leave()
             return
-        self._wait_for_marks()
         for i in range(int(self.option("responses") or 1)):
             # Known from the start: an EXPECT may look at what came so far.
             r = c.read(self.method, self._progress)
@@ -153,6 +153,11 @@ class Client:
                 raise Difference(d.line, f"nobody set the mark {d.rest}")
 
     def _progress(self, r):
+        for d in self.section.directives:
+            words = d.rest.split()
+            if (d.word == "mark" and len(words) > 1
+                    and len(r.events) >= int(words[2])):
+                self.runner.marks.set(words[0])
         where = self.option("leave")
         if where == "after head" or (
                 where and where.split()[1].isdigit()
@@ -166,7 +171,7 @@ class Client:
         self.connection.close()
         for d in self.section.directives:
             if d.word == "mark":
-                self.runner.marks.set(d.rest)
+                self.runner.marks.set(d.rest.split()[0])
 
 
 class Runner:
@@ -351,7 +356,7 @@ class Runner:
             client.join()
 
     def _client_of(self, args):
-        name = re.sub(r"( none| #\d+)$", "", args).strip()
+        name = re.sub(r"( none| ?#\d+)$", "", args).strip()
         if name in ("", "none"):
             return self.last_client
         return self.clients[name]
