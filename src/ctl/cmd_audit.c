@@ -153,7 +153,8 @@ open_both(struct auditing *g, struct err *err)
 			return err_set_errno(err, ERR_IO, "temporary file");
 		if (store_read(g->ctl->store, STORE_LIVE, &t, err) != 0)
 			return -1;
-		rc = audit_books_read(t, since, put_aside, g, &g->books, err);
+		rc = audit_books_read(t, since, g->ctl->now_nsecs, put_aside, g,
+		    &g->books, err);
 		store_abort(&t);
 		if (rc != 0 || trace_files_open(g->path, g->since_nsecs,
 				   &g->files, err) != 0)
@@ -254,7 +255,9 @@ static void
 print_books(const struct auditing *g, const struct audit_counts *n)
 {
 	char when[CLOCK_RFC3339_BYTES];
-	int64_t since = g->books->since_nsecs[ROLLUP_ALL];
+	int64_t since = g->books->covered_nsecs > 0
+			    ? g->books->since_nsecs[ROLLUP_ALL]
+			    : g->books->covered_nsecs;
 
 	printf("roll-ups  %llu sums compared", (unsigned long long)n->sums);
 	if (since > 0) {
@@ -321,7 +324,9 @@ static void
 print_json(struct auditing *g)
 {
 	const struct audit_counts *n = audit_counts(g->audit);
-	int64_t since = g->books->since_nsecs[ROLLUP_ALL];
+	int64_t since = g->books->covered_nsecs > 0
+			    ? g->books->since_nsecs[ROLLUP_ALL]
+			    : g->books->covered_nsecs;
 	char when[CLOCK_RFC3339_BYTES];
 	struct jsonw *w = &g->w;
 

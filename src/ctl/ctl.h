@@ -19,6 +19,9 @@ enum ctl_exit {
 	CTL_USAGE = 2,  /* unknown command, wrong state directory */
 };
 
+/* Below the state directory. */
+#define CTL_SNAPSHOTS "snapshots"
+
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
 	char *state_dir;
@@ -67,6 +70,8 @@ int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);
 int cmd_audit(struct ctl *c, int argc, char **argv);
+int cmd_snapshot(struct ctl *c, int argc, char **argv);
+int cmd_recover(struct ctl *c, int argc, char **argv);
 int cmd_reload(struct ctl *c, int argc, char **argv);
 
 #endif

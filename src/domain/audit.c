@@ -165,13 +165,12 @@ find_price(struct audit *a, const char *where, struct str version)
 {
 	struct price *p = map_find(a->prices, version);
 	struct err err = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (p == NULL) {
 		p = xcalloc(1, sizeof(*p));
 		price_clear(p);
-		if (a->options.price != NULL)
-			rc = a->options.price(a->options.arg, version, p, &err);
+		rc = a->options.price(a->options.arg, version, p, &err);
 		if (rc == 1)
 			a->counts.prices++;
 		else
@@ -205,6 +204,8 @@ check_charge(struct audit *a, const char *where, const struct trace_line *l,
 		    money_add(a->counts.by_rule_nanos, t->cost_nanos);
 		return;
 	}
+	if (a->options.price == NULL)
+		return;
 	price_clear(&unknown);
 	p = t->price_version.n > 0 ? find_price(a, where, t->price_version)
 				   : &unknown;

@@ -48,6 +48,7 @@ struct audit_window {
 };
 
 struct audit_books {
+	int64_t covered_nsecs; /* as asked: 0 all; -1 nothing */
 	/* Roll-ups from here on are compared; -1: none can be. */
 	int64_t since_nsecs[ROLLUP_DIM_COUNT];
 	struct rollup_result rollups[ROLLUP_DIM_COUNT];
@@ -64,6 +65,7 @@ struct audit_books {
  * (may be NULL) gets each record of the outbox, in order.
  */
 int audit_books_read(struct store_txn *t, int64_t since_nsecs,
+    int64_t now_nsecs,
     int (*waiting)(void *arg, uint64_t owner, uint64_t seq, struct str text),
     void *arg, struct audit_books **b_r, struct err *err) MUST_CHECK;
 void audit_books_free(struct audit_books **b);
@@ -107,7 +109,8 @@ struct audit_options {
 	   "" when it is not known. whole: nothing came before. */
 	bool whole;
 	const char *prev;
-	/* 1 found, 0 not in the price book, -1 with *err. */
+	/* 1 found, 0 not in the price book, -1 with *err. NULL: charges are
+	   taken as they stand. */
 	int (*price)(void *arg, struct str version, struct price *p_r,
 	    struct err *err);
 	void (*differs)(void *arg, const struct audit_difference *d);

@@ -158,11 +158,17 @@ read_waiting(struct audit_books *b, struct store_txn *t,
 }
 
 /* The roll-ups from `since` on; later, when only later ones can be told from
-   what came before. */
+   what came before, or when older ones are removed about now. */
 static int
-read_rollups(struct audit_books *b, struct store_txn *t, int64_t since_nsecs)
+read_rollups(struct audit_books *b, struct store_txn *t, int64_t since_nsecs,
+    int64_t now_nsecs)
 {
 	const int64_t hour = 3600 * NSECS_PER_SEC, day = 24 * hour;
+	int64_t kept = (now_nsecs / day - ROLLUP_DAYS_KEPT + 2) * day;
+
+	b->covered_nsecs = since_nsecs;
+	if (since_nsecs >= 0 && since_nsecs < kept)
+		since_nsecs = kept;
 
 	for (int d = 0; d < ROLLUP_DIM_COUNT; d++) {
 		struct rollup_result *r = &b->rollups[d];
@@ -187,7 +193,7 @@ read_rollups(struct audit_books *b, struct store_txn *t, int64_t since_nsecs)
 }
 
 int
-audit_books_read(struct store_txn *t, int64_t since_nsecs,
+audit_books_read(struct store_txn *t, int64_t since_nsecs, int64_t now_nsecs,
     int (*waiting)(void *arg, uint64_t owner, uint64_t seq, struct str text),
     void *arg, struct audit_books **b_r, struct err *err)
 {
@@ -199,7 +205,7 @@ audit_books_read(struct store_txn *t, int64_t since_nsecs,
 	if (read_owners(b, t) == 0 && read_spend(b, t, &why) == 0 &&
 	    read_holds(b, t, &why) == 0 &&
 	    read_waiting(b, t, waiting, arg) == 0 &&
-	    read_rollups(b, t, since_nsecs) == 0) {
+	    read_rollups(b, t, since_nsecs, now_nsecs) == 0) {
 		*b_r = b;
 		return 0;
 	}

@@ -136,7 +136,7 @@ compare_rollups(struct audit *a)
 static bool
 is_covered(const struct audit *a, const struct audit_window *w)
 {
-	int64_t since = a->options.books->since_nsecs[ROLLUP_ALL];
+	int64_t since = a->options.books->covered_nsecs;
 
 	return since == 0 ||
 	       (since > 0 &&

@@ -39,6 +39,8 @@ enum rollup_dim {
 const char *rollup_dim_name(enum rollup_dim dim);
 int rollup_dim_parse(struct str word, enum rollup_dim *dim_r) MUST_CHECK;
 
+/* How long days are kept, by the keeper. */
+#define ROLLUP_DAYS_KEPT   400
 #define ROLLUP_MAX_TAGS    8
 #define ROLLUP_VALUE_BYTES 200
 #define ROLLUP_OTHER       "(other)"

@@ -21,7 +21,6 @@
 #define COMPACT_ROWS 500
 /* Hours stay hours this long; older ones are kept as days. */
 #define HOURS_KEPT_NSECS (3 * 86400 * NSECS_PER_SEC)
-#define DAYS_KEPT        400
 /* Leaving: this long for records to reach the file. */
 #define LEAVE_NSECS (5 * NSECS_PER_SEC)
 
@@ -90,8 +89,8 @@ static int
 compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	(void)job;
-	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS, DAYS_KEPT,
-		COMPACT_ROWS) < 0)
+	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
+		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
 	return 0;
 }

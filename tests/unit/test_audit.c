@@ -486,7 +486,8 @@ audit_store(struct books *b, int64_t since_nsecs)
 	struct audit *a;
 	struct err err;
 
-	if (audit_books_read(t, since_nsecs, set_aside, &w, &store, &err) != 0)
+	if (audit_books_read(t, since_nsecs, NOW, set_aside, &w, &store,
+		&err) != 0)
 		fail_msg("%s", err.text);
 	store_abort(&t);
 	o.books = store;
