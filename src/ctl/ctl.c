@@ -105,7 +105,7 @@ ctl_open_catalog(struct ctl *c)
 	int rc;
 
 	if (c->config_path == NULL)
-		c->config_path = last_said(c, "run/config");
+		c->config_path = c->last_config = last_said(c, "run/config");
 	if (c->config_path == NULL) {
 		ctl_complain("no configuration known for %s: give it with "
 			     "--config FILE",
@@ -289,6 +289,7 @@ ctl_main(int argc, char **argv)
 	store_close(&c.store);
 	catalog_free(&c.catalog);
 	config_free(&c.config);
+	free(c.last_config);
 	free(c.store_dir);
 	free(c.state_dir);
 	return rc;

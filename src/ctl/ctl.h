@@ -24,6 +24,7 @@ enum ctl_exit {
 
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
+	char *last_config;       /* the latter; owned */
 	char *state_dir;
 	char *store_dir;
 	bool json;

@@ -235,19 +235,6 @@ judge_transport(struct attempt *a)
 	}
 }
 
-/* An error the provider reported inside a 200. */
-static void
-judge_error_event(struct attempt *a)
-{
-	const struct relay_facts *f = &a->relay.facts;
-	enum outcome outcome = f->error_status > 0
-				   ? outcome_from_status(f->error_status)
-				   : OUTCOME_SERVER_ERROR;
-
-	set_outcome(a, outcome == OUTCOME_OK ? OUTCOME_SERVER_ERROR : outcome,
-	    f->error_text);
-}
-
 void
 attempt_judge(struct attempt *a)
 {
@@ -272,7 +259,9 @@ attempt_judge(struct attempt *a)
 		return;
 	}
 	if (f->error_event) {
-		judge_error_event(a);
+		set_outcome(a, f->error_outcome, f->error_text);
+	} else if (f->too_large) {
+		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
 			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
@@ -311,8 +300,11 @@ attempt_charge(struct attempt *a)
 		return;
 	}
 	a->usage.source = USAGE_ESTIMATED;
-	a->usage.prompt_tokens = request->prompt_guess_tokens;
-	a->usage.completion_tokens = f->output_guess_tokens;
+	/* Half a usage is better than a guess. */
+	if (a->usage.prompt_tokens == 0)
+		a->usage.prompt_tokens = request->prompt_guess_tokens;
+	if (a->usage.completion_tokens < f->output_guess_tokens)
+		a->usage.completion_tokens = f->output_guess_tokens;
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
 }
 

@@ -238,8 +238,10 @@ step_run_JUDGE(struct exchange *x)
 	}
 	ask_verdict(x, a, &answer);
 	if (answer.verdict == VERDICT_DELIVER) {
-		exchange_move(x, a->is_stream ? STEP_RELAY : STEP_RECORD);
-		if (!a->is_stream)
+		/* A client that asked for a stream gets one, also when the
+		   provider answered in one piece: the relay has made it so. */
+		exchange_move(x, x->request.stream ? STEP_RELAY : STEP_RECORD);
+		if (!x->request.stream)
 			attempt_stop(a);
 		return STEP_MORE;
 	}

@@ -35,6 +35,7 @@ struct keeper {
 	struct outbox *outbox;
 	struct estates *estates;
 	struct batch_job compact_job;
+	char *socket_path;
 	struct event heartbeat, sweep, life, term;
 	bool outbox_dirty, leaving, stopping;
 	int64_t leave_by_nsecs;
@@ -206,12 +207,11 @@ open_store(struct keeper *k, struct err *err)
 static void
 open_estates(struct keeper *k)
 {
-	char *path = path_join(k->child.state_dir, RECORD_SOCKET);
 	struct outbox_options mine = {
 		.base = k->base,
 		.store = k->store,
 		.batch = &k->batch,
-		.socket_path = path,
+		.socket_path = k->socket_path,
 		.owner = k->owner.id,
 	};
 	struct estates_options theirs = {
@@ -219,14 +219,13 @@ open_estates(struct keeper *k)
 		.store = k->store,
 		.batch = &k->batch,
 		.store_dir = k->store_dir,
-		.socket_path = path,
+		.socket_path = k->socket_path,
 		.self = &k->owner,
 		.on_settled = on_settled,
 		.arg = k,
 	};
 
 	k->outbox = outbox_new(&mine);
-	/* The path must outlive the estates. */
 	k->estates = estates_new(&theirs);
 }
 
@@ -267,6 +266,7 @@ keeper_main(uint32_t slot, uint32_t generation)
 	if (k->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
 	watch_events(k);
+	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);
 	open_estates(k);
 	contract_report(&k->child, CONTRACT_READY, 0, 0);
 	while (!k->stopping) {
@@ -279,5 +279,8 @@ keeper_main(uint32_t slot, uint32_t generation)
 		log_error("store: %s", err.text);
 	owner_release(&k->owner);
 	store_close(&k->store);
+	config_free(&k->config);
+	free(k->socket_path);
+	free(k->store_dir);
 	return CONTRACT_EXIT_RETIRED;
 }

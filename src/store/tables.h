@@ -17,7 +17,7 @@ X(USERS,   ACCOUNTS, "users",   "user id",                       "JSON: the user
 X(BUDGETS, ACCOUNTS, "budgets", "scope kind, id",                "JSON: caps set at run time",   "tallyctl, admin",  "worker, keeper",   "on delete") \
 X(PRICES,  ACCOUNTS, "prices",  "price version",                 "JSON: the prices it stands for", "worker, once per version", "tallyctl audit", "never") \
 X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "keeper, tallyctl", "when dead and drained") \
-X(SPEND,   LIVE,     "spend",   "scope kind, window u32, id",    "spent, held (int64 nano-dollars), window end", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
+X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, id", "alerts, spent, held (int64 nano-dollars)", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
 X(HOLDS,   LIVE,     "holds",   "owner u64, number u64",         "struct hold row: amount, scopes, what is known", "worker, keeper", "keeper, tallyctl", "at settlement") \
 X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days") \
 X(HEALTH,  LIVE,     "health",  "deployment id",                 "struct health_row: breaker, window, latency", "worker, keeper, tallyctl", "worker, tallyctl", "keeper, 30 days unused") \

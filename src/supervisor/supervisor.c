@@ -537,6 +537,7 @@ supervisor_main(const struct supervisor_options *options)
 {
 	struct supervisor *s = xcalloc(1, sizeof(*s));
 	struct err err = { 0 };
+	int status;
 
 	s->options = *options;
 	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
@@ -556,5 +557,10 @@ supervisor_main(const struct supervisor_options *options)
 		return 1;
 	}
 	add_children(s);
-	return loop(s);
+	status = loop(s);
+	config_free(&s->config);
+	free(s->exe);
+	free(s->state_dir);
+	free(s);
+	return status;
 }

@@ -72,12 +72,19 @@ tier_of(const struct skim_value *v)
 	return TIER_DEFAULT;
 }
 
-/* A JSON string's meaning into a field, cut to fit. */
+/* A JSON string's meaning into a field, cut to fit. Without escapes it has
+   no control characters and is valid UTF-8 already. */
 static void
 copy_string(const struct skim_value *v, char *field, size_t size)
 {
+	size_t n = v->value.n - 2;
 	struct buf b;
 
+	if (n < size && memchr(v->value.p, '\\', v->value.n) == NULL) {
+		memcpy(field, v->value.p + 1, n);
+		field[n] = '\0';
+		return;
+	}
 	buf_init(&b, 4096);
 	if (skim_unescape(v->value, &b) == 0)
 		mask_line(buf_str(&b), NULL, field, size);

@@ -104,12 +104,13 @@ walk_media_object(struct skim_iter *it, struct prompt_size *size,
 
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_next(&sub, &key, &v)) == 1) {
-		bool place = str_is(key, "url") || str_is(key, "file_url") ||
-			     str_is(key, "file_id");
+		bool place = SKIM_KEY_IS(key, "url") ||
+			     SKIM_KEY_IS(key, "file_url") ||
+			     SKIM_KEY_IS(key, "file_id");
 
 		any = any || place;
-		low =
-		    low || (str_is(key, "detail") && skim_string_is(&v, "low"));
+		low = low ||
+		      (SKIM_KEY_IS(key, "detail") && skim_string_is(&v, "low"));
 		elsewhere = elsewhere || (place && v.type == SKIM_STRING &&
 					     !is_data_url(&v));
 		if (media != MEDIA_IMAGE || !place || !is_data_url(&v))
@@ -161,9 +162,10 @@ add_source(struct prompt_size *size, const struct skim_value *source,
 	size->images += is_image;
 	skim_iter_init(&it, source->value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
-		if (!is_image && (str_is(key, "url") || str_is(key, "file_id")))
+		if (!is_image &&
+		    (SKIM_KEY_IS(key, "url") || SKIM_KEY_IS(key, "file_id")))
 			size->references++;
-		if (!is_image || !str_is(key, "data"))
+		if (!is_image || !SKIM_KEY_IS(key, "data"))
 			prompt_add_value(size, &v);
 	}
 }
@@ -195,7 +197,7 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			if (r != 1)
 				break;
 			prompt_add_value(size, &v);
-			is_image = is_image || (str_is(key, "type") &&
+			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
 						   skim_string_is(&v, "image"));
 		}
 		if (r != 1)
@@ -236,7 +238,8 @@ walk_message(struct skim_iter *it, struct prompt_size *size)
 
 	skim_iter_enter(it, &message);
 	while ((r = skim_iter_peek(&message, &key)) == 1) {
-		if ((str_is(key, "content") || str_is(key, "output")) &&
+		if ((SKIM_KEY_IS(key, "content") ||
+			SKIM_KEY_IS(key, "output")) &&
 		    skim_iter_type(&message) == SKIM_ARRAY)
 			r = walk_parts(&message, size);
 		else

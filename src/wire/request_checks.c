@@ -83,9 +83,9 @@ take_prompt(struct request_parse *p)
 static bool *
 stream_option(struct wire_request *r, struct str key)
 {
-	if (str_is(key, "include_usage"))
+	if (SKIM_KEY_IS(key, "include_usage"))
 		return &r->include_usage;
-	if (str_is(key, "continuous_usage_stats"))
+	if (SKIM_KEY_IS(key, "continuous_usage_stats"))
 		return &r->continuous_usage;
 	return NULL;
 }

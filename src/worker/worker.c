@@ -338,6 +338,10 @@ close_all(struct worker *w)
 	price_book_free(&w->prices);
 	owner_release(&w->owner);
 	store_close(&w->store);
+	budgets_free(&w->budgets);
+	catalog_free(&w->catalog);
+	config_free(&w->config);
+	free(w->store_dir);
 }
 
 int

@@ -323,16 +323,9 @@ class Gateway:
         twice = books.doubles([(t["owner"], t["seq"]) for t in lines])
         problems += [f"twice on file: owner, seq {t}" for t in twice]
         status = self.ctl("status", "--json")
-        if status.status == 0:
-            facts = status.json()
-            holds = facts.get("holds")
-            if isinstance(holds, int) and holds != 0:
-                problems.append(f"{holds} holds are left: {status.out}")
-            waiting = facts.get("outbox", facts.get("records_waiting"))
-            if isinstance(waiting, int) and waiting != 0:
-                problems.append(f"{waiting} records wait: {status.out}")
-        elif "unknown command" not in status.err:
-            problems.append(repr(status))
+        store = status.json()["store"] if status.status == 0 else {}
+        if store.get("holds") != 0 or store.get("outbox") != 0:
+            problems.append(f"holds or records are left: {status}")
         if self.complete_chain:
             problems += self.sum_problems(lines)
         return problems

@@ -57,6 +57,7 @@ class Load:
         self.stopping = threading.Event()
         self.results = []
         self.begun = 0
+        self.refused = 0        # nobody listened: no request was made
         self.started = time.monotonic()
         self.threads = [threading.Thread(target=self._run, daemon=True)
                         for _ in range(clients)]
@@ -101,6 +102,14 @@ class Load:
             if conn is None:
                 conn = http.client.HTTPConnection(*self.gateway.address,
                                                   timeout=seconds(30))
+            try:
+                if conn.sock is None:
+                    conn.connect()
+            except OSError:
+                conn = None
+                self.refused += 1
+                self.stopping.wait(0.1)
+                continue
             keep = self._ask(conn, body, result)
             result.took = time.monotonic() - result.at
             with self.lock:

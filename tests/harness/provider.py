@@ -185,6 +185,15 @@ class Talk:
         except OSError:
             pass
 
+    def peer_left(self):
+        """True when the other side has closed (it sends nothing now)."""
+        if not select.select([self.sock], [], [], 0)[0]:
+            return False
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except OSError:
+            return True
+
     def stays(self, how_long):
         """Silent for so long, or until the other side leaves; True when it
         left."""

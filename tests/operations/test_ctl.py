@@ -62,7 +62,8 @@ def test_status_tells_what_runs(make_gateway):
         assert str(child["pid"]) in text, (child, text)
     gateway.stop()
     result = gateway.ctl("status")
-    assert result.status in (0, 1) and "running" in result.text
+    assert result.status == 0 and "not running" in result.out, result
+    assert gateway.ctl("status", "--json").json()["running"] is False
 
 
 def test_trace_follows(make_gateway):
