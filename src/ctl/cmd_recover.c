@@ -346,7 +346,7 @@ put_in_place(struct recovery *g, struct err *err)
 	int rc = 0;
 
 	g->kept = xasprintf("%s.lost-%lld", live,
-	    (long long)(g->ctl->now_nsecs / NSECS_PER_SEC));
+	    (long long)(g->ctl->now_nsecs / 1000));
 	if (rename(live, g->kept) != 0) {
 		if (errno != ENOENT)
 			rc = err_set_errno(err, ERR_IO, "%s", live);
