@@ -115,6 +115,29 @@ member_usd(struct jsonw *w, const char *key, int64_t nanos)
 	jsonw_decimal(w, nanos, 9);
 }
 
+void
+ledger_write_scopes(struct jsonw *w, const struct hold *h)
+{
+	char cut[ROLLUP_VALUE_BYTES];
+
+	if (h->scope_count == 0)
+		return;
+	jsonw_key(w, "scopes");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < h->scope_count; i++) {
+		const struct hold_scope *s = &h->scopes[i];
+
+		jsonw_open(w, '{');
+		member_str(w, "kind", str_of(scope_name(s->kind)));
+		jsonw_key(w, "id");
+		jsonw_str(w, rollup_value(s->id, cut));
+		member_int(w, "start", s->window_start);
+		member_int(w, "end", s->window_end);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+}
+
 static void
 member_latency(struct jsonw *w, const struct orphan *o)
 {
@@ -195,6 +218,7 @@ static void
 write_ending(struct jsonw *w, const struct orphan *o)
 {
 	const struct hold *h = &o->hold;
+	char when[CLOCK_RFC3339_BYTES];
 	struct rollup_row sum = { 0 };
 
 	for (size_t i = 0; i <= h->ended_count; i++)
@@ -217,6 +241,9 @@ write_ending(struct jsonw *w, const struct orphan *o)
 		jsonw_key(w, "overrun");
 		jsonw_bool(w, true);
 	}
+	clock_rfc3339(o->now_nsecs, when);
+	member_str(w, "settled", str_of(when));
+	ledger_write_scopes(w, h);
 }
 
 static void

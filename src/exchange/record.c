@@ -132,7 +132,8 @@ record_charges(struct exchange *x, struct charge *charges, bool is_over)
 	}
 }
 
-/* Names that a client chose: as long as in the roll-ups, no longer. */
+/* A name as the roll-ups know it: a client may write what it likes, a record
+   has an end. */
 static void
 member_name(struct jsonw *w, const char *key, struct str s)
 {
@@ -147,17 +148,15 @@ write_caller(struct jsonw *w, const struct exchange *x)
 {
 	struct str user =
 	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	char cut[ROLLUP_VALUE_BYTES];
 
 	member_cstr(w, "key", x->account.key);
-	member_str(w, "team", x->account.team);
+	member_name(w, "team", x->account.team);
 	member_name(w, "user", user);
 	jsonw_key(w, "tags");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < x->request.tag_count; i++) {
-		char cut[ROLLUP_VALUE_BYTES];
-
+	for (size_t i = 0; i < x->request.tag_count; i++)
 		jsonw_str(w, rollup_value(x->request.tags[i], cut));
-	}
 	jsonw_close(w, ']');
 }
 
@@ -165,7 +164,7 @@ static void
 write_target(struct jsonw *w, const struct exchange *x,
     const struct candidate *c)
 {
-	member_cstr(w, "requested_model", x->asked);
+	member_name(w, "requested_model", str_of(x->asked));
 	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
 	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
 }
@@ -213,6 +212,11 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_int(w, "audio_output_tokens", u->audio_output_tokens);
 	member_int(w, "image_input_tokens", u->image_input_tokens);
 	member_cstr(w, "usage_source", source_name(u->source));
+	/* With the price they are all that the cost is worked out from. */
+	if (u->tier != TIER_DEFAULT)
+		member_cstr(w, "service_tier", service_tier_name(u->tier));
+	if (u->has_reported_cost)
+		member_usd(w, "reported_cost_usd", u->reported_cost_nanos);
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
@@ -251,6 +255,18 @@ sum_usage(const struct exchange *x, struct usage *sum_r)
 			 sum_r->source == USAGE_NONE)
 			sum_r->source = USAGE_PROVIDER;
 	}
+}
+
+/* When it was booked, and in which windows of which caps. */
+static void
+write_booking(struct jsonw *w, const struct exchange *x)
+{
+	char when[CLOCK_RFC3339_BYTES];
+
+	clock_rfc3339(x->settlement.now_nsecs, when);
+	member_cstr(w, "settled", when);
+	if (x->held)
+		ledger_write_scopes(w, &x->hold);
 }
 
 static int
@@ -319,6 +335,7 @@ record_write(struct exchange *x)
 	member_cstr(&w, "usage_source", source_name(sum.source));
 	write_caller(&w, x);
 	write_caps(&w, x);
+	write_booking(&w, x);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < x->attempt_count; i++)

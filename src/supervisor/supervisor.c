@@ -56,15 +56,21 @@ supervisor_count(const struct supervisor *s, enum contract_role role)
 	return n;
 }
 
+char *
+supervisor_trace_path(const struct supervisor *s)
+{
+	const char *path = s->config->traces_path;
+
+	return path[0] == '/' ? xstrdup(path) : path_join(s->state_dir, path);
+}
+
 /* The logger's settings, which it gets instead of the configuration. */
 static void
 fill_env(const struct supervisor *s, enum contract_role role, char **env,
     size_t size)
 {
 	const struct config *c = s->config;
-	char *traces = c->traces_path[0] == '/'
-			   ? xstrdup(c->traces_path)
-			   : path_join(s->state_dir, c->traces_path);
+	char *traces = supervisor_trace_path(s);
 	size_t n = 0;
 
 	env[n++] = xasprintf(CONTRACT_ENV_VERSION "=%d", CONTRACT_VERSION);
