@@ -57,11 +57,12 @@ print_record(const json_t *json, struct str line)
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		texts[i] = text_of(json, keys[i]);
-	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s\n",
+	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s%s\n",
 	    texts[0],
 	    (long long)json_integer_value(json_object_get(json, "status")),
 	    texts[1], STR_ARG(number_of(line, "latency_s")),
-	    STR_ARG(number_of(line, "cost_usd")), texts[2], texts[3], texts[4]);
+	    STR_ARG(number_of(line, "cost_usd")), texts[2], texts[3], texts[4],
+	    json_is_true(json_object_get(json, "overrun")) ? "  overrun" : "");
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		free(texts[i]);
 }

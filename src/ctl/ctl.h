@@ -59,6 +59,9 @@ int ctl_bad_argument(const char *argument, const struct ctl_command *command);
 /* The commands, one file per group. */
 int cmd_status(struct ctl *c, int argc, char **argv);
 int cmd_spend(struct ctl *c, int argc, char **argv);
+int cmd_budget_list(struct ctl *c, int argc, char **argv);
+int cmd_budget_set(struct ctl *c, int argc, char **argv);
+int cmd_budget_unset(struct ctl *c, int argc, char **argv);
 int cmd_health(struct ctl *c, int argc, char **argv);
 int cmd_breaker_list(struct ctl *c, int argc, char **argv);
 int cmd_breaker_trip(struct ctl *c, int argc, char **argv);

@@ -55,7 +55,8 @@ static int64_t
 own_cost(const struct hold *h, int64_t ended_nanos)
 {
 	int64_t prompt = h->prompt_nanos;
-	int64_t left = h->amount_nanos - ended_nanos - h->output_nanos;
+	int64_t left =
+	    h->amount_nanos - (ended_nanos - h->booked_nanos) - h->output_nanos;
 
 	if (h->scope_count > 0 && prompt > left)
 		prompt = left > 0 ? left : 0;
@@ -212,7 +213,7 @@ write_ending(struct jsonw *w, const struct orphan *o)
 	member_source(w, o->was_sent || sum.cost_nanos > 0);
 	jsonw_key(w, "orphan");
 	jsonw_bool(w, true);
-	if (o->cost_nanos > h->amount_nanos) {
+	if (o->cost_nanos - h->booked_nanos > h->amount_nanos) {
 		jsonw_key(w, "overrun");
 		jsonw_bool(w, true);
 	}

@@ -41,6 +41,8 @@ struct attempt {
 	bool relay_failed; /* feed or finish said so; relay_err */
 	struct err relay_err;
 	bool timed_out;
+	bool clients_timeout; /* the client asked for a shorter one than ours */
+	bool cancelled;       /* by us, while it was under way */
 	bool paused;
 	/* Times, monotonic; 0 not yet. */
 	int64_t started_nsecs, head_nsecs, first_token_nsecs, ended_nsecs;
@@ -53,8 +55,9 @@ struct attempt {
 	struct usage usage;
 	int64_t held_nanos;
 	int64_t cost_nanos;
-	bool possibly_billed;        /* sent, and no answer came */
-	bool reported;               /* health has heard of it */
+	bool charged;         /* usage, cost and what follows are final */
+	bool possibly_billed; /* sent, and no answer came: nobody knows */
+	bool reported;        /* health has heard of it */
 	struct report_change change; /* by the settlement's report */
 	bool probe;                  /* holds the breaker's ticket */
 };
@@ -75,8 +78,11 @@ void attempt_stop(struct attempt *a);
 bool attempt_is_decided(const struct attempt *a);
 /* Works out outcome and error_text from the facts (idempotent). */
 void attempt_judge(struct attempt *a);
-/* Final usage and cost (docs/ledger.md, "what is charged"). */
+/* Final usage and cost, once it has been judged and stopped (docs/budgets.md,
+   "What is charged"). */
 void attempt_charge(struct attempt *a);
+/* Output tokens that reached the client so far, estimated. */
+int64_t attempt_delivered_tokens(const struct attempt *a);
 /* For health: what the breaker should hear. */
 void attempt_report(const struct attempt *a, struct health_report *report_r);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/alert.h"
 
 /* A failure's report to the shared health; lives until the batch has run. */
 struct report_job {
@@ -34,7 +35,10 @@ apply(const struct exchange_env *env, const struct deployment *d,
 	change_r->open_nsecs = row.open_until_nsecs - report->now_nsecs;
 	if (health_put(t, d->id, &row) != 0)
 		return err_set(err, ERR_STORE, "health row");
-	return 0;
+	if (!change_r->changed || change_r->state != BREAKER_OPEN)
+		return 0;
+	return alert_breaker_open(t, d->id, d->config->model_name,
+	    report->error, report->now_nsecs, err);
 }
 
 /* Whoever changed it says so: once on the host. */
