@@ -305,12 +305,7 @@ add_line(struct audit *a, const struct trace_line *l)
 	for (size_t i = 0; i < l->attempt_count; i++) {
 		trace_line_charge(l, i, &c);
 		add_charge(a, &c, l->settled_nsecs);
-	}
-	for (size_t i = 0; i < l->scope_count; i++) {
-		struct audit_window *w =
-		    audit_window_of(a->windows, &l->scopes[i]);
-
-		w->spent_nanos = money_add(w->spent_nanos, l->cost_nanos);
+		audit_add_spent(a->windows, &l->attempts[i]);
 	}
 }
 

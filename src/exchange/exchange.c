@@ -211,6 +211,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->max_tokens = CONFIG_UNSET;
+	x->paid_tokens = -1;
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);
@@ -229,6 +230,8 @@ exchange_free(struct exchange *x)
 	struct exchange_env *env = x->env;
 
 	event_del(&x->timer);
+	if (x->progress_nsecs > 0)
+		batch_cancel(env->batch, &x->progress_job);
 	for (size_t i = 0; i < x->attempt_count; i++)
 		attempt_stop(x->attempts[i]);
 	list_remove(&x->node);

@@ -85,12 +85,9 @@ candidate_model(const struct candidate *c)
 }
 
 void
-record_names(const struct exchange *x, const struct attempt *a,
+record_names(const struct exchange *x, const struct candidate *c,
     struct rollup_names *names_r)
 {
-	const struct candidate *c =
-	    a != NULL ? a->candidate : named_candidate(x);
-
 	memset(names_r, 0, sizeof(*names_r));
 	names_r->model = str_of(candidate_model(c));
 	names_r->group = str_of(x->asked);
@@ -109,8 +106,33 @@ record_names(const struct exchange *x, const struct attempt *a,
 	}
 }
 
-/* A name as the roll-ups know it: a client may write what it likes, a record
-   has an end. */
+void
+record_charges(struct exchange *x, struct charge *charges, bool is_over)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct attempt *a = x->attempts[i];
+		struct rollup_row *r = &charges[i].amounts;
+		bool ok = a->outcome == OUTCOME_OK;
+
+		memset(r, 0, sizeof(*r));
+		record_names(x, a->candidate, &charges[i].names);
+		r->requests = is_over && i + 1 == x->attempt_count;
+		r->attempts = 1;
+		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
+		r->prompt_tokens = a->usage.prompt_tokens;
+		r->completion_tokens = a->usage.completion_tokens;
+		r->cached_tokens = a->usage.cached_tokens;
+		r->reasoning_tokens = a->usage.reasoning_tokens;
+		r->cost_nanos = a->cost_nanos;
+		if (a->usage.source == USAGE_ESTIMATED)
+			r->estimated_nanos = a->cost_nanos;
+		if (ok)
+			r->latency_micros =
+			    (a->ended_nsecs - a->started_nsecs) / 1000;
+	}
+}
+
+/* Names that a client chose: as long as in the roll-ups, no longer. */
 static void
 member_name(struct jsonw *w, const char *key, struct str s)
 {
@@ -138,17 +160,17 @@ write_caller(struct jsonw *w, const struct exchange *x)
 }
 
 static void
-write_target(struct jsonw *w, const struct exchange *x)
+write_target(struct jsonw *w, const struct exchange *x,
+    const struct candidate *c)
 {
-	const struct candidate *c = named_candidate(x);
-
 	member_name(w, "requested_model", str_of(x->asked));
 	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
 	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
 }
 
 void
-record_write_opening(struct exchange *x, struct buf *out)
+record_write_opening(struct exchange *x, const struct candidate *c,
+    struct buf *out)
 {
 	char when[CLOCK_RFC3339_BYTES];
 	struct jsonw w;
@@ -156,9 +178,9 @@ record_write_opening(struct exchange *x, struct buf *out)
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, out);
 	member_cstr(&w, "run_id", x->request_id);
-	member_cstr(&w, "model", candidate_model(named_candidate(x)));
+	member_cstr(&w, "model", candidate_model(c));
 	member_cstr(&w, "time", when);
-	write_target(&w, x);
+	write_target(&w, x, c);
 	jsonw_key(&w, "stream");
 	jsonw_bool(&w, x->request.stream);
 	write_caller(&w, x);
@@ -197,11 +219,22 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
-	if (a->possibly_billed && u->source == USAGE_NONE) {
+	ledger_write_scopes(w, a->scopes, a->scope_count);
+	if (a->possibly_billed) {
 		jsonw_key(w, "possibly_billed");
 		jsonw_bool(w, true);
 	}
 	jsonw_close(w, '}');
+}
+
+void
+record_write_attempts(struct exchange *x, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	for (size_t i = 0; i < x->attempt_count; i++)
+		write_attempt(&w, x->attempts[i]);
 }
 
 /* Token sums over all attempts: what `cost_usd` was charged for. */
@@ -224,25 +257,37 @@ sum_usage(const struct exchange *x, struct usage *sum_r)
 	}
 }
 
-/* When it was booked, and in which windows of which caps. */
-static void
-write_booking(struct jsonw *w, const struct exchange *x)
-{
-	char when[CLOCK_RFC3339_BYTES];
-
-	clock_rfc3339(x->settlement.now_nsecs, when);
-	member_cstr(w, "settled", when);
-	if (x->held)
-		ledger_write_scopes(w, &x->hold);
-}
-
 static int
 client_status(const struct exchange *x)
 {
 	if (x->error == ERR_NONE || x->streaming)
 		return x->outcome == EXCHANGE_CLIENT_GONE ? 499 : 200;
+	if (x->error == ERR_BUDGET)
+		return (int)x->env->config->budget_status;
 	return x->error_status > 0 ? x->error_status
 				   : err_info(x->error)->http_status;
+}
+
+static void
+member_true(struct jsonw *w, const char *key, bool yes)
+{
+	if (!yes)
+		return;
+	jsonw_key(w, key);
+	jsonw_bool(w, true);
+}
+
+/* What caps did to the request, and it to them. */
+static void
+write_caps(struct jsonw *w, const struct exchange *x)
+{
+	if (x->max_tokens != CONFIG_UNSET && x->attempt_count > 0)
+		member_int(w, "max_tokens", x->max_tokens);
+	member_true(w, "clamped", x->clamped && x->attempt_count > 0);
+	member_true(w, "downgraded", x->downgraded);
+	member_true(w, "overrun",
+	    x->held && x->hold.scope_count > 0 &&
+		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
 }
 
 void
@@ -264,7 +309,7 @@ record_write(struct exchange *x)
 	member_int(&w, "prompt_tokens", sum.prompt_tokens);
 	member_int(&w, "completion_tokens", sum.completion_tokens);
 	member_cstr(&w, "time", when);
-	write_target(&w, x);
+	write_target(&w, x, named_candidate(x));
 	member_int(&w, "status", client_status(x));
 	member_cstr(&w, "outcome", exchange_outcome_name(x->outcome));
 	if (x->error != ERR_NONE)
@@ -277,7 +322,9 @@ record_write(struct exchange *x)
 	member_int(&w, "reasoning_tokens", sum.reasoning_tokens);
 	member_cstr(&w, "usage_source", source_name(sum.source));
 	write_caller(&w, x);
-	write_booking(&w, x);
+	write_caps(&w, x);
+	clock_rfc3339(x->settlement.now_nsecs, when);
+	member_cstr(&w, "settled", when);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < x->attempt_count; i++)

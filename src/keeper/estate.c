@@ -1,8 +1,10 @@
 /* Estates of dead owners. See estate.h. */
 #include "keeper/estate.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/breaker.h"
 #include "domain/ledger.h"
 #include "ipc/contract.h"
 #include "store/key.h"
@@ -36,6 +38,50 @@ owner_key(struct key *k, uint64_t owner)
 	key_u64(k, owner);
 }
 
+/* ---- tickets ------------------------------------------------------------ */
+
+/* The next deployment whose probe the dead owner had; its id is copied. */
+static int
+find_ticket(struct store_txn *t, uint64_t owner, struct buf *id,
+    struct health_row *row)
+{
+	struct store_cursor *c =
+	    store_cursor_open(t, STORE_HEALTH, str_make("", 0));
+	struct str key, value;
+	int rc = c == NULL ? -1 : 1;
+
+	while (rc == 1 && (rc = store_cursor_next(c, &key, &value)) == 1) {
+		if (!health_row_read(value, row) || row->probe_owner != owner)
+			continue;
+		buf_clear(id);
+		rc = buf_add_str(id, key) == 0 ? 1 : -1;
+		break;
+	}
+	store_cursor_close(&c);
+	return rc;
+}
+
+/* A half-open breaker must not wait for a prober who is dead. */
+static int
+free_tickets(struct store_txn *t, uint64_t owner, struct err *err)
+{
+	struct health_row row;
+	struct buf id;
+	int rc;
+
+	buf_init(&id, KEY_MAX_BYTES);
+	while ((rc = find_ticket(t, owner, &id, &row)) == 1) {
+		if (!breaker_release(&row, owner))
+			break;
+		if (health_put(t, buf_cstr(&id), &row) != 0) {
+			rc = -1;
+			break;
+		}
+	}
+	buf_fini(&id);
+	return rc < 0 ? err_set(err, ERR_STORE, "health rows") : 0;
+}
+
 /* ---- holds -------------------------------------------------------------- */
 
 static int
@@ -46,6 +92,8 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	int64_t now = clock_wall_nsecs();
 
 	e->holds_left = false;
+	if (free_tickets(t, e->owner, err) != 0)
+		return -1;
 	for (size_t i = 0;; i++) {
 		struct orphan_end end;
 		struct hold_walk walk;

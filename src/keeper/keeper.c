@@ -5,9 +5,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "domain/ledger.h"
 #include "domain/rollup.h"
 #include "ipc/contract.h"
 #include "ipc/record.h"
+#include "keeper/alerts.h"
 #include "keeper/estate.h"
 
 #include <event2/event.h>
@@ -21,6 +23,8 @@
 #define COMPACT_ROWS 500
 /* Hours stay hours this long; older ones are kept as days. */
 #define HOURS_KEPT_NSECS (3 * 86400 * NSECS_PER_SEC)
+/* A budget's window that is over: late readers may still ask for it. */
+#define WINDOW_KEPT_NSECS (3600 * NSECS_PER_SEC)
 /* Leaving: this long for records to reach the file. */
 #define LEAVE_NSECS (5 * NSECS_PER_SEC)
 
@@ -34,6 +38,7 @@ struct keeper {
 	struct batch batch;
 	struct outbox *outbox;
 	struct estates *estates;
+	struct alerts *alerts;
 	struct batch_job compact_job;
 	char *socket_path;
 	struct event heartbeat, sweep, life, term;
@@ -93,7 +98,10 @@ compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
 		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
-	return 0;
+	return ledger_sweep_spend(t, clock_wall_nsecs() - WINDOW_KEPT_NSECS,
+		   COMPACT_ROWS, err) < 0
+		   ? -1
+		   : 0;
 }
 
 static void
@@ -116,6 +124,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	    (uint32_t)estates_open(k->estates), k->beats);
 	k->beats++;
 	store_check_readers(k->store);
+	alerts_tick(k->alerts);
 	if (k->beats % SYNC_SECS == 0 && store_sync(k->store, &err) != 0)
 		log_error("store: %s", err.text);
 	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
@@ -229,6 +238,19 @@ open_estates(struct keeper *k)
 	k->estates = estates_new(&theirs);
 }
 
+static int
+open_alerts(struct keeper *k, struct err *err)
+{
+	struct alerts_options options = {
+		.base = k->base,
+		.config = k->config,
+		.store = k->store,
+		.batch = &k->batch,
+	};
+
+	return alerts_new(&options, &k->alerts, err);
+}
+
 static void
 watch_events(struct keeper *k)
 {
@@ -265,6 +287,8 @@ keeper_main(uint32_t slot, uint32_t generation)
 	k->base = event_base_new();
 	if (k->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
+	if (open_alerts(k, &err) != 0)
+		log_fatal(CONTRACT_EXIT_FAILED, "%s", err.text);
 	watch_events(k);
 	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);
 	open_estates(k);
@@ -274,6 +298,7 @@ keeper_main(uint32_t slot, uint32_t generation)
 		end_turn(k);
 	}
 	estates_free(&k->estates);
+	alerts_free(&k->alerts);
 	outbox_free(&k->outbox);
 	if (store_sync(k->store, &err) != 0)
 		log_error("store: %s", err.text);

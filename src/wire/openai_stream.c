@@ -112,8 +112,9 @@ passes_limit(const struct relay *r, const struct openai_view *v)
 	/* A provider that counts as it goes (vLLM, Gemini) knows better. */
 	if (u->source == USAGE_PROVIDER && u->completion_tokens >= limit)
 		return true;
-	return openai_guess(r->facts.delivered_bytes + v->text_bytes,
-		   s->deltas + 1) > limit;
+	return s->deltas + 1 > limit ||
+	       relay_least_tokens(r->facts.delivered_bytes + v->text_bytes) >
+		   limit;
 }
 
 static int

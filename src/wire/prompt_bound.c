@@ -185,6 +185,8 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 	while ((r = skim_iter_peek(&part, &key)) == 1) {
 		enum media media = media_of(key);
 
+		size->has_sound = size->has_sound || media == MEDIA_FILE ||
+				  str_is(key, "input_audio");
 		if (media == MEDIA_IMAGE || media == MEDIA_FILE) {
 			r = walk_media(&part, size, media);
 		} else if (media == MEDIA_PARTS &&
@@ -229,6 +231,18 @@ walk_parts(struct skim_iter *it, struct prompt_size *size)
 	return r == 0 ? 1 : -1;
 }
 
+/* Any other member of a message. An answer that was sound is named by its id
+   later: all of it is part of the prompt then. */
+static int
+walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
+{
+	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
+		size->has_sound = true;
+		size->references++;
+	}
+	return skip_text(it, size);
+}
+
 static int
 walk_message(struct skim_iter *it, struct prompt_size *size)
 {
@@ -243,7 +257,7 @@ walk_message(struct skim_iter *it, struct prompt_size *size)
 		    skim_iter_type(&message) == SKIM_ARRAY)
 			r = walk_parts(&message, size);
 		else
-			r = skip_text(&message, size);
+			r = walk_member(&message, size, key);
 		if (r != 1)
 			break;
 	}
@@ -321,6 +335,15 @@ prompt_bound(const struct prompt_size *size)
 	n += size->is_chat ? PROMPT_BASE_TOKENS : 0;
 	n += size->has_tools ? PROMPT_TOOLS_TOKENS : 0;
 	return n;
+}
+
+int64_t
+prompt_image_bound(const struct prompt_size *size)
+{
+	/* A file or video elsewhere may be all images. */
+	return PROMPT_IMAGE_TOKENS * (size->images - size->images_low) +
+	       PROMPT_IMAGE_LOW_TOKENS * size->images_low +
+	       PROMPT_FILE_TOKENS * size->references;
 }
 
 int64_t

@@ -296,9 +296,42 @@ new_base(void)
 	/* Fewer epoll_ctl calls: changes of one turn are merged. Safe since
 	   nobody closes a descriptor before its event is deleted. */
 	event_config_set_flag(c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	/* A deadline counts from when it was set, not from when the turn
+	   began: none fires early. */
+	event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	base = event_base_new_with_config(c);
 	event_config_free(c);
 	return base;
+}
+
+/* Once on the host: the first worker says it. */
+static void
+warn_unpriced(const struct worker *w)
+{
+	char names[256];
+	size_t n = 0, used = 0;
+
+	if (w->child.slot != 0)
+		return;
+	names[0] = '\0';
+	for (size_t i = 0; i < w->catalog->deployment_count; i++) {
+		const struct deployment *d = &w->catalog->deployments[i];
+
+		if (d->price.known || d->is_wildcard)
+			continue;
+		n++;
+		if (used < sizeof(names))
+			used +=
+			    (size_t)snprintf(names + used, sizeof(names) - used,
+				"%s%s", n > 1 ? ", " : "", d->id);
+	}
+	if (n > 0)
+		log_warn("no price is known for %zu deployments (%s): %s", n,
+		    names,
+		    w->config->unpriced_refuse
+			? "they are refused (tallygate.unpriced)"
+			: "they cost nothing, and are refused under a budget "
+			  "(tallygate.unpriced, tallygate.prices)");
 }
 
 static int
@@ -318,6 +351,7 @@ open_all(struct worker *w, struct err *err)
 	if (open_store(w, err) != 0 || open_services(w, err) != 0)
 		return CONTRACT_EXIT_FAILED;
 	fill_envs(w);
+	warn_unpriced(w);
 	open_outbox(w);
 	for (int i = 0; i < w->child.listener_count; i++) {
 		if (http_server_listen(w->http, w->child.listeners[i], err) !=

@@ -156,7 +156,7 @@ def swap_two(lines):
 
 def cheapen(lines):
     at = lines[3].rindex('"cost_usd":')
-    end = lines[3].index("}", at)
+    end = lines[3].index(",", at)
     lines[3] = lines[3][:at] + '"cost_usd":0.000000001' + lines[3][end:]
     forge(lines, 3)
 
