@@ -489,3 +489,53 @@ def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
                           headers={"x-request-id": "huge"})
     assert answer.header("x-tallygate-max-tokens"), answer.describe()
     assert "overrun" not in gateway.trace("huge").record
+
+
+# ---- windows -----------------------------------------------------------------
+
+# The clocks go forward in Paris on 2027-03-28 at 01:00 UTC: that day has 23
+# hours and ends at 22:00 UTC, the day before ended at 23:00.
+SHORT_DAY_ENDS = 1806271200     # 2027-03-28T22:00:00Z
+
+
+def test_a_day_ends_at_local_midnight_also_when_the_clocks_change(
+        make_gateway, make_sim, clock):
+    sim = make_sim(prompt_tokens=500, completion_tokens=20)
+    clock.advance(SHORT_DAY_ENDS - 22 * 3600 - clock.now())
+    gateway = make_gateway(
+        config(deployment("small", sim.base_url, "m", PRICE),
+               more="litellm_settings: {timezone: Europe/Paris}\n"
+               + tallygate("per: global, max_budget: 0.000001, "
+                           "budget_duration: 1d, on_exhaust: refuse")),
+        clock=clock)
+
+    def ask():
+        return gateway.chat("small", max_tokens=20)
+
+    def window():
+        row = budgets(gateway)[("global", None)]
+        return row["window_start"], row["resets_at"], row["spent_usd"]
+    assert ask().status == 200
+    assert ask().status == 429
+    first = ("2027-03-27T23:00:00.000000Z", "2027-03-28T22:00:00.000000Z",
+             Decimal("0.0000007"))
+    assert window() == first
+    # Ten seconds before its end, over a restart.
+    gateway.stop()
+    gateway.start()
+    clock.advance(SHORT_DAY_ENDS - 10 - clock.now())
+    answer = ask()
+    assert answer.status == 429 and window() == first
+    assert 1 <= int(answer.header("retry-after")) <= 10
+    # A stream that began in the old window settles there.
+    sim.set(tokens_per_second=10)
+    assert gateway.ctl("budget", "set", "global", "0.00001").status == 0
+    stream = gateway.open_stream("small", max_tokens=20)
+    stream.events(2)
+    clock.advance(SHORT_DAY_ENDS - clock.now() + 0.01)
+    sim.reset()
+    assert stream.rest().complete
+    assert window() == ("2027-03-28T22:00:00.000000Z",
+                        "2027-03-29T22:00:00.000000Z", 0)
+    assert ask().status == 200
+    assert window()[2] == Decimal("0.0000007")
