@@ -338,9 +338,23 @@ count_line(struct audit *a, const struct trace_line *l)
 }
 
 static void
+flag(struct audit *a, const char *where, const struct trace_line *l)
+{
+	for (size_t i = 0; a->options.flagged != NULL && i < l->attempt_count;
+	     i++) {
+		const struct trace_attempt *t = &l->attempts[i];
+
+		if (t->lost || t->usage.source == USAGE_ESTIMATED)
+			a->options.flagged(a->options.arg, where, l->run_id,
+			    t->lost ? "lost" : "estimated", t->cost_nanos);
+	}
+}
+
+static void
 check_money(struct audit *a, const char *where, const struct trace_line *l)
 {
 	count_line(a, l);
+	flag(a, where, l);
 	for (size_t i = 0; i < l->attempt_count; i++)
 		check_charge(a, where, l, i);
 	check_sums(a, where, l);
