@@ -19,13 +19,15 @@
 #include <unistd.h>
 
 /* More are counted, not shown. */
-#define MAX_SHOWN 100
+#define MAX_SHOWN  100
+#define JSON_BYTES (256 * 1024 * 1024)
 /* The files may be rotated away under the reading: begin again. */
 #define TRIES 5
 
 struct auditing {
 	struct ctl *ctl;
 	int64_t since_nsecs;
+	bool list; /* --list: what is estimated, line by line */
 	char *path;
 	struct trace_files files;
 	struct audit_books *books;
@@ -34,6 +36,8 @@ struct auditing {
 	uint64_t shown;
 	struct buf differences; /* JSON, when asked for */
 	struct jsonw w;
+	struct buf flagged; /* JSON, the same */
+	struct jsonw flagged_w;
 	uint64_t dead_holds, dead_owners;
 	int64_t dead_held_nanos;
 };
@@ -118,6 +122,32 @@ show_difference(void *arg, const struct audit_difference *d)
 	jsonw_close(&g->w, '}');
 }
 
+/* On a running gateway these come before the result, as they are read. */
+static void
+show_flagged(void *arg, const char *where, struct str run_id, const char *why,
+    int64_t cost_nanos)
+{
+	struct auditing *g = arg;
+	char usd[MONEY_TEXT_BYTES];
+
+	money_format(cost_nanos, usd);
+	if (!g->ctl->json) {
+		printf("%-9s %s: " STR_FMT ": %s USD\n", why, where,
+		    STR_ARG(run_id), usd);
+		return;
+	}
+	jsonw_open(&g->flagged_w, '{');
+	jsonw_key(&g->flagged_w, "where");
+	jsonw_cstr(&g->flagged_w, where);
+	jsonw_key(&g->flagged_w, "run_id");
+	jsonw_str(&g->flagged_w, run_id);
+	jsonw_key(&g->flagged_w, "why");
+	jsonw_cstr(&g->flagged_w, why);
+	jsonw_key(&g->flagged_w, "cost_usd");
+	jsonw_decimal(&g->flagged_w, cost_nanos, 9);
+	jsonw_close(&g->flagged_w, '}');
+}
+
 static int
 take_line(void *arg, const char *file, uint64_t number, struct str text)
 {
@@ -195,6 +225,7 @@ run_audit(struct auditing *g, struct err *err)
 		.now_nsecs = g->ctl->now_nsecs,
 		.price = find_price,
 		.differs = show_difference,
+		.flagged = g->list ? show_flagged : NULL,
 		.arg = g,
 	};
 
@@ -331,6 +362,11 @@ print_json(struct auditing *g)
 	struct jsonw *w = &g->w;
 
 	jsonw_close(w, ']');
+	if (g->list) {
+		jsonw_close(&g->flagged_w, ']');
+		jsonw_key(w, "flagged");
+		jsonw_raw(w, buf_str(&g->flagged));
+	}
 	jsonw_key(w, "balanced");
 	jsonw_bool(w, n->differences == 0);
 	json_int(w, "difference_count", n->differences);
@@ -372,14 +408,18 @@ take_arguments(struct auditing *g, int argc, char **argv)
 {
 	const struct ctl_command *self = ctl_find_command(cmd_audit);
 
-	if (argc == 0)
-		return CTL_OK;
-	if (strcmp(argv[0], "--since") != 0 || argc != 2)
-		return ctl_bad_argument(argv[argc > 2 ? 2 : 0], self);
-	if (clock_parse(str_of(argv[1]), g->ctl->now_nsecs, &g->since_nsecs) ==
-	    0)
-		return CTL_OK;
-	return ctl_bad_argument(argv[1], self);
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--list") == 0) {
+			g->list = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--since") != 0 || i + 1 == argc)
+			return ctl_bad_argument(argv[i], self);
+		if (clock_parse(str_of(argv[++i]), g->ctl->now_nsecs,
+			&g->since_nsecs) != 0)
+			return ctl_bad_argument(argv[i], self);
+	}
+	return CTL_OK;
 }
 
 int
@@ -394,7 +434,10 @@ cmd_audit(struct ctl *c, int argc, char **argv)
 	if (rc != CTL_OK)
 		return rc;
 	g.path = ctl_trace_path(c);
-	buf_init(&g.differences, 1024 * 1024);
+	buf_init(&g.differences, JSON_BYTES);
+	buf_init(&g.flagged, JSON_BYTES / 2);
+	jsonw_init(&g.flagged_w, &g.flagged);
+	jsonw_open(&g.flagged_w, '[');
 	jsonw_init(&g.w, &g.differences);
 	jsonw_open(&g.w, '{');
 	jsonw_key(&g.w, "differences");
@@ -414,6 +457,7 @@ cmd_audit(struct ctl *c, int argc, char **argv)
 	audit_books_free(&g.books);
 	trace_files_close(&g.files);
 	buf_fini(&g.differences);
+	buf_fini(&g.flagged);
 	if (g.outbox != NULL)
 		fclose(g.outbox);
 	free(g.path);

@@ -17,7 +17,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +64,7 @@ check_owners(const struct recovery *g, struct err *err)
 static int
 lock_gateway(struct recovery *g, struct err *err)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *run = path_join(g->ctl->state_dir, "run");
 	char *path = path_join(run, "supervisor.lock");
 	int rc = dir_make(run, 0700, err);
@@ -73,7 +73,7 @@ lock_gateway(struct recovery *g, struct err *err)
 		g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (g->lock_fd < 0)
 			rc = err_set_errno(err, ERR_IO, "%s", path);
-		else if (flock(g->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		else if (fcntl(g->lock_fd, F_OFD_SETLK, &whole) != 0)
 			rc = err_set(err, ERR_IO,
 			    "a gateway runs on %s: stop it first",
 			    g->ctl->state_dir);

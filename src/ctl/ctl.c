@@ -22,7 +22,7 @@ static const struct ctl_command commands[] = {
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
-	{ "audit",         "[--since T]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures", cmd_audit },
+	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
 	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },
 	{ "recover",       "[--from SNAPSHOT] [--partial]", "build the store's live part anew from the trace files, after a power loss; with the gateway stopped", cmd_recover },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
@@ -148,7 +148,7 @@ ctl_trace_path(struct ctl *c)
 
 	if (said != NULL)
 		return said;
-	if (c->config_path != NULL && ctl_open_catalog(c) == CTL_OK)
+	if (ctl_open_config(c, NULL) == CTL_OK)
 		name = c->config->traces_path;
 	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
 }

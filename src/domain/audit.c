@@ -305,12 +305,7 @@ add_line(struct audit *a, const struct trace_line *l)
 	for (size_t i = 0; i < l->attempt_count; i++) {
 		trace_line_charge(l, i, &c);
 		add_charge(a, &c, l->settled_nsecs);
-	}
-	for (size_t i = 0; i < l->scope_count; i++) {
-		struct audit_window *w =
-		    audit_window_of(a->windows, &l->scopes[i]);
-
-		w->spent_nanos = money_add(w->spent_nanos, l->cost_nanos);
+		audit_add_spent(a->windows, &l->attempts[i]);
 	}
 }
 
@@ -343,9 +338,23 @@ count_line(struct audit *a, const struct trace_line *l)
 }
 
 static void
+flag(struct audit *a, const char *where, const struct trace_line *l)
+{
+	for (size_t i = 0; a->options.flagged != NULL && i < l->attempt_count;
+	     i++) {
+		const struct trace_attempt *t = &l->attempts[i];
+
+		if (t->lost || t->usage.source == USAGE_ESTIMATED)
+			a->options.flagged(a->options.arg, where, l->run_id,
+			    t->lost ? "lost" : "estimated", t->cost_nanos);
+	}
+}
+
+static void
 check_money(struct audit *a, const char *where, const struct trace_line *l)
 {
 	count_line(a, l);
+	flag(a, where, l);
 	for (size_t i = 0; i < l->attempt_count; i++)
 		check_charge(a, where, l, i);
 	check_sums(a, where, l);

@@ -114,6 +114,10 @@ struct audit_options {
 	int (*price)(void *arg, struct str version, struct price *p_r,
 	    struct err *err);
 	void (*differs)(void *arg, const struct audit_difference *d);
+	/* An attempt whose charge no provider's word stands behind; why:
+	   "estimated", "lost". May be NULL. */
+	void (*flagged)(void *arg, const char *where, struct str run_id,
+	    const char *why, int64_t cost_nanos);
 	void *arg;
 };
 

@@ -45,6 +45,17 @@ audit_window_of(struct map *windows, const struct hold_scope *scope)
 	return w;
 }
 
+void
+audit_add_spent(struct map *windows, const struct trace_attempt *t)
+{
+	for (size_t i = 0; i < t->scope_count; i++) {
+		struct audit_window *w =
+		    audit_window_of(windows, &t->scopes[i]);
+
+		w->spent_nanos = money_add(w->spent_nanos, t->cost_nanos);
+	}
+}
+
 /* ---- reading ------------------------------------------------------------ */
 
 static int
@@ -101,6 +112,25 @@ read_spend(struct audit_books *b, struct store_txn *t, struct err *err)
 	return rc;
 }
 
+/* The attempts of a request under way that have ended count as spent, though
+   no record says so yet. */
+static int
+add_ended(struct audit_books *b, const struct hold *h, struct err *err)
+{
+	struct trace_line l;
+
+	if (h->booked_nanos == 0)
+		return 0;
+	if (trace_line_parse_ended(h->ended_attempts, &l, err) != 0)
+		return err_prefix(err, "hold %llu of owner %llu",
+		    (unsigned long long)h->number,
+		    (unsigned long long)h->owner);
+	for (size_t i = 0; i < l.attempt_count; i++)
+		audit_add_spent(b->windows, &l.attempts[i]);
+	trace_line_free(&l);
+	return 0;
+}
+
 static int
 read_holds(struct audit_books *b, struct store_txn *t, struct err *err)
 {
@@ -124,6 +154,10 @@ read_holds(struct audit_books *b, struct store_txn *t, struct err *err)
 		b->held_nanos = money_add(b->held_nanos, h.amount_nanos);
 		o->holds++;
 		o->held_nanos = money_add(o->held_nanos, h.amount_nanos);
+		if (add_ended(b, &h, err) != 0) {
+			rc = -1;
+			break;
+		}
 	}
 	ledger_end_walk(&w);
 	return rc;

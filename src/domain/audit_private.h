@@ -28,6 +28,9 @@ struct audit_owner *audit_owner_of(struct map *owners, uint64_t id);
 struct audit_window *audit_window_of(struct map *windows,
     const struct hold_scope *scope);
 
+/* Counts what an attempt cost in its windows. */
+void audit_add_spent(struct map *windows, const struct trace_attempt *t);
+
 /* Hands a difference out and counts it. */
 void audit_differ(struct audit *a, enum audit_kind kind, const char *where,
     const char *found, const char *right);

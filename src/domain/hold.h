@@ -56,8 +56,7 @@ struct hold {
 	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
 	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
 	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
-	 * it is), settled, scopes (when there are any), attempts. Borrowed
-	 * when read from the store.
+	 * it is), settled, attempts. Borrowed when read from the store.
 	 */
 	struct str record;
 	struct rollup_names names; /* whom the charge is booked on; borrowed */

@@ -36,11 +36,12 @@
 #include "store/store.h"
 
 /*
- * The record's member that says in which windows it is booked:
+ * A member of an attempt's entry in a record: in which windows it is booked.
  *   "scopes":[{"kind":"key","id":"...","start":SECONDS,"end":SECONDS}, ...]
- * Nothing when the hold counts in none.
+ * Nothing when there are none.
  */
-void ledger_write_scopes(struct jsonw *w, const struct hold *h);
+void ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
+    size_t count);
 
 /* What hold_take decided. */
 enum hold_verdict {

@@ -116,16 +116,17 @@ member_usd(struct jsonw *w, const char *key, int64_t nanos)
 }
 
 void
-ledger_write_scopes(struct jsonw *w, const struct hold *h)
+ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
+    size_t count)
 {
 	char cut[ROLLUP_VALUE_BYTES];
 
-	if (h->scope_count == 0)
+	if (count == 0)
 		return;
 	jsonw_key(w, "scopes");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < h->scope_count; i++) {
-		const struct hold_scope *s = &h->scopes[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct hold_scope *s = &scopes[i];
 
 		jsonw_open(w, '{');
 		member_str(w, "kind", str_of(scope_name(s->kind)));
@@ -210,6 +211,7 @@ write_attempt(struct jsonw *w, const struct orphan *o)
 	member_str(w, "price_version", h->price_version);
 	member_usd(w, "held_usd", h->amount_nanos);
 	member_usd(w, "cost_usd", row->cost_nanos);
+	ledger_write_scopes(w, h->scopes, h->scope_count);
 	jsonw_close(w, '}');
 }
 
@@ -243,7 +245,6 @@ write_ending(struct jsonw *w, const struct orphan *o)
 	}
 	clock_rfc3339(o->now_nsecs, when);
 	member_str(w, "settled", str_of(when));
-	ledger_write_scopes(w, h);
 }
 
 static void

@@ -32,6 +32,7 @@ struct mark {
 
 struct hold_name {
 	uint64_t owner, number;
+	size_t ended; /* attempts that count as spent already */
 };
 
 static struct mark *
@@ -104,6 +105,7 @@ note_hold(struct rebuild *r, const struct hold *h)
 
 		name->owner = h->owner;
 		name->number = h->number;
+		name->ended = h->ended_count;
 		map_set(r->holds, run_id, name);
 	}
 	r->counts.holds++;
@@ -199,16 +201,36 @@ is_known(struct rebuild *r, const struct trace_line *l)
 	return false;
 }
 
+/* Into its windows that are still open: the others would be swept away. */
 static int
-release_hold(struct rebuild *r, struct str run_id, struct err *err)
+book_spent(struct rebuild *r, const struct trace_attempt *a, struct err *err)
+{
+	for (size_t i = 0; i < a->scope_count; i++) {
+		const struct hold_scope *s = &a->scopes[i];
+
+		if (s->window_end != 0 &&
+		    (int64_t)s->window_end * NSECS_PER_SEC <= r->now_nsecs)
+			continue;
+		if (ledger_book(r->txn, s, a->cost_nanos, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The hold that the snapshot has for this request goes. */
+static int
+release_hold(struct rebuild *r, struct str run_id, size_t *ended_r,
+    struct err *err)
 {
 	struct hold_name *name =
 	    run_id.n > 0 ? map_remove(r->holds, run_id) : NULL;
 	int rc;
 
+	*ended_r = 0;
 	if (name == NULL)
 		return 0;
 	rc = ledger_release(r->txn, name->owner, name->number, err);
+	*ended_r = name->ended;
 	free(name);
 	r->counts.released++;
 	r->counts.holds--;
@@ -219,26 +241,21 @@ static int
 book(struct rebuild *r, const struct trace_line *l, struct err *err)
 {
 	struct charge c;
+	size_t ended;
 
+	if (release_hold(r, l->run_id, &ended, err) != 0)
+		return -1;
 	for (size_t i = 0; i < l->attempt_count; i++) {
 		trace_line_charge(l, i, &c);
 		if (rollup_add(r->txn, &c.names, &c.amounts,
 			l->settled_nsecs) != 0)
 			return ledger_store_error(r->txn, err);
-	}
-	for (size_t i = 0; i < l->scope_count; i++) {
-		const struct hold_scope *s = &l->scopes[i];
-
-		/* A window that is over: it would be swept away. */
-		if (s->window_end != 0 &&
-		    (int64_t)s->window_end * NSECS_PER_SEC <= r->now_nsecs)
-			continue;
-		if (ledger_book(r->txn, s, l->cost_nanos, err) != 0)
+		if (i >= ended && book_spent(r, &l->attempts[i], err) != 0)
 			return -1;
 	}
 	r->counts.booked++;
 	r->counts.cost_nanos = money_add(r->counts.cost_nanos, l->cost_nanos);
-	return release_hold(r, l->run_id, err);
+	return 0;
 }
 
 int

@@ -127,22 +127,17 @@ take_usage(struct reader *r, struct usage *u)
 	u->reported_cost_nanos = take_usd(r, "reported_cost_usd");
 }
 
-static void
-take_attempt(struct reader *r, struct trace_attempt *a)
+static const json_t *
+take_list(struct reader *r, const char *key, size_t max, size_t *n_r)
 {
-	struct str error = take_str(r, "error");
+	const json_t *list = json_object_get(r->obj, key);
 
-	memset(a, 0, sizeof(*a));
-	a->model = take_str(r, "model");
-	a->provider = take_str(r, "provider");
-	a->deployment = take_str(r, "deployment");
-	take_usage(r, &a->usage);
-	a->price_version = take_str(r, "price_version");
-	a->cost_nanos = take_usd(r, "cost_usd");
-	a->latency_micros = take_decimal(r, "latency_s", 1e6);
-	a->ok = error.n == 0;
-	a->client_gone = str_is(error, outcome_info(OUTCOME_CLIENT_GONE)->word);
-	a->lost = str_is(error, "lost");
+	*n_r = json_array_size(list);
+	if ((list != NULL && !json_is_array(list)) || *n_r > max) {
+		refuse(r, key);
+		*n_r = 0;
+	}
+	return list;
 }
 
 static void
@@ -161,23 +156,50 @@ take_scope(struct reader *r, struct hold_scope *s)
 	s->window_end = (uint32_t)end;
 }
 
-/* ---- lists -------------------------------------------------------------- */
-
-static const json_t *
-take_list(struct reader *r, const char *key, size_t max, size_t *n_r)
+static void
+take_attempt(struct reader *r, struct trace_attempt *a)
 {
-	const json_t *list = json_object_get(r->obj, key);
+	struct str error = take_str(r, "error");
+	const json_t *list;
 
-	*n_r = json_array_size(list);
-	if ((list != NULL && !json_is_array(list)) || *n_r > max) {
-		refuse(r, key);
-		*n_r = 0;
+	memset(a, 0, sizeof(*a));
+	a->model = take_str(r, "model");
+	a->provider = take_str(r, "provider");
+	a->deployment = take_str(r, "deployment");
+	take_usage(r, &a->usage);
+	a->price_version = take_str(r, "price_version");
+	a->cost_nanos = take_usd(r, "cost_usd");
+	a->latency_micros = take_decimal(r, "latency_s", 1e6);
+	a->ok = error.n == 0;
+	a->client_gone = str_is(error, outcome_info(OUTCOME_CLIENT_GONE)->word);
+	a->lost = str_is(error, "lost");
+	list = take_list(r, "scopes", LEDGER_MAX_CAPS, &a->scope_count);
+	for (size_t i = 0; i < a->scope_count; i++) {
+		struct reader entry = { json_array_get(list, i), NULL };
+
+		take_scope(&entry, &a->scopes[i]);
+		if (entry.bad != NULL)
+			refuse(r, entry.bad);
 	}
-	return list;
 }
 
 static void
-take_lists(struct reader *r, struct trace_line *l)
+take_attempts(struct reader *r, struct trace_line *l)
+{
+	const json_t *list =
+	    take_list(r, "attempts", TRACE_MAX_ATTEMPTS, &l->attempt_count);
+
+	for (size_t i = 0; i < l->attempt_count; i++) {
+		struct reader entry = { json_array_get(list, i), NULL };
+
+		take_attempt(&entry, &l->attempts[i]);
+		if (entry.bad != NULL)
+			refuse(r, entry.bad);
+	}
+}
+
+static void
+take_tags(struct reader *r, struct trace_line *l)
 {
 	size_t tags;
 	const json_t *list = take_list(r, "tags", 1024, &tags);
@@ -187,22 +209,6 @@ take_lists(struct reader *r, struct trace_line *l)
 
 		l->names.tags[l->names.tag_count++] =
 		    str_make(json_string_value(tag), json_string_length(tag));
-	}
-	list = take_list(r, "attempts", TRACE_MAX_ATTEMPTS, &l->attempt_count);
-	for (size_t i = 0; i < l->attempt_count; i++) {
-		struct reader entry = { json_array_get(list, i), NULL };
-
-		take_attempt(&entry, &l->attempts[i]);
-		if (entry.bad != NULL)
-			refuse(r, entry.bad);
-	}
-	list = take_list(r, "scopes", LEDGER_MAX_CAPS, &l->scope_count);
-	for (size_t i = 0; i < l->scope_count; i++) {
-		struct reader entry = { json_array_get(list, i), NULL };
-
-		take_scope(&entry, &l->scopes[i]);
-		if (entry.bad != NULL)
-			refuse(r, entry.bad);
 	}
 }
 
@@ -243,7 +249,8 @@ take_line(struct reader *r, struct trace_line *l)
 	l->completion_tokens = take_int(r, "completion_tokens");
 	l->cached_tokens = take_int(r, "cached_tokens");
 	l->reasoning_tokens = take_int(r, "reasoning_tokens");
-	take_lists(r, l);
+	take_tags(r, l);
+	take_attempts(r, l);
 }
 
 int
@@ -263,6 +270,28 @@ trace_line_parse(struct str text, bool chained, struct trace_line *l_r,
 		take_line(&r, l_r);
 	if (chained && r.bad == NULL)
 		take_chain(&r, text, l_r);
+	if (r.bad == NULL)
+		return 0;
+	trace_line_free(l_r);
+	return err_set(err, ERR_BAD_REQUEST, "its member %s is not understood",
+	    r.bad);
+}
+
+int
+trace_line_parse_ended(struct str entries, struct trace_line *l_r,
+    struct err *err)
+{
+	char *text =
+	    xasprintf("{\"attempts\":[" STR_FMT "]}", STR_ARG(entries));
+	struct reader r = { 0 };
+
+	memset(l_r, 0, sizeof(*l_r));
+	l_r->json = jsonx_parse(str_of(text), err);
+	free(text);
+	if (l_r->json == NULL)
+		return -1;
+	r.obj = l_r->json;
+	take_attempts(&r, l_r);
 	if (r.bad == NULL)
 		return 0;
 	trace_line_free(l_r);

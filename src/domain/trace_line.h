@@ -24,6 +24,9 @@ struct trace_attempt {
 	int64_t cost_nanos, latency_micros;
 	bool ok, client_gone;
 	bool lost; /* under way when its process died: charged by the rule */
+	/* The windows its cost is booked in. */
+	size_t scope_count;
+	struct hold_scope scopes[LEDGER_MAX_CAPS];
 };
 
 struct trace_line {
@@ -36,8 +39,6 @@ struct trace_line {
 	int64_t cached_tokens, reasoning_tokens;
 	size_t attempt_count;
 	struct trace_attempt attempts[TRACE_MAX_ATTEMPTS];
-	size_t scope_count;
-	struct hold_scope scopes[LEDGER_MAX_CAPS];
 	/* The chain; zero and "" in a record that is not on file yet. */
 	uint64_t owner, seq;
 	struct str prev, hash;
@@ -46,6 +47,12 @@ struct trace_line {
 /* ERR_BAD_JSON or ERR_BAD_REQUEST with what is wrong. chained: owner, seq,
    prev and hash must be there. */
 int trace_line_parse(struct str text, bool chained, struct trace_line *l_r,
+    struct err *err) MUST_CHECK;
+/*
+ * The attempts that have ended of a hold's request, as its row has them
+ * (hold.ended_attempts): they count as spent already.
+ */
+int trace_line_parse_ended(struct str entries, struct trace_line *l_r,
     struct err *err) MUST_CHECK;
 void trace_line_free(struct trace_line *l);
 /* True when the line's hash is that of what stands before it. */

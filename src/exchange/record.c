@@ -132,8 +132,7 @@ record_charges(struct exchange *x, struct charge *charges, bool is_over)
 	}
 }
 
-/* A name as the roll-ups know it: a client may write what it likes, a record
-   has an end. */
+/* Names that a client chose: as long as in the roll-ups, no longer. */
 static void
 member_name(struct jsonw *w, const char *key, struct str s)
 {
@@ -220,6 +219,7 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
+	ledger_write_scopes(w, a->scopes, a->scope_count);
 	if (a->possibly_billed) {
 		jsonw_key(w, "possibly_billed");
 		jsonw_bool(w, true);
@@ -255,18 +255,6 @@ sum_usage(const struct exchange *x, struct usage *sum_r)
 			 sum_r->source == USAGE_NONE)
 			sum_r->source = USAGE_PROVIDER;
 	}
-}
-
-/* When it was booked, and in which windows of which caps. */
-static void
-write_booking(struct jsonw *w, const struct exchange *x)
-{
-	char when[CLOCK_RFC3339_BYTES];
-
-	clock_rfc3339(x->settlement.now_nsecs, when);
-	member_cstr(w, "settled", when);
-	if (x->held)
-		ledger_write_scopes(w, &x->hold);
 }
 
 static int
@@ -335,7 +323,8 @@ record_write(struct exchange *x)
 	member_cstr(&w, "usage_source", source_name(sum.source));
 	write_caller(&w, x);
 	write_caps(&w, x);
-	write_booking(&w, x);
+	clock_rfc3339(x->settlement.now_nsecs, when);
+	member_cstr(&w, "settled", when);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < x->attempt_count; i++)

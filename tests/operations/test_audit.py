@@ -156,7 +156,7 @@ def swap_two(lines):
 
 def cheapen(lines):
     at = lines[3].rindex('"cost_usd":')
-    end = lines[3].index("}", at)
+    end = lines[3].index(",", at)
     lines[3] = lines[3][:at] + '"cost_usd":0.000000001' + lines[3][end:]
     forge(lines, 3)
 
@@ -306,7 +306,13 @@ def test_what_was_under_way_in_a_snapshot_is_settled_once(make_gateway,
     wait_until(lambda: len(gateway.traces()) == 4, 10, "four orphans")
     assert {t["outcome"] for t in gateway.traces()} == {"lost"}
     gateway.stop()
-    assert audit(gateway)["by_rule"] == 4
+    answer = audit(gateway, "--list")
+    assert answer["by_rule"] == 4
+    assert [f["why"] for f in answer["flagged"]] == ["lost"] * 4
+    assert {f["run_id"] for f in answer["flagged"]} \
+        == {t["run_id"] for t in gateway.traces()}
+    assert sum(f["cost_usd"] for f in answer["flagged"]) \
+        == answer["by_rule_usd"]
 
 
 def test_recover_leaves_a_running_gateway_alone(make_gateway):

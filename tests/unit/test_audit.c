@@ -57,10 +57,10 @@ make_record(const struct books *b, const char *cost, const char *charge)
 			 "\"requested_model\":\"g\",\"key\":\"k\",\"team\":"
 			 "null,"
 			 "\"user\":\"u\",\"tags\":[\"red\",\"red\",\"blue\"],"
-			 "\"settled\":\"" SETTLED
-			 "\",\"scopes\":[{\"kind\":\"key\","
-			 "\"id\":\"k\",\"start\":0,\"end\":0}],\"attempts\":[{"
-			 "\"deployment\":\"d\",\"provider\":\"p\",\"model\":"
+			 "\"settled\":\"" SETTLED "\",\"attempts\":[{"
+			 "\"scopes\":[{\"kind\":\"key\",\"id\":\"k\","
+			 "\"start\":0,\"end\":0}],\"deployment\":\"d\","
+			 "\"provider\":\"p\",\"model\":"
 			 "\"m\","
 			 "\"error\":null,\"latency_s\":0.25,\"prompt_tokens\":"
 			 "100,"
@@ -639,6 +639,45 @@ test_a_window_that_was_changed_is_named(void **state)
 	free_books(&b);
 }
 
+/* The first attempt failed and was charged; the second is under way. */
+static void
+test_ended_attempts_of_a_request_under_way_count_as_spent(void **state)
+{
+	struct books b;
+	struct hold_request request = { .worst_nanos = 100000,
+		.least_nanos = 100000,
+		.cap_count = 1,
+		.now_nsecs = NOW };
+	struct charge ended = {
+		.amounts = { .attempts = 1, .failures = 1, .cost_nanos = 45000 }
+	};
+	struct hold h = { 0 };
+	struct hold_answer answer;
+	struct store_txn *t;
+	struct err err;
+
+	fill_store(&b, *state);
+	request.caps[0] = (struct cap){ .kind = SCOPE_KEY,
+		.id = "k",
+		.cap_nanos = NANOS_PER_USD };
+	h.owner = b.live->owner.id;
+	h.number = 1000;
+	t = live_write(b.live);
+	assert_int_equal(ledger_hold(t, &request, &h, &answer, &err), 0);
+	h.ended_count = 1;
+	h.ended = &ended;
+	h.booked_nanos = 45000;
+	h.ended_attempts = str_of("{\"cost_usd\":0.000045,\"scopes\":[{\"kind\""
+				  ":\"key\",\"id\":\"k\",\"start\":0,"
+				  "\"end\":0}]}");
+	assert_int_equal(ledger_rehold(t, &request, &h, &answer, &err), 0);
+	live_commit(t);
+	audit_store(&b, 0);
+	assert_only(&b, AUDIT_LINE, 0);
+	assert_int_equal(b.counts.windows, 1);
+	free_books(&b);
+}
+
 static void
 test_sums_from_before_the_files_are_not_compared(void **state)
 {
@@ -675,6 +714,8 @@ main(void)
 		LIVE_TEST(
 		    test_a_roll_up_that_was_changed_is_named_with_both_figures),
 		LIVE_TEST(test_a_window_that_was_changed_is_named),
+		LIVE_TEST(
+		    test_ended_attempts_of_a_request_under_way_count_as_spent),
 		LIVE_TEST(test_sums_from_before_the_files_are_not_compared),
 	};
 
