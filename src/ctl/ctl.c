@@ -6,6 +6,7 @@
 #include "config/config.h"
 
 #include <stdarg.h>
+#include <unistd.h>
 
 /* clang-format off */
 static const struct ctl_command commands[] = {
@@ -64,6 +65,10 @@ ctl_open_store(struct ctl *c, bool writable)
 
 	if (store_open(&options, &c->store, &err) == 0)
 		return CTL_OK;
+	if (access(c->store_dir, F_OK) == 0) {
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
 	ctl_complain("%s (choose the state directory with --state DIR, or "
 		     "--config FILE of the gateway)",
 	    err.text);
@@ -87,27 +92,35 @@ last_config(const struct ctl *c)
 }
 
 int
-ctl_open_catalog(struct ctl *c)
+ctl_open_config(struct ctl *c, struct err *err)
 {
 	struct config_report report;
-	struct err err;
 	int rc;
 
+	if (c->config != NULL)
+		return CTL_OK;
 	if (c->config_path == NULL)
 		c->config_path = c->last_config = last_config(c);
 	if (c->config_path == NULL) {
-		ctl_complain("no configuration known for %s: give it with "
-			     "--config FILE",
+		err_set(err, ERR_CONFIG,
+		    "no configuration known for %s: give it with --config FILE",
 		    c->state_dir);
 		return CTL_USAGE;
 	}
 	config_report_init(&report);
 	report.without_keys = true;
-	rc = config_load(c->config_path, &c->config, &report, &err);
+	rc = config_load(c->config_path, &c->config, &report, err);
 	config_report_fini(&report);
-	if (rc == 0)
-		rc = catalog_open(c->config, &c->catalog, &err);
-	if (rc == 0)
+	return rc == 0 ? CTL_OK : CTL_USAGE;
+}
+
+int
+ctl_open_catalog(struct ctl *c)
+{
+	struct err err;
+
+	if (ctl_open_config(c, &err) == CTL_OK &&
+	    catalog_open(c->config, &c->catalog, &err) == 0)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
 	return CTL_USAGE;
@@ -130,6 +143,33 @@ print_help(FILE *to)
 		    "directory. See tallyctl(1).\n");
 }
 
+/* The variable an option sets, NULL for what is none; *value_r: what stands
+   behind its '=', or NULL. */
+static const char **
+find_option(struct ctl *c, const char **state_r, const char *argument,
+    const char **value_r)
+{
+	const struct {
+		const char *name;
+		const char **variable;
+	} options[] = {
+		{ "--config", &c->config_path },
+		{ "-c", &c->config_path },
+		{ "--state", state_r },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		size_t n = strlen(options[i].name);
+
+		if (strncmp(argument, options[i].name, n) != 0 ||
+		    (argument[n] != '\0' && argument[n] != '='))
+			continue;
+		*value_r = argument[n] == '=' ? argument + n + 1 : NULL;
+		return options[i].variable;
+	}
+	return NULL;
+}
+
 /* Takes --config, --state and --json out of argv wherever they stand. */
 static int
 take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
@@ -137,23 +177,21 @@ take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
 	int out = 0;
 
 	for (int i = 0; i < *argc; i++) {
-		const char *a = argv[i];
-		const char **value =
-		    strcmp(a, "--config") == 0 || strcmp(a, "-c") == 0
-			? &c->config_path
-		    : strcmp(a, "--state") == 0 ? state_r
-						: NULL;
+		const char *value = NULL;
+		const char **variable =
+		    find_option(c, state_r, argv[i], &value);
 
-		if (strcmp(a, "--json") == 0) {
+		if (strcmp(argv[i], "--json") == 0) {
 			c->json = true;
-		} else if (value != NULL) {
-			if (++i == *argc) {
-				ctl_complain("%s needs a value", a);
-				return -1;
-			}
-			*value = argv[i];
-		} else {
+		} else if (variable == NULL) {
 			argv[out++] = argv[i];
+		} else if (value != NULL) {
+			*variable = value;
+		} else if (i + 1 < *argc) {
+			*variable = argv[++i];
+		} else {
+			ctl_complain("%s needs a value", argv[i]);
+			return -1;
 		}
 	}
 	*argc = out;

@@ -26,7 +26,7 @@ struct ctl {
 	char *store_dir;
 	bool json;
 	struct store *store;   /* after ctl_open_store */
-	struct config *config; /* after ctl_open_catalog */
+	struct config *config; /* after ctl_open_config */
 	struct catalog *catalog;
 	int64_t now_nsecs; /* wall */
 };
@@ -43,8 +43,13 @@ int ctl_main(int argc, char **argv);
 const struct ctl_command *ctl_commands(size_t *count_r);
 
 /* Opens the store read-only (writable: for breaker and the like). On failure
-   one line on stderr and CTL_USAGE for a wrong directory; 0 ok. */
+   one line on stderr and CTL_USAGE for a wrong directory, CTL_FAILED for a
+   store that cannot be opened; 0 ok. */
 int ctl_open_store(struct ctl *c, bool writable);
+/* The configuration that was given, else the one the gateway last ran with;
+ *err (or NULL) says why not. */
+int ctl_open_config(struct ctl *c, struct err *err);
+/* As ctl_open_config, with the catalog, and complaining. */
 int ctl_open_catalog(struct ctl *c);
 /* "tallyctl: ..." on stderr. */
 void ctl_complain(const char *fmt, ...) PRINTF(1, 2);

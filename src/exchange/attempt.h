@@ -15,6 +15,13 @@
 
 struct exchange;
 
+/* What a report did to the deployment's breaker. */
+struct report_change {
+	bool changed;
+	enum breaker_state state;
+	int64_t open_nsecs; /* from now */
+};
+
 struct attempt {
 	struct exchange *x;
 	const struct candidate *candidate;
@@ -51,8 +58,8 @@ struct attempt {
 	bool charged;         /* usage, cost and what follows are final */
 	bool possibly_billed; /* sent, and no answer came: nobody knows */
 	bool reported;        /* health has heard of it */
-	bool probe;           /* holds the breaker's ticket */
-	bool breaker_closed;  /* its success closed the breaker */
+	struct report_change change; /* by the settlement's report */
+	bool probe;                  /* holds the breaker's ticket */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */

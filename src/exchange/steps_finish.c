@@ -81,7 +81,7 @@ settle_done(struct batch_job *job, const struct err *err)
 			log_error("%s: a budget's scope held less than this "
 				  "request did; run tallyctl audit",
 			    x->request_id);
-		report_closed(x);
+		report_rest_done(x);
 		if (x->env->on_settled != NULL)
 			x->env->on_settled(x->env->arg);
 	}

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
-#include "base/jsonw.h"
 #include "base/log.h"
 #include "ipc/record.h"
 #include "store/key.h"

@@ -33,7 +33,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT (INT64_C(1) << 30)
@@ -293,6 +295,36 @@ init_env(struct store *s, const char *dir, enum store_env env)
 	list_init(&e->writer.cursors);
 }
 
+static void
+on_alarm(int signo)
+{
+	(void)signo; /* the interruption is all that is wanted */
+}
+
+/*
+ * A process killed between being woken for LMDB's writer lock and taking it
+ * takes the wake-up with it (glibc's robust mutexes): the next waiter sleeps
+ * on a lock that is free, until any signal makes it look again. So every
+ * process with a store gets one each second. Reproduced in
+ * tests/unit/test_ledger_processes.c, whose processes are killed all the time.
+ */
+static void
+start_alarm(void)
+{
+	static bool started;
+	struct itimerval second = { { 1, 0 }, { 1, 0 } };
+	struct sigaction sa;
+
+	if (started)
+		return;
+	started = true;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_alarm;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
+}
+
 int
 store_open(const struct store_options *options, struct store **s_r,
     struct err *err)
@@ -301,6 +333,7 @@ store_open(const struct store_options *options, struct store **s_r,
 	int rc;
 
 	watch_forks();
+	start_alarm();
 	s->forks = fork_count;
 	s->read_only = options->read_only;
 	list_init(&s->node);

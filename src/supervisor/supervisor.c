@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -284,6 +283,17 @@ retire_role(struct supervisor *s, enum contract_role role)
 }
 
 static void
+drop_empty_children(struct supervisor *s)
+{
+	LIST_EACH_SAFE(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->state == CHILD_EMPTY)
+			drop_child(c);
+	}
+}
+
+static void
 begin_stop(struct supervisor *s)
 {
 	s->stopping = true;
@@ -293,12 +303,7 @@ begin_stop(struct supervisor *s)
 	state_file_remove(s);
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
-	LIST_EACH_SAFE(node, &s->children) {
-		struct child *c = LIST_OBJ(node, struct child, node);
-
-		if (c->state == CHILD_EMPTY)
-			drop_child(c);
-	}
+	drop_empty_children(s);
 }
 
 /*
@@ -427,13 +432,7 @@ loop(struct supervisor *s)
 			check_child(s, LIST_OBJ(node, struct child, node), now);
 		if (s->stopping) {
 			advance_stop(s);
-			LIST_EACH_SAFE(node2, &s->children) {
-				struct child *c =
-				    LIST_OBJ(node2, struct child, node);
-
-				if (c->state == CHILD_EMPTY)
-					drop_child(c);
-			}
+			drop_empty_children(s);
 		}
 		wait_for_events(s);
 	}
@@ -446,6 +445,7 @@ static int
 open_state_dir(struct supervisor *s, struct err *err)
 {
 	static const char *const below[] = { "store", "run" };
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *lock;
 
 	s->state_dir = config_state_dir(s->config, s->options.state_dir);
@@ -464,7 +464,7 @@ open_state_dir(struct supervisor *s, struct err *err)
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		err_set_errno(err, ERR_IO, "%s", lock);
-	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+	else if (fcntl(s->lock_fd, F_OFD_SETLK, &whole) != 0) {
 		err_set(err, ERR_IO,
 		    "%s is in use by another tallygate (see `tallyctl --state "
 		    "%s status`)",
@@ -526,6 +526,29 @@ own_path(void)
 	return n <= 0 ? xstrdup("tallygate") : xstrndup(path, (size_t)n);
 }
 
+static void
+supervisor_free(struct supervisor *s)
+{
+	config_free(&s->config);
+	free(s->exe);
+	free(s->state_dir);
+	free(s);
+}
+
+/* Everything up to the first child; an exit status or 0. */
+static int
+open_all(struct supervisor *s, struct err *err)
+{
+	if (check_load(s->options.config_path, &s->config, &s->config_fd,
+		err) != 0)
+		return 2;
+	check_exposure(s->config, s->options.host);
+	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
+	    open_signals(s, err) != 0)
+		return 1;
+	return 0;
+}
+
 int
 supervisor_main(const struct supervisor_options *options)
 {
@@ -539,22 +562,13 @@ supervisor_main(const struct supervisor_options *options)
 	s->started_wall_nsecs = clock_wall_nsecs();
 	s->exe = own_path();
 	list_init(&s->children);
-	if (check_load(options->config_path, &s->config, &s->config_fd, &err) !=
-	    0) {
+	status = open_all(s, &err);
+	if (status == 0) {
+		add_children(s);
+		status = loop(s);
+	} else {
 		log_error("%s", err.text);
-		return 2;
 	}
-	check_exposure(s->config, options->host);
-	if (open_state_dir(s, &err) != 0 || open_listeners(s, &err) != 0 ||
-	    open_signals(s, &err) != 0) {
-		log_error("%s", err.text);
-		return 1;
-	}
-	add_children(s);
-	status = loop(s);
-	config_free(&s->config);
-	free(s->exe);
-	free(s->state_dir);
-	free(s);
+	supervisor_free(s);
 	return status;
 }

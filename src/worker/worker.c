@@ -294,6 +294,9 @@ new_base(void)
 	/* Fewer epoll_ctl calls: changes of one turn are merged. Safe since
 	   nobody closes a descriptor before its event is deleted. */
 	event_config_set_flag(c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	/* A deadline counts from when it was set, not from when the turn
+	   began: none fires early. */
+	event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	base = event_base_new_with_config(c);
 	event_config_free(c);
 	return base;

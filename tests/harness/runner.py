@@ -151,6 +151,8 @@ class Client:
         for d in self.section.directives:
             if d.word == "await" and not self.runner.marks.wait(d.rest):
                 raise Difference(d.line, f"nobody set the mark {d.rest}")
+            if d.word == "await":
+                self.connection.widen()
 
     def _progress(self, r):
         for d in self.section.directives:
@@ -208,11 +210,13 @@ class Runner:
                 raise Failure(list(self.problems))
 
     def fill(self, text):
-        """{{provider:a}}, {{file:x}}, {{config}}, {{state}}."""
+        """{{provider:a}}, {{port:a}}, {{file:x}}, {{config}}, {{state}}."""
         def value(found):
             kind, _, name = found[1].partition(":")
             if kind == "provider":
                 return self.providers[name].base_url
+            if kind == "port":
+                return self.providers[name].base_url.rpartition(":")[2]
             if kind == "file":
                 return str(self.files[name])
             if kind == "config":

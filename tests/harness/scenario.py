@@ -379,7 +379,7 @@ class Scenario:
                 elif name not in clients:
                     self.fail(s.line, f"no CLIENT {name} before this")
         for s in self.sections:
-            for name in re.findall(r"\{\{provider:(\w+)\}\}",
+            for name in re.findall(r"\{\{(?:provider|port):(\w+)\}\}",
                                    s.text + "".join(d.rest for d
                                                     in s.directives)):
                 if name not in providers:
