@@ -45,6 +45,20 @@ clock_offset_nsecs(void)
 }
 
 int64_t
+clock_coarse_nsecs(void)
+{
+	static int64_t nsecs;
+	struct timespec ts;
+
+	if (nsecs == 0) {
+		nsecs = 10 * NSECS_PER_MSEC;
+		if (clock_getres(CLOCK_MONOTONIC_COARSE, &ts) == 0)
+			nsecs = ts.tv_sec * NSECS_PER_SEC + ts.tv_nsec;
+	}
+	return nsecs;
+}
+
+int64_t
 clock_wall_nsecs(void)
 {
 	struct timespec ts;

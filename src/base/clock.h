@@ -18,6 +18,9 @@
 
 /* Never goes back, no relation to the calendar; for deadlines, latencies. */
 int64_t clock_mono_nsecs(void);
+/* The event loop's clock may be behind by this much: what is added to a timer
+   that must not fire early. */
+int64_t clock_coarse_nsecs(void);
 /* Since 1970-01-01 UTC, with the test offset; for records and windows. */
 int64_t clock_wall_nsecs(void);
 

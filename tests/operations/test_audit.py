@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -374,3 +375,40 @@ def test_since_compares_what_came_later(make_gateway, clock):
     answer = audit(gateway, "--since", "2h")
     assert answer["since"] is not None and answer["lines"] == 2
     assert answer["sums"] < audit(gateway)["sums"]
+
+
+# ---- durability: power ------------------------------------------------------
+
+POWER = "tallygate:\n  store: {durability: power}\n"
+
+
+def test_power_an_answer_that_ended_is_on_file(make_gateway, make_sim):
+    sim = make_sim()
+    gateway = make_gateway(config(deployment("small", sim.base_url),
+                                  more=POWER), workers=2)
+    for i in range(30):
+        if i % 3:
+            run = gateway.chat("small", headers={"x-request-id": f"r{i}"})
+        else:
+            run = gateway.open_stream("small",
+                                      headers={"x-request-id": f"r{i}"}).rest()
+        assert run.status == 200
+        # At once: nothing is waited for.
+        found = gateway.trace_file.read_text("utf-8")
+        assert f'"run_id":"r{i}"' in found
+
+
+def test_power_a_logger_that_hangs_holds_an_answer_up_for_a_second(
+        make_gateway):
+    gateway = make_gateway(config(mock(), more=POWER))
+    gateway.chat("small")
+    gateway.kill("logger", signo=signal.SIGSTOP)
+    began = time.monotonic()
+    assert gateway.chat("small").status == 200
+    assert time.monotonic() - began > 0.9
+    gateway.await_log("before its record is on the disk")
+    gateway.kill("logger", signo=signal.SIGCONT)
+    gateway.await_traces(2)
+    began = time.monotonic()
+    assert gateway.chat("small").status == 200
+    assert time.monotonic() - began < 0.9
