@@ -132,8 +132,7 @@ record_charges(struct exchange *x, struct charge *charges, bool is_over)
 	}
 }
 
-/* A name as the roll-ups know it: a client may write what it likes, a record
-   has an end. */
+/* Names that a client chose: as long as in the roll-ups, no longer. */
 static void
 member_name(struct jsonw *w, const char *key, struct str s)
 {

@@ -73,13 +73,14 @@ state_file_write(const struct supervisor *s)
 	free(path);
 }
 
-void
+bool
 state_file_remove(const struct supervisor *s)
 {
 	char *path = path_join(s->state_dir, STATE_FILE);
+	bool there = unlink(path) == 0;
 
-	unlink(path);
 	free(path);
+	return there;
 }
 
 static void
