@@ -57,8 +57,10 @@
 enum contract_exit {
 	CONTRACT_EXIT_RETIRED = 0, /* asked to go, and went: clean */
 	CONTRACT_EXIT_FAILED = 1,  /* start it again, with a delay */
-	CONTRACT_EXIT_CONFIG = 2,  /* configuration refused: do not respawn */
-	CONTRACT_EXIT_VERSION = 3, /* other contract version: do not respawn */
+	CONTRACT_EXIT_CONFIG = 2,  /* configuration refused */
+	CONTRACT_EXIT_VERSION = 3, /* other contract version */
+	/* After 2 and 3 it is started again only when a long time has passed;
+	   in the first generation they end the gateway. */
 };
 
 /* Commands on the life pipe. */

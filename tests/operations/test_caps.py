@@ -127,9 +127,9 @@ def test_exactly_as_many_pass_as_fit(make_gateway, exact_sim, tmp_path,
     held = held_price(exact_sim, make_gateway)
     exact_sim.set(prompt_tokens=prompt_bound(held))
     cap = usd(held * FIT + held - 1)
-    room = [f"{s}, max_budget: {cap}, on_exhaust: refuse" for s in scopes]
-    # A roomy one among them changes nothing.
-    room.append("per: model, match: small, max_budget: 100")
+    # A roomy one in front of them changes nothing.
+    room = ["per: model, match: small, max_budget: 100"]
+    room += [f"{s}, max_budget: {cap}, on_exhaust: refuse" for s in scopes]
     gateway = make_gateway(
         config(deployment("small", exact_sim.base_url, "m", PRICE),
                more=tallygate(*room)), workers=4, state=tmp_path / "s")
@@ -454,14 +454,21 @@ def test_a_stream_of_few_large_chunks_is_ended_too(make_gateway,
 def test_a_plain_answer_that_outran_its_hold_is_charged_and_flagged(
         make_gateway, make_sim):
     sim = make_sim(completion_tokens=5000, ignore_max_tokens=True)
-    gateway = make_gateway(capped(sim.base_url))
+    gateway = make_gateway(config(
+        deployment("small", sim.base_url, "m", PRICE),
+        deployment("free", sim.base_url, "f", {k: "0" for k in PRICE}),
+        more=tallygate("per: global, max_budget: 0.000002")))
     gateway.chat("small", max_tokens=5, headers={"x-request-id": "plain"})
     trace = gateway.trace("plain")
     assert trace["overrun"] is True
     assert trace["completion_tokens"] == 5000
     assert trace["cost_usd"] > trace["attempts"][0]["held_usd"]
     assert "overrun" in gateway.ctl("trace").out
-    assert budgets(gateway)[("global", None)]["spent_usd"] == trace["cost_usd"]
+    row = budgets(gateway)[("global", None)]
+    assert row["spent_usd"] == trace["cost_usd"] and row["room_usd"] < 0
+    assert row["overrun"] is True
+    assert gateway.chat("small", max_tokens=5).status == 429
+    assert gateway.chat("free").status == 200     # costs nothing, needs no room
 
 
 def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
@@ -479,13 +486,13 @@ def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
     # Two names for the limit: the provider may read either.
     gateway.chat("plain", max_completion_tokens=1, max_tokens=800,
                  headers={"x-request-id": "two"})
-    assert "overrun" not in gateway.trace("two").record
+    assert gateway.trace("two")["attempts"][0]["held_usd"] >= 8000 * NANO
     # Dropped on the way, and the model's own maximum is not known.
     answer = gateway.chat("plain", max_tokens=1,
                           additional_drop_params=["max_tokens"])
     assert answer.status == 400, answer.describe()
-    # Larger than any number: held as such, refused, not wrapped around.
-    answer = gateway.chat("plain", max_tokens=2**63 - 1, n=3,
+    # Larger than any number: held as such, lowered, not wrapped around.
+    answer = gateway.chat("plain", max_tokens=2**63 - 1, n=2,
                           headers={"x-request-id": "huge"})
     assert answer.header("x-tallygate-max-tokens"), answer.describe()
     assert "overrun" not in gateway.trace("huge").record
