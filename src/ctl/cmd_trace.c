@@ -84,17 +84,6 @@ print_line(const struct ctl *c, struct str line)
 	json_decref(json);
 }
 
-static char *
-trace_path(struct ctl *c)
-{
-	const char *name = "traces.jsonl";
-
-	/* A configured path; without a configuration, the usual place. */
-	if (ctl_open_config(c, NULL) == CTL_OK)
-		name = c->config->traces_path;
-	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
-}
-
 static int
 open_tail(struct tail *t)
 {
@@ -196,7 +185,7 @@ cmd_trace(struct ctl *c, int argc, char **argv)
 			return CTL_USAGE;
 		}
 	}
-	t.path = trace_path(c);
+	t.path = ctl_trace_path(c);
 	buf_init(&t.rest, 2 * LINE_BYTES);
 	if (open_tail(&t) != 0) {
 		ctl_complain("%s: no trace file (choose the state directory "

@@ -22,6 +22,9 @@ static const struct ctl_command commands[] = {
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
+	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
+	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },
+	{ "recover",       "[--from SNAPSHOT] [--partial]", "build the store's live part anew from the trace files, after a power loss; with the gateway stopped", cmd_recover },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
 };
 /* clang-format on */
@@ -75,11 +78,22 @@ ctl_open_store(struct ctl *c, bool writable)
 	return CTL_USAGE;
 }
 
-/* The configuration the gateway last ran with: run/config. */
-static char *
-last_config(const struct ctl *c)
+const struct ctl_command *
+ctl_find_command(int (*run)(struct ctl *c, int argc, char **argv))
 {
-	char *path = path_join(c->state_dir, "run/config");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].run == run)
+			return &commands[i];
+	}
+	return &commands[0];
+}
+
+/* What the gateway noted when it last started: run/config, run/traces. NULL:
+   nothing. */
+static char *
+last_said(const struct ctl *c, const char *name)
+{
+	char *path = path_join(c->state_dir, name);
 	char *found = NULL;
 	struct buf text;
 
@@ -100,7 +114,7 @@ ctl_open_config(struct ctl *c, struct err *err)
 	if (c->config != NULL)
 		return CTL_OK;
 	if (c->config_path == NULL)
-		c->config_path = c->last_config = last_config(c);
+		c->config_path = c->last_config = last_said(c, "run/config");
 	if (c->config_path == NULL) {
 		err_set(err, ERR_CONFIG,
 		    "no configuration known for %s: give it with --config FILE",
@@ -124,6 +138,19 @@ ctl_open_catalog(struct ctl *c)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
 	return CTL_USAGE;
+}
+
+char *
+ctl_trace_path(struct ctl *c)
+{
+	const char *name = "traces.jsonl";
+	char *said = last_said(c, "run/traces");
+
+	if (said != NULL)
+		return said;
+	if (ctl_open_config(c, NULL) == CTL_OK)
+		name = c->config->traces_path;
+	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
 }
 
 /* ---- the command line --------------------------------------------------- */

@@ -19,6 +19,9 @@ enum ctl_exit {
 	CTL_USAGE = 2,  /* unknown command, wrong state directory */
 };
 
+/* Below the state directory. */
+#define CTL_SNAPSHOTS "snapshots"
+
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
 	char *last_config;       /* the latter; owned */
@@ -51,6 +54,12 @@ int ctl_open_store(struct ctl *c, bool writable);
 int ctl_open_config(struct ctl *c, struct err *err);
 /* As ctl_open_config, with the catalog, and complaining. */
 int ctl_open_catalog(struct ctl *c);
+/* Where the trace file is: as the gateway said when it last ran, or as the
+   configuration given says, or the usual place. The caller frees it. */
+char *ctl_trace_path(struct ctl *c);
+/* The row of the table with this function. */
+const struct ctl_command *ctl_find_command(
+    int (*run)(struct ctl *c, int argc, char **argv));
 /* "tallyctl: ..." on stderr. */
 void ctl_complain(const char *fmt, ...) PRINTF(1, 2);
 /* Refuses what a command does not know: CTL_USAGE. */
@@ -69,6 +78,9 @@ int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
 int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);
+int cmd_audit(struct ctl *c, int argc, char **argv);
+int cmd_snapshot(struct ctl *c, int argc, char **argv);
+int cmd_recover(struct ctl *c, int argc, char **argv);
 int cmd_reload(struct ctl *c, int argc, char **argv);
 
 #endif

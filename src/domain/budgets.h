@@ -40,7 +40,7 @@ void budgets_free(struct budgets **b);
 
 /*
  * Takes what was set by hand since the last look; costs next to nothing when
- * nothing was. -1: it cannot be read, what was known stands.
+ * nothing was. -1: it cannot be read, and nothing may be held until it can.
  */
 int budgets_refresh(struct budgets *b, struct store *s,
     struct err *err) MUST_CHECK;

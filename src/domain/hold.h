@@ -13,7 +13,7 @@
 #define LEDGER_MAX_CAPS     16          /* per request */
 #define LEDGER_MAX_ENDED    32          /* attempts before the last one */
 #define LEDGER_RECORD_BYTES (32 * 1024) /* a whole trace record */
-#define LEDGER_ENDING_BYTES 2048        /* of it, for the orphan's ending */
+#define LEDGER_ENDING_BYTES 4096        /* of it, for the orphan's ending */
 
 /* One window of one scope that a hold counts in. */
 struct hold_scope {
@@ -56,7 +56,7 @@ struct hold {
 	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
 	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
 	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
-	 * it is), attempts. Borrowed when read from the store.
+	 * it is), settled, attempts. Borrowed when read from the store.
 	 */
 	struct str record;
 	struct rollup_names names; /* whom the charge is booked on; borrowed */

@@ -630,6 +630,22 @@ ledger_spend(struct store_txn *t, const struct hold_scope *scope,
 }
 
 int
+ledger_book(struct store_txn *t, const struct hold_scope *scope,
+    int64_t cost_nanos, struct err *err)
+{
+	struct spend_row row;
+	struct key k;
+
+	if (cost_nanos == 0)
+		return 0;
+	spend_key(&k, scope);
+	if (read_spend(t, &k, &row, err) != 0)
+		return -1;
+	row.spent_nanos = money_add(row.spent_nanos, cost_nanos);
+	return write_spend(t, &k, &row) == 0 ? 0 : ledger_store_error(t, err);
+}
+
+int
 ledger_alerted(struct store_txn *t, const struct hold_scope *scope,
     uint8_t bits, struct err *err)
 {

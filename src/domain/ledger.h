@@ -25,6 +25,7 @@
 #ifndef DOMAIN_LEDGER_H
 #define DOMAIN_LEDGER_H
 
+#include "base/jsonw.h"
 #include "domain/cap.h"
 #include "domain/hold.h"
 #include "domain/money.h"
@@ -33,6 +34,14 @@
 #include "domain/window.h"
 #include "store/owner.h"
 #include "store/store.h"
+
+/*
+ * A member of an attempt's entry in a record: in which windows it is booked.
+ *   "scopes":[{"kind":"key","id":"...","start":SECONDS,"end":SECONDS}, ...]
+ * Nothing when there are none.
+ */
+void ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
+    size_t count);
 
 /* What hold_take decided. */
 enum hold_verdict {
@@ -128,6 +137,10 @@ struct spend_row {
 /* Reads a scope's window (window_at). Zeroes when there is no row. */
 int ledger_spend(struct store_txn *t, const struct hold_scope *scope,
     struct spend_row *row_r, struct err *err) MUST_CHECK;
+/* spent += cost of one window, without a hold: for rebuilding the store from
+   trace lines (domain/rebuild.h), nothing else. */
+int ledger_book(struct store_txn *t, const struct hold_scope *scope,
+    int64_t cost_nanos, struct err *err) MUST_CHECK;
 /* Sets alert bits: 1 when any of them was not set before, 0 when all were, -1
    failed. So that an alert goes out once per window on the host. */
 int ledger_alerted(struct store_txn *t, const struct hold_scope *scope,

@@ -11,6 +11,18 @@
 /* An error answer longer than this says nothing more. */
 #define ERROR_BODY_BYTES (64 * 1024)
 
+/* A later attempt may be held elsewhere. */
+static void
+copy_scopes(struct attempt *a, const struct hold *h)
+{
+	size_t bytes = h->scope_count * sizeof(h->scopes[0]);
+
+	a->scope_count = h->scope_count;
+	if (bytes > 0)
+		a->scopes =
+		    memcpy(arena_alloc(&a->x->arena, bytes), h->scopes, bytes);
+}
+
 struct attempt *
 attempt_new(struct exchange *x, const struct candidate *candidate)
 {
@@ -21,6 +33,7 @@ attempt_new(struct exchange *x, const struct candidate *candidate)
 	a->deployment = candidate->deployment;
 	a->probe = candidate->probe;
 	a->held_nanos = x->hold.amount_nanos;
+	copy_scopes(a, &x->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
 	x->attempts[x->attempt_count++] = a;
 	x->current = a;

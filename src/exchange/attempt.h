@@ -54,6 +54,9 @@ struct attempt {
 	/* The money. */
 	struct usage usage;
 	int64_t held_nanos;
+	/* The windows it was held in, where its cost is booked. */
+	size_t scope_count;
+	const struct hold_scope *scopes;
 	int64_t cost_nanos;
 	bool charged;         /* usage, cost and what follows are final */
 	bool possibly_billed; /* sent, and no answer came: nobody knows */

@@ -90,10 +90,10 @@ exchange_timer(struct exchange *x, int64_t nsecs)
 		event_del(&x->timer);
 		return;
 	}
+	/* libevent looks at a coarse clock. */
+	nsecs += clock_coarse_nsecs();
 	tv.tv_sec = nsecs / NSECS_PER_SEC;
 	tv.tv_usec = nsecs % NSECS_PER_SEC / 1000;
-	if (tv.tv_sec == 0 && tv.tv_usec == 0)
-		tv.tv_usec = 1;
 	event_add(&x->timer, &tv);
 }
 

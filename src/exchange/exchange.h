@@ -20,6 +20,7 @@
 #include "domain/accounts.h"
 #include "domain/budgets.h"
 #include "domain/ledger.h"
+#include "domain/price_book.h"
 #include "domain/router.h"
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
@@ -98,7 +99,8 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
-	struct budgets *budgets; /* refreshed before it is asked */
+	struct budgets *budgets;   /* refreshed before it is asked */
+	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;

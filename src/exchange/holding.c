@@ -238,7 +238,9 @@ holding_start(struct exchange *x, struct err *err)
 	x->max_tokens = CONFIG_UNSET;
 	x->hold_request.now_nsecs = clock_wall_nsecs();
 	record_names(x, c, &h->names);
-	if (budgets_refresh(x->env->budgets, x->env->store, err) != 0 ||
+	/* A wildcard's price may be new: it is entered before it is used. */
+	if (price_book_add(x->env->prices, c->price, err) != 0 ||
+	    budgets_refresh(x->env->budgets, x->env->store, err) != 0 ||
 	    find_caps(x, c, err) != 0 || price_it(x, c, err) != 0)
 		return -1;
 	if (h->number == 0) {

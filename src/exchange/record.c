@@ -147,17 +147,15 @@ write_caller(struct jsonw *w, const struct exchange *x)
 {
 	struct str user =
 	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	char cut[ROLLUP_VALUE_BYTES];
 
 	member_cstr(w, "key", x->account.key);
-	member_str(w, "team", x->account.team);
+	member_name(w, "team", x->account.team);
 	member_name(w, "user", user);
 	jsonw_key(w, "tags");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < x->request.tag_count; i++) {
-		char cut[ROLLUP_VALUE_BYTES];
-
+	for (size_t i = 0; i < x->request.tag_count; i++)
 		jsonw_str(w, rollup_value(x->request.tags[i], cut));
-	}
 	jsonw_close(w, ']');
 }
 
@@ -165,7 +163,7 @@ static void
 write_target(struct jsonw *w, const struct exchange *x,
     const struct candidate *c)
 {
-	member_cstr(w, "requested_model", x->asked);
+	member_name(w, "requested_model", str_of(x->asked));
 	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
 	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
 }
@@ -213,9 +211,15 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_int(w, "audio_output_tokens", u->audio_output_tokens);
 	member_int(w, "image_input_tokens", u->image_input_tokens);
 	member_cstr(w, "usage_source", source_name(u->source));
+	/* With the price they are all that the cost is worked out from. */
+	if (u->tier != TIER_DEFAULT)
+		member_cstr(w, "service_tier", service_tier_name(u->tier));
+	if (u->has_reported_cost)
+		member_usd(w, "reported_cost_usd", u->reported_cost_nanos);
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
+	ledger_write_scopes(w, a->scopes, a->scope_count);
 	if (a->possibly_billed) {
 		jsonw_key(w, "possibly_billed");
 		jsonw_bool(w, true);
@@ -319,6 +323,8 @@ record_write(struct exchange *x)
 	member_cstr(&w, "usage_source", source_name(sum.source));
 	write_caller(&w, x);
 	write_caps(&w, x);
+	clock_rfc3339(x->settlement.now_nsecs, when);
+	member_cstr(&w, "settled", when);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < x->attempt_count; i++)

@@ -23,7 +23,6 @@
 #define COMPACT_ROWS 500
 /* Hours stay hours this long; older ones are kept as days. */
 #define HOURS_KEPT_NSECS (3 * 86400 * NSECS_PER_SEC)
-#define DAYS_KEPT        400
 /* A budget's window that is over: late readers may still ask for it. */
 #define WINDOW_KEPT_NSECS (3600 * NSECS_PER_SEC)
 /* Leaving: this long for records to reach the file. */
@@ -125,8 +124,8 @@ static int
 compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	(void)job;
-	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS, DAYS_KEPT,
-		COMPACT_ROWS) < 0)
+	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
+		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
 	return ledger_sweep_spend(t, clock_wall_nsecs() - WINDOW_KEPT_NSECS,
 		   COMPACT_ROWS, err) < 0

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "ipc/record.h"
+#include "logger/checkpoint.h"
 #include "logger/rotation.h"
 #include "logger/seq_marks.h"
 #include "logger/trace_scan.h"
@@ -311,6 +312,28 @@ trace_file_save(struct trace_file *f, struct err *err)
 	return 0;
 }
 
+static bool
+is_inode(int fd, const void *arg)
+{
+	const ino_t *inode = arg;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_ino == *inode;
+}
+
+/* The file that was written last has no place in the chain any more: moved
+   away by others, or not kept. */
+static void
+note_if_gone(const struct trace_file *f)
+{
+	int64_t number;
+	int fd = rotation_find(f->path, is_inode, &f->inode, &number);
+
+	if ((fd < 0 || number == 0) && f->hash[0] != '\0')
+		checkpoint_write(f->path, f->hash, clock_wall_nsecs());
+	fd_close(&fd);
+}
+
 /*
  * Another file may be at PATH now. What is already in it (a file put back by
  * hand) is read for its sequences; the chain goes on from our last line.
@@ -341,6 +364,7 @@ trace_file_reopen(struct trace_file *f, struct err *err)
 	}
 	if (trace_file_sync(f, err) != 0)
 		goto failed;
+	note_if_gone(f);
 	fd_close(&f->fd);
 	f->fd = fd;
 	f->inode = st.st_ino;
@@ -501,6 +525,8 @@ trace_file_rotate(struct trace_file *f, struct err *err)
 	 * crash anywhere below finds the file it speaks of, whatever it is
 	 * called by then. Moved away by others: only a new file is begun.
 	 */
+	if (is_in_place(f))
+		checkpoint_before_shift(f->path, f->options.keep);
 	if (trace_file_save(f, err) == 0 &&
 	    (!is_in_place(f) ||
 		rotation_shift(f->path, f->options.keep, err) == 0) &&

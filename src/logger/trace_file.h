@@ -7,9 +7,10 @@
  * hash = SHA-256 (hex) of everything in the line before `,"hash":`; prev = the
  * hash of the line before, over all files of the chain ("" for the first).
  *
- * Beside it are PATH.state, which makes a start quick (trace_state.h), and
- * PATH.lock: one process at a time writes the file. An old logger may still be
- * at work for workers that outlived their supervisor.
+ * Beside it are PATH.state, which makes a start quick (trace_state.h),
+ * PATH.checkpoint, where an audit begins (checkpoint.h), and PATH.lock: one
+ * process at a time writes the file. An old logger may still be at work for
+ * workers that outlived their supervisor.
  *
  * What can be lost by others' hands (lines cut off, files removed) is not made
  * up: the next line names the hash that was there, so that the gap shows.

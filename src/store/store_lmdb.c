@@ -109,6 +109,31 @@ code_of(int rc)
 	return ERR_STORE;
 }
 
+/* The file is not what LMDB left there: a power loss, or a broken disk. */
+static bool
+is_damage(int rc)
+{
+	return rc == MDB_INVALID || rc == MDB_CORRUPTED ||
+	       rc == MDB_PAGE_NOTFOUND;
+}
+
+/* What to run then. live/ is built anew from the trace files; accounts/ comes
+   from a snapshot only. */
+static char *
+recovery_hint(const char *dir, enum store_env env)
+{
+	struct str state = str_of(dir);
+
+	if (str_ends(state, "/store"))
+		state.n -= strlen("/store");
+	if (env == STORE_LIVE)
+		return xasprintf(" (damaged: stop the gateway and run "
+				 "'tallyctl --state " STR_FMT " recover')",
+		    STR_ARG(state));
+	return xasprintf(" (damaged: stop the gateway and put accounts/ of a "
+			 "snapshot in its place)");
+}
+
 int
 store_set_error(struct err *err, const struct store_environment *e,
     const char *doing, int rc)
@@ -121,6 +146,8 @@ store_set_error(struct err *err, const struct store_environment *e,
 		hint = " (a failed write left it unusable in this process)";
 	else if (rc == MDB_VERSION_MISMATCH)
 		hint = " (another LMDB version has it open)";
+	else if (is_damage(rc) && e->recover != NULL)
+		hint = e->recover;
 	return err_set(err, code_of(rc), "%s: %s: %s%s", e->dir, doing,
 	    mdb_strerror(rc), hint);
 }
@@ -287,6 +314,7 @@ init_env(struct store *s, const char *dir, enum store_env env)
 	struct store_environment *e = &s->envs[env];
 
 	e->dir = path_join(dir, store_env_names[env]);
+	e->recover = recovery_hint(dir, env);
 	list_init(&e->idle);
 	e->writer.store = s;
 	e->writer.env = env;
@@ -384,6 +412,7 @@ store_close(struct store **s)
 		if (old->forks == fork_count)
 			close_env(&old->envs[i]);
 		free(old->envs[i].dir);
+		free(old->envs[i].recover);
 	}
 	free(old);
 }

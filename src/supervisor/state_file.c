@@ -13,6 +13,7 @@
 
 #define STATE_FILE  "run/supervisor.json"
 #define CONFIG_FILE "run/config"
+#define TRACES_FILE "run/traces"
 
 static void
 write_child(struct jsonw *w, const struct child *c)
@@ -82,15 +83,25 @@ state_file_remove(const struct supervisor *s)
 	return there;
 }
 
+static void
+note(const struct supervisor *s, const char *name, const char *text)
+{
+	char *path = path_join(s->state_dir, name);
+	struct err err;
+
+	if (text != NULL && file_write(path, str_of(text), &err) != 0)
+		log_warn("%s", err.text);
+	free(path);
+}
+
 void
 state_file_note_config(const struct supervisor *s)
 {
-	char *path = path_join(s->state_dir, CONFIG_FILE);
 	char *config = realpath(s->options.config_path, NULL);
-	struct err err;
+	char *traces = supervisor_trace_path(s);
 
-	if (config != NULL && file_write(path, str_of(config), &err) != 0)
-		log_warn("%s", err.text);
+	note(s, CONFIG_FILE, config);
+	note(s, TRACES_FILE, traces);
 	free(config);
-	free(path);
+	free(traces);
 }

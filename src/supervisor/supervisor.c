@@ -58,6 +58,14 @@ supervisor_count(const struct supervisor *s, enum contract_role role)
 	return n;
 }
 
+char *
+supervisor_trace_path(const struct supervisor *s)
+{
+	const char *path = s->config->traces_path;
+
+	return path[0] == '/' ? xstrdup(path) : path_join(s->state_dir, path);
+}
+
 size_t
 supervisor_wanted_workers(const struct supervisor *s)
 {
@@ -75,9 +83,7 @@ fill_env(const struct supervisor *s, enum contract_role role, char **env,
     size_t size)
 {
 	const struct config *c = s->reloading ? s->old_config : s->config;
-	char *traces = c->traces_path[0] == '/'
-			   ? xstrdup(c->traces_path)
-			   : path_join(s->state_dir, c->traces_path);
+	char *traces = supervisor_trace_path(s);
 	size_t n = 0;
 
 	env[n++] = xasprintf(CONTRACT_ENV_VERSION "=%d", CONTRACT_VERSION);

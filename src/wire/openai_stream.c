@@ -67,13 +67,17 @@ estimate_usage(struct relay *r)
 {
 	struct openai_relay *s = r->state;
 	struct usage u = r->facts.usage;
+	int64_t output = r->facts.output_guess_tokens;
 
 	if (s->usage.len > 0)
 		return;
+	/* It was ended because more than that may not be charged. */
+	if (output > r->options.stop_after_tokens)
+		output = r->options.stop_after_tokens;
 	if (u.prompt_tokens == 0)
 		u.prompt_tokens = r->options.request->prompt_guess_tokens;
-	if (u.completion_tokens < r->facts.output_guess_tokens)
-		u.completion_tokens = r->facts.output_guess_tokens;
+	if (u.completion_tokens < output)
+		u.completion_tokens = output;
 	usage_json_write(&u, &s->usage);
 }
 

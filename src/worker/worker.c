@@ -198,7 +198,8 @@ open_store(struct worker *w, struct err *err)
 	if (owner_register(w->store, w->store_dir, &row, &w->owner, err) != 0)
 		return -1;
 	batch_init(&w->batch, w->store);
-	return 0;
+	w->prices = price_book_new(w->store);
+	return price_book_add_catalog(w->prices, w->catalog, err);
 }
 
 static int
@@ -252,6 +253,7 @@ fill_envs(struct worker *w)
 	w->env.config = w->config;
 	w->env.catalog = w->catalog;
 	w->env.budgets = w->budgets;
+	w->env.prices = w->prices;
 	w->env.store = w->store;
 	w->env.batch = &w->batch;
 	w->env.owner = &w->owner;
@@ -367,6 +369,7 @@ close_all(struct worker *w)
 	http_server_free(&w->http);
 	run_batch(w);
 	outbox_free(&w->outbox);
+	price_book_free(&w->prices);
 	owner_release(&w->owner);
 	store_close(&w->store);
 	budgets_free(&w->budgets);

@@ -127,9 +127,9 @@ def test_exactly_as_many_pass_as_fit(make_gateway, exact_sim, tmp_path,
     held = held_price(exact_sim, make_gateway)
     exact_sim.set(prompt_tokens=prompt_bound(held))
     cap = usd(held * FIT + held - 1)
-    room = [f"{s}, max_budget: {cap}, on_exhaust: refuse" for s in scopes]
-    # A roomy one among them changes nothing.
-    room.append("per: model, match: small, max_budget: 100")
+    # A roomy one in front of them changes nothing.
+    room = ["per: model, match: small, max_budget: 100"]
+    room += [f"{s}, max_budget: {cap}, on_exhaust: refuse" for s in scopes]
     gateway = make_gateway(
         config(deployment("small", exact_sim.base_url, "m", PRICE),
                more=tallygate(*room)), workers=4, state=tmp_path / "s")
@@ -454,14 +454,21 @@ def test_a_stream_of_few_large_chunks_is_ended_too(make_gateway,
 def test_a_plain_answer_that_outran_its_hold_is_charged_and_flagged(
         make_gateway, make_sim):
     sim = make_sim(completion_tokens=5000, ignore_max_tokens=True)
-    gateway = make_gateway(capped(sim.base_url))
+    gateway = make_gateway(config(
+        deployment("small", sim.base_url, "m", PRICE),
+        deployment("free", sim.base_url, "f", {k: "0" for k in PRICE}),
+        more=tallygate("per: global, max_budget: 0.000002")))
     gateway.chat("small", max_tokens=5, headers={"x-request-id": "plain"})
     trace = gateway.trace("plain")
     assert trace["overrun"] is True
     assert trace["completion_tokens"] == 5000
     assert trace["cost_usd"] > trace["attempts"][0]["held_usd"]
     assert "overrun" in gateway.ctl("trace").out
-    assert budgets(gateway)[("global", None)]["spent_usd"] == trace["cost_usd"]
+    row = budgets(gateway)[("global", None)]
+    assert row["spent_usd"] == trace["cost_usd"] and row["room_usd"] < 0
+    assert row["overrun"] is True
+    assert gateway.chat("small", max_tokens=5).status == 429
+    assert gateway.chat("free").status == 200     # costs nothing, needs no room
 
 
 def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
@@ -479,13 +486,63 @@ def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
     # Two names for the limit: the provider may read either.
     gateway.chat("plain", max_completion_tokens=1, max_tokens=800,
                  headers={"x-request-id": "two"})
-    assert "overrun" not in gateway.trace("two").record
+    assert gateway.trace("two")["attempts"][0]["held_usd"] >= 8000 * NANO
     # Dropped on the way, and the model's own maximum is not known.
     answer = gateway.chat("plain", max_tokens=1,
                           additional_drop_params=["max_tokens"])
     assert answer.status == 400, answer.describe()
-    # Larger than any number: held as such, refused, not wrapped around.
-    answer = gateway.chat("plain", max_tokens=2**63 - 1, n=3,
+    # Larger than any number: held as such, lowered, not wrapped around.
+    answer = gateway.chat("plain", max_tokens=2**63 - 1, n=2,
                           headers={"x-request-id": "huge"})
     assert answer.header("x-tallygate-max-tokens"), answer.describe()
     assert "overrun" not in gateway.trace("huge").record
+
+
+# ---- windows -----------------------------------------------------------------
+
+# The clocks go forward in Paris on 2027-03-28 at 01:00 UTC: that day has 23
+# hours and ends at 22:00 UTC, the day before ended at 23:00.
+SHORT_DAY_ENDS = 1806271200     # 2027-03-28T22:00:00Z
+
+
+def test_a_day_ends_at_local_midnight_also_when_the_clocks_change(
+        make_gateway, make_sim, clock):
+    sim = make_sim(prompt_tokens=500, completion_tokens=20)
+    clock.advance(SHORT_DAY_ENDS - 22 * 3600 - clock.now())
+    gateway = make_gateway(
+        config(deployment("small", sim.base_url, "m", PRICE),
+               more="litellm_settings: {timezone: Europe/Paris}\n"
+               + tallygate("per: global, max_budget: 0.000001, "
+                           "budget_duration: 1d, on_exhaust: refuse")),
+        clock=clock)
+
+    def ask():
+        return gateway.chat("small", max_tokens=20)
+
+    def window():
+        row = budgets(gateway)[("global", None)]
+        return row["window_start"], row["resets_at"], row["spent_usd"]
+    assert ask().status == 200
+    assert ask().status == 429
+    first = ("2027-03-27T23:00:00.000000Z", "2027-03-28T22:00:00.000000Z",
+             Decimal("0.0000007"))
+    assert window() == first
+    # Ten seconds before its end, over a restart.
+    gateway.stop()
+    gateway.start()
+    clock.advance(SHORT_DAY_ENDS - 10 - clock.now())
+    answer = ask()
+    assert answer.status == 429 and window() == first
+    assert 1 <= int(answer.header("retry-after")) <= 10
+    # A stream that began in the old window settles there.
+    sim.set(tokens_per_second=10)
+    assert gateway.ctl("budget", "set", "global", "0.00001").status == 0
+    stream = gateway.open_stream("small", max_tokens=20)
+    stream.events(2)
+    clock.advance(SHORT_DAY_ENDS - clock.now() + 0.01)
+    sim.reset()
+    assert stream.rest().complete
+    assert window() == ("2027-03-28T22:00:00.000000Z",
+                        "2027-03-29T22:00:00.000000Z", 0)
+    assert ask().status == 200
+    assert window()[2] == Decimal("0.0000007")

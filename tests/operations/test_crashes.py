@@ -129,6 +129,26 @@ def test_the_logger(make_gateway, make_sim):
     assert result.counted == len(ids) and not result.flagged
 
 
+def test_a_logger_killed_with_records_in_its_socket(make_gateway, make_sim):
+    """What was sent to it and not written is sent again to the next one."""
+    sim = make_sim()
+    gateway = make_gateway(config(deployment("small", sim.base_url)),
+                           workers=2)
+    ids = []
+    for turn in range(3):
+        gateway.kill("logger", signo=signal.SIGSTOP)
+        with Load(gateway, "small", clients=4, rate=300, count=60,
+                  prefix=f"turn-{turn}") as load:
+            load.join()
+        assert not load.failed(), load.failed()
+        ids += [r.id for r in load.results]
+        pid = gateway.kill("logger")
+        gateway.await_replaced("logger", pid, timeout=20)
+        await_on_file(gateway, load)
+    assert sorted(books.run_ids(gateway.traces())) == sorted(ids)
+    assert not reckon(gateway, [sim]).flagged
+
+
 def test_a_stopped_logger_holds_nobody_up(make_gateway, make_sim):
     """SIGSTOP: it is alive and does nothing. Records wait in the store."""
     sim = make_sim()

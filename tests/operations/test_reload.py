@@ -24,7 +24,8 @@ def test_open_streams_go_on_and_new_requests_see_the_new_file(
     before = gateway.program.pid
     stream = gateway.open_stream("small")
     stream.events(2)
-    gateway.write_config(config(mock("small", "New."), mock("added", "Added.")))
+    gateway.write_config(config(mock("small", "New."),
+                                mock("added", "Added.")))
     gateway.reload()
     assert gateway.chat("small").text() == "New."
     assert gateway.chat("added").text() == "Added."

@@ -9,7 +9,7 @@ import time
 
 from configs import config, deployment, mock
 from harness import answers, paths
-from harness.process import Program, environment, is_alive
+from harness.process import environment, is_alive
 from harness.wait import seconds, wait_until
 
 

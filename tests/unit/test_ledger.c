@@ -546,6 +546,53 @@ test_repricing_moves_between_scopes_and_windows(void **state)
 	live_commit(t);
 }
 
+/* What the first attempt cost stays with its provider, also when a stranger
+   ends the second. */
+static void
+test_an_ended_attempt_counts_where_it_was_held(void **state)
+{
+	struct live *l = *state;
+	struct cap before[2] = { cap_per(SCOPE_GLOBAL, "", 5000, "1d"),
+		cap(SCOPE_PROVIDER, "a", 5000) };
+	struct cap after[2] = { before[0], cap(SCOPE_PROVIDER, "b", 5000) };
+	struct hold_request r = request(before, 2, 800, 800);
+	struct charge ended = charge_of(300);
+	struct hold h = hold_of(l, 1);
+	struct orphan_end end;
+	struct hold_answer a;
+	struct store_txn *t;
+	struct err err;
+
+	take(l, 1, &r);
+	ended.amounts.requests = 0;
+	h.ended = &ended;
+	h.ended_count = 1;
+	h.booked_nanos = 300;
+	h.prompt_nanos = 700;
+	h.state = HOLD_SENT;
+	r = request(after, 2, 900, 900);
+	retake(l, &h, &r);
+	assert_spend(l, &before[0], 300, 900);
+	assert_spend(l, &before[1], 300, 0);
+	assert_spend(l, &after[1], 0, 900);
+	/* Booked once, and never taken back. */
+	retake(l, &h, &r);
+	assert_spend(l, &before[0], 300, 900);
+	t = live_write(l);
+	h.booked_nanos = 299;
+	assert_int_equal(ledger_rehold(t, &r, &h, &a, &err), -1);
+	assert_int_equal(err.code, ERR_INTERNAL);
+	assert_int_equal(ledger_settle_orphan(t, &h, &l->owner, NOW, &end,
+			     &err),
+	    0);
+	live_commit(t);
+	assert_int_equal(end.cost_nanos, 1000);
+	assert_false(end.overrun);
+	assert_spend(l, &before[0], 1000, 0);
+	assert_spend(l, &before[1], 300, 0);
+	assert_spend(l, &after[1], 700, 0);
+}
+
 /* ---- docs/ledger.md ----------------------------------------------------- */
 
 static void
@@ -628,6 +675,7 @@ main(void)
 		LIVE_TEST(test_wrong_settlements_write_nothing),
 		LIVE_TEST(test_a_hold_is_repriced_in_one_step),
 		LIVE_TEST(test_repricing_moves_between_scopes_and_windows),
+		LIVE_TEST(test_an_ended_attempt_counts_where_it_was_held),
 		LIVE_TEST(test_the_example_of_the_document),
 	};
 

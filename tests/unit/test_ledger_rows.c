@@ -200,6 +200,7 @@ full_hold(struct hold *h, struct charge *ended)
 	h->prompt_tokens = 8;
 	h->taken_nsecs = NOW;
 	h->deadline_nsecs = NOW + 1;
+	h->booked_nanos = 9;
 	h->scope_count = LEDGER_MAX_CAPS;
 	for (size_t i = 0; i < h->scope_count; i++) {
 		h->scopes[i].kind = (uint8_t)(i % SCOPE_COUNT);
@@ -241,6 +242,7 @@ test_hold_rows_read_back(void **state)
 	assert_int_equal(back.prompt_tokens, h.prompt_tokens);
 	assert_int_equal(back.taken_nsecs, h.taken_nsecs);
 	assert_int_equal(back.deadline_nsecs, h.deadline_nsecs);
+	assert_int_equal(back.booked_nanos, h.booked_nanos);
 	assert_int_equal(back.scope_count, h.scope_count);
 	assert_int_equal(back.scopes[7].window_end, 14);
 	assert_str(back.scopes[15].id, "scope");
