@@ -46,7 +46,7 @@ struct keeper {
 	struct batch_job compact_job;
 	char *socket_path;
 	struct event heartbeat, sweep, life, term, batch_retry;
-	bool outbox_dirty, leaving, stopping;
+	bool outbox_dirty, leaving, termed, stopping;
 	int64_t leave_by_nsecs;
 	uint64_t beats;
 };
@@ -179,8 +179,9 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (k->leaving)
+	if (k->termed)
 		k->stopping = true;
+	k->termed = true;
 	leave(k);
 }
 

@@ -197,6 +197,14 @@ schedule(struct child *c, int64_t ready_nsecs, int status)
 		    (long long)((c->start_nsecs - now) / NSECS_PER_MSEC));
 }
 
+/* Somebody was killed, perhaps with a wake-up in his hands: see contract.h. */
+static void
+wake_all(const struct supervisor *s)
+{
+	LIST_EACH(node, &s->children)
+		child_signal(LIST_OBJ(node, struct child, node), SIGURG);
+}
+
 static void
 on_death(struct supervisor *s, struct child *c, int status)
 {
@@ -211,6 +219,8 @@ on_death(struct supervisor *s, struct child *c, int status)
 		log_warn("%s: %s", child_name(c), child_exit_text(status));
 	s->state_changed = true;
 	child_gone(c);
+	if (WIFSIGNALED(status))
+		wake_all(s);
 	if (!c->wanted)
 		return; /* the loop drops it */
 	if (was_starting && reload_is_new(s, c)) {
@@ -303,6 +313,8 @@ check_child(struct supervisor *s, struct child *c, int64_t now)
 	}
 	quiet = c->state == CHILD_STARTING ? POLICY_READY_NSECS
 					   : POLICY_STALL_NSECS;
+	if (now - c->heard_nsecs > POLICY_WAKE_NSECS)
+		child_signal(c, SIGURG);
 	if (now - c->heard_nsecs <= quiet)
 		return;
 	log_error("%s has said nothing for %lld s: killed", child_name(c),
