@@ -211,9 +211,10 @@ on_death(struct supervisor *s, struct child *c, int status)
 	bool clean =
 	    WIFEXITED(status) && WEXITSTATUS(status) == CONTRACT_EXIT_RETIRED;
 	bool was_starting = c->state == CHILD_STARTING;
+	bool was_asked = c->state == CHILD_RETIRING;
 	int64_t ready = c->ready_nsecs;
 
-	if (clean && (c->state == CHILD_RETIRING || s->stopping))
+	if (clean && (was_asked || s->stopping))
 		log_info("%s left", child_name(c));
 	else
 		log_warn("%s: %s", child_name(c), child_exit_text(status));
@@ -234,7 +235,10 @@ on_death(struct supervisor *s, struct child *c, int status)
 		s->stopping = s->stop_now = true;
 		return;
 	}
-	schedule(c, ready, status);
+	if (clean && was_asked)
+		c->start_nsecs = 0; /* its successor, at once */
+	else
+		schedule(c, ready, status);
 }
 
 static void
