@@ -27,6 +27,10 @@
 #define WINDOW_KEPT_NSECS (3600 * NSECS_PER_SEC)
 /* Leaving: this long for records to reach the file. */
 #define LEAVE_NSECS (5 * NSECS_PER_SEC)
+/* Transactions in one turn before I/O gets its chance. */
+#define ROUNDS_PER_TURN 4
+/* After one that failed. */
+#define BATCH_RETRY_SECS 1
 
 struct keeper {
 	struct contract_child child;
@@ -41,8 +45,8 @@ struct keeper {
 	struct alerts *alerts;
 	struct batch_job compact_job;
 	char *socket_path;
-	struct event heartbeat, sweep, life, term;
-	bool outbox_dirty, leaving, stopping;
+	struct event heartbeat, sweep, life, term, batch_retry;
+	bool outbox_dirty, leaving, termed, stopping;
 	int64_t leave_by_nsecs;
 	uint64_t beats;
 };
@@ -56,19 +60,30 @@ on_settled(void *arg)
 }
 
 static void
-end_turn(struct keeper *k)
+on_batch_retry(evutil_socket_t fd, short what, void *arg)
 {
-	struct err err;
-
-	if (k->batch.queued > 0 && batch_run(&k->batch, &err) != 0)
-		log_error("store: %s", err.text);
-	if (k->outbox_dirty) {
-		k->outbox_dirty = false;
-		outbox_kick(k->outbox);
-	}
+	(void)fd;
+	(void)what;
+	(void)arg; /* end_turn() does it */
 }
 
-/* ---- timers ------------------------------------------------------------- */
+static void
+run_batch(struct keeper *k)
+{
+	struct timeval tv = { BATCH_RETRY_SECS, 0 };
+	struct err err;
+
+	for (int i = 0; i < ROUNDS_PER_TURN && k->batch.queued > 0; i++) {
+		if (batch_run(&k->batch, &err) == 0)
+			continue;
+		log_error("store: %s", err.text);
+		event_add(&k->batch_retry, &tv);
+		return;
+	}
+	/* Rounds used up: come back right after the next look at I/O. */
+	if (k->batch.queued > 0)
+		event_active(&k->batch_retry, EV_TIMEOUT, 0);
+}
 
 static void
 leave_if_done(struct keeper *k)
@@ -81,6 +96,21 @@ leave_if_done(struct keeper *k)
 }
 
 static void
+end_turn(struct keeper *k)
+{
+	if (k->batch.queued > 0 &&
+	    !event_pending(&k->batch_retry, EV_TIMEOUT, NULL))
+		run_batch(k);
+	if (k->outbox_dirty) {
+		k->outbox_dirty = false;
+		outbox_kick(k->outbox);
+	}
+	leave_if_done(k);
+}
+
+/* ---- timers ------------------------------------------------------------- */
+
+static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *k = arg;
@@ -88,7 +118,6 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	estates_sweep(k->estates);
-	leave_if_done(k);
 }
 
 static int
@@ -150,8 +179,9 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (k->leaving)
+	if (k->termed)
 		k->stopping = true;
+	k->termed = true;
 	leave(k);
 }
 
@@ -257,9 +287,6 @@ watch_events(struct keeper *k)
 	struct timeval second = { 1, 0 };
 	struct timeval sweep = { 0, SWEEP_MSECS * 1000 };
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	event_assign(&k->heartbeat, k->base, -1, EV_PERSIST, on_heartbeat, k);
 	event_add(&k->heartbeat, &second);
 	event_assign(&k->sweep, k->base, -1, EV_PERSIST, on_sweep, k);
@@ -267,8 +294,33 @@ watch_events(struct keeper *k)
 	event_assign(&k->life, k->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
 	    on_life, k);
 	event_add(&k->life, NULL);
+	evtimer_assign(&k->batch_retry, k->base, on_batch_retry, k);
 	evsignal_assign(&k->term, k->base, SIGTERM, on_term, k);
 	event_add(&k->term, NULL);
+}
+
+static void
+close_all(struct keeper *k)
+{
+	struct event *const events[] = { &k->heartbeat, &k->sweep, &k->life,
+		&k->term, &k->batch_retry };
+	struct err err;
+
+	estates_free(&k->estates);
+	alerts_free(&k->alerts);
+	outbox_free(&k->outbox);
+	batch_cancel(&k->batch, &k->compact_job);
+	if (store_sync(k->store, &err) != 0)
+		log_error("store: %s", err.text);
+	owner_release(&k->owner);
+	store_close(&k->store);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		event_del(events[i]);
+	event_base_free(k->base);
+	config_free(&k->config);
+	free(k->socket_path);
+	free(k->store_dir);
+	free(k);
 }
 
 int
@@ -297,15 +349,6 @@ keeper_main(uint32_t slot, uint32_t generation)
 		event_base_loop(k->base, EVLOOP_ONCE);
 		end_turn(k);
 	}
-	estates_free(&k->estates);
-	alerts_free(&k->alerts);
-	outbox_free(&k->outbox);
-	if (store_sync(k->store, &err) != 0)
-		log_error("store: %s", err.text);
-	owner_release(&k->owner);
-	store_close(&k->store);
-	config_free(&k->config);
-	free(k->socket_path);
-	free(k->store_dir);
+	close_all(k);
 	return CONTRACT_EXIT_RETIRED;
 }

@@ -60,7 +60,7 @@ struct logger {
 	struct event accept, heartbeat, life, term, usr1, sync, pause, lock;
 	bool power;    /* sync before every acknowledgement */
 	bool flushing; /* a flush is due at the end of the turn */
-	bool retiring, stopping;
+	bool retiring, termed, stopping;
 	bool lock_told;
 	bool troubled;            /* the last write failed */
 	int64_t complained_nsecs; /* mono; when that was last said */
@@ -354,9 +354,9 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (l->retiring)
+	if (l->termed)
 		l->stopping = true;
-	l->retiring = true;
+	l->termed = l->retiring = true;
 }
 
 static void

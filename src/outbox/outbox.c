@@ -89,14 +89,14 @@ outbox_key(struct key *k, uint64_t owner, uint64_t seq)
 	key_u64(k, seq);
 }
 
-/* Owner and sequence of a row; false when it is another owner's. */
+/* The sequence of a row; false when it is another owner's. */
 static bool
-own_row(const struct outbox *o, struct str key, uint64_t *seq_r)
+is_row_of(uint64_t owner, struct str key, uint64_t *seq_r)
 {
-	uint64_t owner;
+	uint64_t id;
 
-	return key_take_u64(&key, &owner) == 0 &&
-	       key_take_u64(&key, seq_r) == 0 && owner == o->options.owner;
+	return key_take_u64(&key, &id) == 0 && key_take_u64(&key, seq_r) == 0 &&
+	       id == owner;
 }
 
 static int
@@ -115,7 +115,7 @@ delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	if (c == NULL)
 		return err_set(err, ERR_STORE, "outbox");
 	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		if (!own_row(o, key, &seq) || seq > o->acked)
+		if (!is_row_of(o->options.owner, key, &seq) || seq > o->acked)
 			break;
 		if (n++ == DELETES_PER_JOB) {
 			o->delete_more = true;
@@ -326,7 +326,8 @@ fill_packet(struct outbox *o, struct store_txn *t, uint64_t *last_r)
 		return -1;
 	*last_r = o->sent;
 	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		if (!own_row(o, key, &seq) || add_row(o, seq, value) != 0)
+		if (!is_row_of(o->options.owner, key, &seq) ||
+		    add_row(o, seq, value) != 0)
 			break;
 		*last_r = seq;
 	}
@@ -411,7 +412,7 @@ outbox_kick(struct outbox *o)
 }
 
 bool
-outbox_is_empty(struct outbox *o)
+outbox_owner_is_empty(struct store *s, uint64_t owner)
 {
 	struct store_txn *t;
 	struct store_cursor *c;
@@ -420,18 +421,24 @@ outbox_is_empty(struct outbox *o)
 	uint64_t seq;
 	bool empty = false;
 
-	if (store_read(o->options.store, STORE_LIVE, &t, NULL) != 0)
+	if (store_read(s, STORE_LIVE, &t, NULL) != 0)
 		return false;
-	outbox_key(&from, o->options.owner, 0);
+	outbox_key(&from, owner, 0);
 	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
 	if (c != NULL) {
 		int rc = store_cursor_next(c, &key, &value);
 
-		empty = rc == 0 || (rc == 1 && !own_row(o, key, &seq));
+		empty = rc == 0 || (rc == 1 && !is_row_of(owner, key, &seq));
 		store_cursor_close(&c);
 	}
 	store_abort(&t);
 	return empty;
+}
+
+bool
+outbox_is_empty(struct outbox *o)
+{
+	return outbox_owner_is_empty(o->options.store, o->options.owner);
 }
 
 void

@@ -39,6 +39,8 @@ void outbox_free(struct outbox **o);
 void outbox_kick(struct outbox *o);
 /* True when the store holds no record of this owner any more. */
 bool outbox_is_empty(struct outbox *o);
+/* The same without an outbox. A store that cannot be read: false. */
+bool outbox_owner_is_empty(struct store *s, uint64_t owner);
 
 struct outbox_stats {
 	uint64_t sent, acknowledged, reconnects;

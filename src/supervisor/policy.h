@@ -21,6 +21,8 @@
 #define POLICY_READY_NSECS (30 * NSECS_PER_SEC)
 /* From one report to the next. */
 #define POLICY_STALL_NSECS (15 * NSECS_PER_SEC)
+/* Silent for longer: it is woken, see SIGURG in ipc/contract.h. */
+#define POLICY_WAKE_NSECS (3 * NSECS_PER_SEC)
 /* From SIGABRT (a core for the developer) to SIGKILL. */
 #define POLICY_KILL_NSECS (2 * NSECS_PER_SEC)
 

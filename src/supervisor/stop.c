@@ -1,8 +1,9 @@
 /*
  * Stopping: the workers finish what is open; then the keeper ships what they
- * left; then the logger writes it. Each waits for the one before. Who dies
- * before its turn to go is started again, so that nothing waits in the store
- * until the next start. What is overdue is killed; nothing is lost by that.
+ * left; then the logger writes it. Each waits for the one before. Keeper and
+ * logger are started again when they die before their turn to go, so that
+ * nothing waits in the store until the next start. What is overdue is killed;
+ * nothing is lost by that.
  */
 #include "supervisor/supervisor.h"
 
@@ -29,6 +30,21 @@ retire_role(struct supervisor *s, enum contract_role role)
 			continue;
 		c->state = CHILD_RETIRING;
 		child_command(c, CONTRACT_RETIRE);
+	}
+}
+
+/* Who is just waiting to be started again is needed now: records wait. */
+static void
+start_role(struct supervisor *s, enum contract_role role)
+{
+	struct err err;
+
+	LIST_EACH(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->role == role && c->state == CHILD_EMPTY && c->wanted &&
+		    supervisor_start_child(s, c, &err) != 0)
+			log_error("%s", err.text);
 	}
 }
 
@@ -77,8 +93,11 @@ stop_advance(struct supervisor *s)
 		return;
 	}
 	if (s->stop_phase == STOP_WORKERS &&
-	    supervisor_count(s, CONTRACT_WORKER) == 0)
+	    supervisor_count(s, CONTRACT_WORKER) == 0) {
+		start_role(s, CONTRACT_LOGGER);
+		start_role(s, CONTRACT_KEEPER);
 		next_phase(s, STOP_KEEPER, CONTRACT_KEEPER, KEEPER_NSECS);
+	}
 	if (s->stop_phase == STOP_KEEPER &&
 	    supervisor_count(s, CONTRACT_KEEPER) == 0)
 		next_phase(s, STOP_LOGGER, CONTRACT_LOGGER, LOGGER_NSECS);

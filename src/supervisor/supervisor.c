@@ -197,20 +197,31 @@ schedule(struct child *c, int64_t ready_nsecs, int status)
 		    (long long)((c->start_nsecs - now) / NSECS_PER_MSEC));
 }
 
+/* Somebody was killed, perhaps with a wake-up in his hands: see contract.h. */
+static void
+wake_all(const struct supervisor *s)
+{
+	LIST_EACH(node, &s->children)
+		child_signal(LIST_OBJ(node, struct child, node), SIGURG);
+}
+
 static void
 on_death(struct supervisor *s, struct child *c, int status)
 {
 	bool clean =
 	    WIFEXITED(status) && WEXITSTATUS(status) == CONTRACT_EXIT_RETIRED;
 	bool was_starting = c->state == CHILD_STARTING;
+	bool was_asked = c->state == CHILD_RETIRING;
 	int64_t ready = c->ready_nsecs;
 
-	if (clean && (c->state == CHILD_RETIRING || s->stopping))
+	if (clean && (was_asked || s->stopping))
 		log_info("%s left", child_name(c));
 	else
 		log_warn("%s: %s", child_name(c), child_exit_text(status));
 	s->state_changed = true;
 	child_gone(c);
+	if (WIFSIGNALED(status))
+		wake_all(s);
 	if (!c->wanted)
 		return; /* the loop drops it */
 	if (was_starting && reload_is_new(s, c)) {
@@ -224,7 +235,10 @@ on_death(struct supervisor *s, struct child *c, int status)
 		s->stopping = s->stop_now = true;
 		return;
 	}
-	schedule(c, ready, status);
+	if (clean && was_asked)
+		c->start_nsecs = 0; /* its successor, at once */
+	else
+		schedule(c, ready, status);
 }
 
 static void
@@ -303,6 +317,8 @@ check_child(struct supervisor *s, struct child *c, int64_t now)
 	}
 	quiet = c->state == CHILD_STARTING ? POLICY_READY_NSECS
 					   : POLICY_STALL_NSECS;
+	if (now - c->heard_nsecs > POLICY_WAKE_NSECS)
+		child_signal(c, SIGURG);
 	if (now - c->heard_nsecs <= quiet)
 		return;
 	log_error("%s has said nothing for %lld s: killed", child_name(c),

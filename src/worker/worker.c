@@ -113,8 +113,11 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (w->draining)
-		w->stopping = true; /* asked twice: at once */
+	/* A second one: at once. One that comes behind the supervisor's word
+	   (to the whole process group) is not the second. */
+	if (w->termed)
+		w->stopping = true;
+	w->termed = true;
 	retire(w);
 }
 
@@ -284,9 +287,6 @@ watch_events(struct worker *w)
 {
 	struct timeval second = { HEARTBEAT_SECS, 0 };
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	event_assign(&w->heartbeat, w->base, -1, EV_PERSIST, on_heartbeat, w);
 	event_add(&w->heartbeat, &second);
 	event_assign(&w->life, w->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,

@@ -8,166 +8,16 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/jsonx.h"
-#include "ipc/record.h"
+#include "fake_logger.h"
 #include "live_store.h"
 #include "outbox/outbox.h"
 #include "store/key.h"
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-#define LINES_MAX 20000
-
-/* ---- the logger --------------------------------------------------------- */
-
-struct fake {
-	struct event_base *base;
-	struct event accept, readable;
-	int listen_fd, fd; /* one client at a time */
-	uint64_t owner;
-	uint64_t highest; /* on file */
-	uint64_t pending; /* received, not yet acknowledged */
-	char **lines;     /* by arrival, doubles dropped */
-	uint64_t *seqs;   /* of these lines */
-	size_t count;     /* of lines */
-	size_t hellos, frames, doubles, packets;
-	bool deaf;            /* does not read */
-	bool mute;            /* does not acknowledge */
-	size_t hang_up_after; /* closes after so many lines; 0 never */
-};
-
-static void
-fake_hang_up(struct fake *l)
-{
-	if (l->fd < 0)
-		return;
-	event_del(&l->readable);
-	fd_close(&l->fd);
-}
-
-/* A client that was killed does not hear it: it is gone. */
-static void
-fake_send(struct fake *l, enum record_type type)
-{
-	struct buf b;
-
-	buf_init(&b, 1024);
-	assert_int_equal(record_add(&b, type, l->owner, l->highest,
-			     str_make("", 0)),
-	    0);
-	if (send(l->fd, b.data, b.len, MSG_NOSIGNAL) != (ssize_t)b.len)
-		fake_hang_up(l);
-	buf_fini(&b);
-}
-
-static void
-fake_take(struct fake *l, const struct record_head *head, struct str payload)
-{
-	l->frames++;
-	if (head->type == RECORD_HELLO) {
-		l->hellos++;
-		l->owner = head->owner;
-		l->pending = l->highest;
-		fake_send(l, RECORD_HELLO);
-		return;
-	}
-	assert_int_equal(head->type, RECORD_LINE);
-	assert_int_equal(head->owner, l->owner);
-	if (head->seq <= l->pending) {
-		l->doubles++;
-		return;
-	}
-	assert_true(l->count < LINES_MAX);
-	l->lines[l->count] = str_dup(payload);
-	l->seqs[l->count++] = head->seq;
-	l->pending = head->seq;
-}
-
-static void
-fake_read(evutil_socket_t fd, short what, void *arg)
-{
-	static char bytes[RECORD_PACKET_BYTES];
-	struct fake *l = arg;
-	struct record_head head;
-	struct str packet, payload;
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	int rc;
-
-	(void)what;
-	if (n <= 0) {
-		fake_hang_up(l);
-		return;
-	}
-	l->packets++;
-	packet = str_make(bytes, (size_t)n);
-	while ((rc = record_next(&packet, &head, &payload, NULL)) == 1) {
-		fake_take(l, &head, payload);
-		if (l->fd < 0)
-			return;
-		if (l->hang_up_after > 0 && l->count >= l->hang_up_after) {
-			l->hang_up_after = 0;
-			fake_hang_up(l);
-			return;
-		}
-	}
-	assert_int_equal(rc, 0);
-	if (!l->mute && l->pending > l->highest) {
-		l->highest = l->pending;
-		fake_send(l, RECORD_ACK);
-	}
-}
-
-static void
-fake_accept(evutil_socket_t fd, short what, void *arg)
-{
-	struct fake *l = arg;
-	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-
-	(void)what;
-	assert_true(s >= 0);
-	fake_hang_up(l);
-	l->fd = s;
-	event_assign(&l->readable, l->base, s, EV_READ | EV_PERSIST, fake_read,
-	    l);
-	if (!l->deaf)
-		event_add(&l->readable, NULL);
-}
-
-static void
-fake_start(struct fake *l, struct event_base *base, const char *path)
-{
-	struct err err;
-
-	l->base = base;
-	l->fd = -1;
-	l->lines = xcalloc(LINES_MAX, sizeof(*l->lines));
-	l->seqs = xcalloc(LINES_MAX, sizeof(*l->seqs));
-	l->listen_fd = record_listen(path, &err);
-	if (l->listen_fd < 0)
-		fail_msg("%s", err.text);
-	event_assign(&l->accept, base, l->listen_fd, EV_READ | EV_PERSIST,
-	    fake_accept, l);
-	event_add(&l->accept, NULL);
-}
-
-static void
-fake_stop(struct fake *l)
-{
-	if (l->lines == NULL)
-		return;
-	fake_hang_up(l);
-	event_del(&l->accept);
-	fd_close(&l->listen_fd);
-	for (size_t i = 0; i < l->count; i++)
-		free(l->lines[i]);
-	free(l->lines);
-	free(l->seqs);
-	l->lines = NULL;
-}
 
 /* ---- the fixture -------------------------------------------------------- */
 
@@ -295,6 +145,12 @@ put_records(struct fixture *f, int n)
 	live_commit(t);
 }
 
+static struct fake_mark *
+own_mark(struct fixture *f)
+{
+	return fake_mark(&f->logger, f->live.owner.id);
+}
+
 static uint64_t
 rows(struct fixture *f)
 {
@@ -383,8 +239,8 @@ test_nothing_is_deleted_before_the_word(void **state)
 	assert_int_equal(rows(f), 50);
 	assert_int_equal(f->drained, 0);
 	/* The word for some of them comes. */
-	f->logger.highest = 20;
-	fake_send(&f->logger, RECORD_ACK);
+	own_mark(f)->highest = 20;
+	fake_tell(&f->logger, RECORD_ACK, f->live.owner.id);
 	TURN_UNTIL(f, rows(f) == 30);
 }
 
@@ -413,7 +269,7 @@ test_deletes_in_small_transactions(void **state)
 
 	put_records(f, 5000);
 	fake_start(&f->logger, f->base, f->path);
-	f->logger.highest = 5000; /* it has them all already */
+	own_mark(f)->highest = 5000; /* it has them all already */
 	start_outbox(f, f->live.owner.id);
 	TURN_UNTIL(f, rows(f) == 0);
 	assert_int_equal(f->logger.count, 0);
@@ -469,7 +325,7 @@ test_goes_on_where_the_logger_stands(void **state)
 	TURN_UNTIL(f, f->logger.count == 10);
 	/* Killed between the write and the word: 1 to 6 are on file. */
 	fake_hang_up(&f->logger);
-	f->logger.highest = 6;
+	own_mark(f)->highest = 6;
 	f->logger.mute = false;
 	f->logger.count = 6;
 	for (size_t i = 6; i < 10; i++)
@@ -506,7 +362,7 @@ test_a_lower_answer_is_believed(void **state)
 	start(f);
 	TURN_UNTIL(f, rows(f) == 0);
 	fake_hang_up(&f->logger);
-	f->logger.highest = 2;
+	own_mark(f)->highest = 2;
 	put_records(f, 1);
 	TURN_UNTIL(f, rows(f) == 0);
 	assert_int_equal(f->logger.count, 6);
@@ -533,7 +389,7 @@ test_full_socket_is_waited_for(void **state)
 	live_commit(t);
 	start(f);
 	TURN_UNTIL(f, f->logger.hellos == 1);
-	event_del(&f->logger.readable);
+	fake_listen(&f->logger, false);
 	for (int i = 0; i < 20; i++) {
 		turn(f);
 		outbox_kick(f->outbox);
@@ -541,7 +397,7 @@ test_full_socket_is_waited_for(void **state)
 	outbox_stats(f->outbox, &s);
 	assert_true(s.connected);
 	assert_in_range(s.sent, 1, 299);
-	event_add(&f->logger.readable, NULL);
+	fake_listen(&f->logger, true);
 	TURN_UNTIL(f, rows(f) == 0);
 	assert_int_equal(f->logger.count, 300);
 	assert_int_equal(f->logger.doubles, 0);
@@ -555,13 +411,11 @@ test_garbage_costs_the_connection(void **state)
 
 	start(f);
 	TURN_UNTIL(f, f->logger.hellos == 1);
-	assert_int_equal(send(f->logger.fd, "no frame", 8, MSG_NOSIGNAL), 8);
+	fake_send(&f->logger, "no frame", 8);
 	put_records(f, 2);
 	TURN_UNTIL(f, f->logger.hellos == 2);
 	/* An answer about somebody else. */
-	f->logger.owner++;
-	fake_send(&f->logger, RECORD_ACK);
-	f->logger.owner--;
+	fake_tell(&f->logger, RECORD_ACK, f->live.owner.id + 1);
 	TURN_UNTIL(f, f->logger.hellos == 3);
 	TURN_UNTIL(f, rows(f) == 0);
 }
