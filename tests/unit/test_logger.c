@@ -492,24 +492,25 @@ test_a_full_disk_is_waited_for(void **state)
 	struct stat st;
 
 	assert_int_equal(hello(fd, OWNER), 0);
-	send_lines(fd, OWNER, 1, 1);
-	await_ack(fd, 1);
-	/* Not one more line fits, however they arrive. */
+	send_lines(fd, OWNER, 1, 20);
+	await_ack(fd, 20);
+	/* Not one more line fits, however they arrive; the log, which is under
+	   the same limit, is much shorter. */
 	assert_int_equal(stat(f->traces, &st), 0);
 	tight.rlim_cur = (rlim_t)st.st_size + 10;
 	assert_int_equal(prlimit(f->logger.pid, RLIMIT_FSIZE, &tight, NULL), 0);
-	send_lines(fd, OWNER, 2, 3);
+	send_lines(fd, OWNER, 21, 22);
 	assert_int_equal(receive(fd, RECORD_ACK), -1);
 	close(fd);
-	assert_int_equal(count_lines(f->traces), 1);
+	assert_int_equal(count_lines(f->traces), 20);
 	WAIT_FOR(log_says(f, "records wait in the store"));
 	assert_int_equal(prlimit(f->logger.pid, RLIMIT_FSIZE, &wide, NULL), 0);
 	fd = connect_to(f);
-	assert_int_equal(hello(fd, OWNER), 1);
-	send_lines(fd, OWNER, 2, 3);
-	await_ack(fd, 3);
+	assert_int_equal(hello(fd, OWNER), 20);
+	send_lines(fd, OWNER, 21, 22);
+	await_ack(fd, 22);
 	WAIT_FOR(log_says(f, "traces are written again"));
-	assert_int_equal(count_lines(f->traces), 3);
+	assert_int_equal(count_lines(f->traces), 22);
 	close(fd);
 }
 
