@@ -485,14 +485,18 @@ test_usr1_opens_the_file_again(void **state)
 static void
 test_a_full_disk_is_waited_for(void **state)
 {
-	struct rlimit tight = { 300, RLIM_INFINITY };
+	struct rlimit tight = { 0, RLIM_INFINITY };
 	struct rlimit wide = { RLIM_INFINITY, RLIM_INFINITY };
 	struct fixture *f = *state;
 	int fd = connect_to(f);
+	struct stat st;
 
 	assert_int_equal(hello(fd, OWNER), 0);
 	send_lines(fd, OWNER, 1, 1);
 	await_ack(fd, 1);
+	/* Not one more line fits, however they arrive. */
+	assert_int_equal(stat(f->traces, &st), 0);
+	tight.rlim_cur = (rlim_t)st.st_size + 10;
 	assert_int_equal(prlimit(f->logger.pid, RLIMIT_FSIZE, &tight, NULL), 0);
 	send_lines(fd, OWNER, 2, 3);
 	assert_int_equal(receive(fd, RECORD_ACK), -1);
