@@ -1,5 +1,6 @@
 """Gateways, simulators and clocks for tests that handle the processes."""
 
+import os
 import pathlib
 import shutil
 import sys
@@ -30,7 +31,10 @@ def directory():
     """Short, because a UNIX socket's path is below it."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="tallygate-"))
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+    if "TALLYGATE_KEEP" in os.environ:
+        print(f"kept: {path}")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.hookimpl(hookwrapper=True)
