@@ -110,6 +110,10 @@ struct exchange_env {
 	void (*on_settled)(void *arg);
 	void *arg;
 	bool draining;
+	/* durability: power: an answer's last byte waits until its record is
+	   synced on file; the logger has acknowledged all up to on_file. */
+	bool power;
+	uint64_t on_file;
 	struct list by_step[STEP_COUNT]; /* a state is a list */
 	size_t step_counts[STEP_COUNT];
 	size_t active;
@@ -200,6 +204,7 @@ struct exchange {
 	struct batch_job settle_job;
 	struct settlement settlement;
 	bool settle_waiting, settled;
+	bool file_waiting; /* settled; its record is not on file yet */
 	bool flushed;
 };
 
@@ -213,6 +218,9 @@ void exchange_begin(struct exchange_env *env, struct http_call *call,
 void exchange_resume(struct exchange *x);
 /* The only writer of x->step. */
 void exchange_move(struct exchange *x, enum step step);
+
+/* The records of this worker up to seq are on file: who waited goes on. */
+void exchange_on_file(struct exchange_env *env, uint64_t seq);
 
 /* Arms the one timer of the exchange (0 = disarms). */
 void exchange_timer(struct exchange *x, int64_t nsecs);

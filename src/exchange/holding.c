@@ -198,6 +198,7 @@ hold_done(struct batch_job *job, const struct err *err)
 static void
 fill_history(struct exchange *x, const struct candidate *c)
 {
+	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
 	struct hold *h = &x->hold;
 	struct charge *ended;
 	struct buf text;
@@ -215,15 +216,11 @@ fill_history(struct exchange *x, const struct candidate *c)
 		for (size_t i = 0; i < x->attempt_count; i++)
 			h->booked_nanos = money_add(h->booked_nanos,
 			    x->attempts[i]->cost_nanos);
-		buf_clear(&text);
-		record_write_attempts(x, &text);
+		record_write_attempts(x,
+		    room > h->record.n ? room - h->record.n : 0, &text);
 		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
 	}
-	/* The charges count, the words are for people. */
-	if (h->record.n + h->ended_attempts.n >
-	    LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES)
-		h->ended_attempts = str_make("", 0);
-	if (h->record.n > LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES)
+	if (h->record.n > room)
 		h->record = str_make("", 0);
 	buf_fini(&text);
 }

@@ -186,8 +186,17 @@ record_write_opening(struct exchange *x, const struct candidate *c,
 	write_caller(&w, x);
 }
 
+/* How much of an attempt is told: a record that gets too long is written again
+   with less. Money and tokens are never left out but for the last resort. */
+enum detail {
+	DETAIL_ALL,
+	DETAIL_NO_TEXTS,  /* no words of the errors */
+	DETAIL_NO_SCOPES, /* tallyctl audit cannot follow its windows then */
+	DETAIL_NONE,      /* no attempts at all */
+};
+
 static void
-write_attempt(struct jsonw *w, const struct attempt *a)
+write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 {
 	const struct usage *u = &a->usage;
 	bool ok = a->outcome == OUTCOME_OK;
@@ -198,7 +207,7 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_cstr(w, "model", candidate_model(a->candidate));
 	member_int(w, "status", a->has_head ? a->head.status : 0);
 	member_cstr(w, "error", ok ? "" : outcome_info(a->outcome)->word);
-	if (!ok)
+	if (!ok && detail < DETAIL_NO_TEXTS)
 		member_cstr(w, "error_text", a->error_text);
 	member_secs(w, "latency_s", a->started_nsecs, a->ended_nsecs);
 	member_int(w, "prompt_tokens", u->prompt_tokens);
@@ -219,7 +228,8 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
-	ledger_write_scopes(w, a->scopes, a->scope_count);
+	if (detail < DETAIL_NO_SCOPES)
+		ledger_write_scopes(w, a->scopes, a->scope_count);
 	if (a->possibly_billed) {
 		jsonw_key(w, "possibly_billed");
 		jsonw_bool(w, true);
@@ -227,14 +237,25 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	jsonw_close(w, '}');
 }
 
-void
-record_write_attempts(struct exchange *x, struct buf *out)
+static void
+write_attempts(struct jsonw *w, const struct exchange *x, enum detail detail)
 {
-	struct jsonw w;
+	for (size_t i = 0; i < x->attempt_count && detail < DETAIL_NONE; i++)
+		write_attempt(w, x->attempts[i], detail);
+}
 
-	jsonw_init(&w, out);
-	for (size_t i = 0; i < x->attempt_count; i++)
-		write_attempt(&w, x->attempts[i]);
+void
+record_write_attempts(struct exchange *x, size_t max_bytes, struct buf *out)
+{
+	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
+		struct jsonw w;
+
+		buf_clear(out);
+		jsonw_init(&w, out);
+		write_attempts(&w, x, (enum detail)d);
+		if (!out->overflowed && out->len <= max_bytes)
+			return;
+	}
 }
 
 /* Token sums over all attempts: what `cost_usd` was charged for. */
@@ -290,8 +311,8 @@ write_caps(struct jsonw *w, const struct exchange *x)
 		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
 }
 
-void
-record_write(struct exchange *x)
+static void
+write_record(struct exchange *x, enum detail detail)
 {
 	const struct attempt *last = last_attempt(x);
 	char when[CLOCK_RFC3339_BYTES];
@@ -327,8 +348,19 @@ record_write(struct exchange *x)
 	member_cstr(&w, "settled", when);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
-	for (size_t i = 0; i < x->attempt_count; i++)
-		write_attempt(&w, x->attempts[i]);
+	write_attempts(&w, x, detail);
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
+}
+
+void
+record_write(struct exchange *x)
+{
+	/* A record that does not fit could not be settled. */
+	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
+		buf_clear(&x->record);
+		write_record(x, (enum detail)d);
+		if (!x->record.overflowed)
+			return;
+	}
 }

@@ -14,8 +14,10 @@ void record_write(struct exchange *x);
  */
 void record_write_opening(struct exchange *x, const struct candidate *c,
     struct buf *out);
-/* The attempts made so far, as JSON objects with commas between them. */
-void record_write_attempts(struct exchange *x, struct buf *out);
+/* The attempts made so far, as JSON objects with commas between them, told in
+   at most so many bytes. */
+void record_write_attempts(struct exchange *x, size_t max_bytes,
+    struct buf *out);
 /* Whom a charge of this candidate (NULL: none) is booked on; slices borrowed
    from x. */
 void record_names(const struct exchange *x, const struct candidate *c,

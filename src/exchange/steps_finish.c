@@ -78,6 +78,7 @@ settle_done(struct batch_job *job, const struct err *err)
 	if (err != NULL) {
 		log_error("%s: settlement refused: %s", x->request_id,
 		    err->text);
+		x->settlement.seq_r = 0; /* no record to wait for */
 	} else {
 		if (x->settlement.uneven_r)
 			log_error("%s: a budget's scope held less than this "
@@ -132,6 +133,42 @@ give_answer(struct exchange *x)
 	x->call = NULL;
 }
 
+/*
+ * True when the answer may go out: with durability: power its record has to be
+ * on the disk. A logger that does not answer must not hold up what is paid for:
+ * after the same patience as for the store the client gets it all the same.
+ */
+static bool
+is_safe(struct exchange *x)
+{
+	if (!x->env->power || x->flushed ||
+	    x->settlement.seq_r <= x->env->on_file)
+		return true;
+	if (!x->file_waiting) {
+		x->file_waiting = true;
+		exchange_timer(x, SETTLE_PATIENCE_NSECS);
+		return false;
+	}
+	if (!x->timer_fired)
+		return false;
+	log_warn("%s: the logger does not acknowledge; the answer goes out "
+		 "before its record is on the disk",
+	    x->request_id);
+	return true;
+}
+
+void
+exchange_on_file(struct exchange_env *env, uint64_t seq)
+{
+	env->on_file = seq;
+	LIST_EACH_SAFE(node, &env->by_step[STEP_SETTLE]) {
+		struct exchange *x = LIST_OBJ(node, struct exchange, node);
+
+		if (x->file_waiting && x->settlement.seq_r <= seq)
+			exchange_resume(x);
+	}
+}
+
 enum step_result
 step_run_SETTLE(struct exchange *x)
 {
@@ -149,6 +186,8 @@ step_run_SETTLE(struct exchange *x)
 		}
 		return STEP_PARK;
 	}
+	if (!is_safe(x))
+		return STEP_PARK;
 	exchange_timer(x, 0);
 	exchange_move(x, STEP_FLUSH);
 	return STEP_MORE;

@@ -157,6 +157,8 @@ acknowledged(struct outbox *o, uint64_t seq)
 	if (seq > o->acked) {
 		o->stats.acknowledged += seq - o->acked;
 		o->acked = seq;
+		if (o->options.on_file != NULL)
+			o->options.on_file(o->options.arg, seq);
 	}
 	if (o->acked > 0)
 		queue_delete(o);

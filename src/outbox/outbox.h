@@ -26,6 +26,8 @@ struct outbox_options {
 	uint64_t owner;
 	/* The batch has work: the caller runs it soon. May be NULL. */
 	void (*on_queued)(void *arg);
+	/* More is on file: all up to this sequence. May be NULL. */
+	void (*on_file)(void *arg, uint64_t seq);
 	/* Everything is on file and nothing is left. May be NULL. */
 	void (*on_drained)(void *arg);
 	void *arg;

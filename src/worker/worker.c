@@ -234,6 +234,14 @@ open_services(struct worker *w, struct err *err)
 }
 
 static void
+on_file(void *arg, uint64_t seq)
+{
+	struct worker *w = arg;
+
+	exchange_on_file(&w->env, seq);
+}
+
+static void
 open_outbox(struct worker *w)
 {
 	char *path = path_join(w->child.state_dir, RECORD_SOCKET);
@@ -243,6 +251,8 @@ open_outbox(struct worker *w)
 		.batch = &w->batch,
 		.socket_path = path,
 		.owner = w->owner.id,
+		.on_file = on_file,
+		.arg = w,
 	};
 
 	w->outbox = outbox_new(&options);
@@ -257,6 +267,7 @@ fill_envs(struct worker *w)
 	w->env.catalog = w->catalog;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
+	w->env.power = w->config->durability_power;
 	w->env.store = w->store;
 	w->env.batch = &w->batch;
 	w->env.owner = &w->owner;

@@ -328,6 +328,10 @@ class Gateway:
             problems.append(f"holds or records are left: {status}")
         if self.complete_chain:
             problems += self.sum_problems(lines)
+            # The same and more, to the nano-dollar, by the gateway's own word.
+            audit = self.ctl("audit", timeout=60)
+            if audit.status != 0:
+                problems.append(repr(audit))
         return problems
 
     def sum_problems(self, lines):

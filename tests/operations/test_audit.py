@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -256,7 +257,7 @@ def test_recover_from_a_snapshot_with_files_removed(make_gateway):
     # The first file is gone: sums from before cannot be proven, and it says
     # from when on they can.
     answer = audit(gateway)
-    assert answer["since"] is not None or not answer["compared"]
+    assert answer["compared"] and answer["since"] is not None
     assert answer["windows_not_compared"] >= 3
     before = totals(gateway)
     assert before["day"][1]["requests"] == 210
@@ -276,6 +277,29 @@ def test_recover_from_a_snapshot_with_files_removed(make_gateway):
     result = gateway.ctl("recover", "--partial")
     assert result.status == 0, result
     audit(gateway)
+
+
+def test_after_a_checkpoint_sums_are_compared_again(make_gateway, clock):
+    gateway = make_gateway(config(mock(), more=BUDGETS + (
+        "  traces: {rotate_bytes: 64K, keep: 1}\n")), clock=clock)
+    gateway.complete_chain = False
+    with Load(gateway, "small", clients=4, rate=2000, count=150) as load:
+        load.join()
+    wait_until(lambda: gateway.trace_file.with_name(
+        "traces.jsonl.checkpoint").exists(), 10, "a file was removed")
+    clock.advance(2 * 3600)
+    for _ in range(3):
+        gateway.chat("small")
+    wait_until(lambda: audit(gateway)["waiting"] == 0, 10, "all on file")
+    answer = audit(gateway)
+    assert answer["compared"] and answer["sums"] >= 5
+    assert answer["windows"] >= 1 and answer["windows_not_compared"] >= 2
+    gateway.stop()
+    write_lines(gateway, lines_of(gateway)[:-1])
+    assert {"rollup", "spent"} <= kinds(audit(gateway, status=1))
+    # Without the checkpoint it compares nothing, and says so.
+    gateway.trace_file.with_name("traces.jsonl.checkpoint").unlink()
+    assert not audit(gateway)["compared"]
 
 
 def test_what_was_under_way_in_a_snapshot_is_settled_once(make_gateway,
@@ -374,3 +398,40 @@ def test_since_compares_what_came_later(make_gateway, clock):
     answer = audit(gateway, "--since", "2h")
     assert answer["since"] is not None and answer["lines"] == 2
     assert answer["sums"] < audit(gateway)["sums"]
+
+
+# ---- durability: power ------------------------------------------------------
+
+POWER = "tallygate:\n  store: {durability: power}\n"
+
+
+def test_power_an_answer_that_ended_is_on_file(make_gateway, make_sim):
+    sim = make_sim()
+    gateway = make_gateway(config(deployment("small", sim.base_url),
+                                  more=POWER), workers=2)
+    for i in range(30):
+        if i % 3:
+            run = gateway.chat("small", headers={"x-request-id": f"r{i}"})
+        else:
+            run = gateway.open_stream("small",
+                                      headers={"x-request-id": f"r{i}"}).rest()
+        assert run.status == 200
+        # At once: nothing is waited for.
+        found = gateway.trace_file.read_text("utf-8")
+        assert f'"run_id":"r{i}"' in found
+
+
+def test_power_a_logger_that_hangs_holds_an_answer_up_for_a_second(
+        make_gateway):
+    gateway = make_gateway(config(mock(), more=POWER))
+    gateway.chat("small")
+    gateway.kill("logger", signo=signal.SIGSTOP)
+    began = time.monotonic()
+    assert gateway.chat("small").status == 200
+    assert time.monotonic() - began > 0.9
+    gateway.await_log("before its record is on the disk")
+    gateway.kill("logger", signo=signal.SIGCONT)
+    gateway.await_traces(2)
+    began = time.monotonic()
+    assert gateway.chat("small").status == 200
+    assert time.monotonic() - began < 0.9

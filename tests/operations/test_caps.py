@@ -498,6 +498,25 @@ def test_limits_that_never_reach_the_provider_bound_nothing(make_gateway,
     assert "overrun" not in gateway.trace("huge").record
 
 
+def test_a_record_that_would_be_too_long_is_settled_in_fewer_words(
+        make_gateway, make_sim):
+    """Sixteen attempts under eight budgets with names that grow in JSON."""
+    sim = make_sim(error_status=500)
+    gateway = make_gateway(config(
+        *[deployment("small", sim.base_url, f"m{i}", PRICE)
+          for i in range(16)],
+        more="router_settings: {num_retries: 15}\n"
+        + tallygate("per: tag, max_budget: 1",
+                    more="  limits: {max_attempts: 16}")))
+    tags = [chr(1 + i) * 200 for i in range(8)]
+    answer = gateway.chat("small", metadata={"tags": tags},
+                          headers={"x-request-id": "long"})
+    assert answer.status == 500, answer.describe()
+    trace = gateway.trace("long")
+    assert len(trace["attempts"]) == 16 and trace["outcome"] == "failed"
+    assert all(b["held_usd"] == 0 for b in budgets(gateway).values())
+
+
 # ---- windows -----------------------------------------------------------------
 
 # The clocks go forward in Paris on 2027-03-28 at 01:00 UTC: that day has 23

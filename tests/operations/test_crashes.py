@@ -198,3 +198,18 @@ def test_the_supervisor(make_gateway, make_sim):
     result = reckon(gateway, [sim])
     # Those under way were finished, not lost.
     assert not [t for t in result.flagged if t["outcome"] == "lost"]
+
+
+def test_a_worker_that_hangs_is_replaced(make_gateway, make_sim):
+    """Stopped, not dead: the other one serves; after the stall deadline it is
+    killed and what it had is settled."""
+    sim = make_sim()
+    gateway = make_gateway(config(deployment("small", sim.base_url)),
+                           workers=2)
+    pid = gateway.kill("worker", 0, signal.SIGSTOP)
+    for _ in range(10):
+        assert gateway.request("GET", "/health/liveliness",
+                               timeout=2).status == 200
+    gateway.await_log("has said nothing for", timeout=25)
+    gateway.await_replaced("worker", pid, 0, timeout=20)
+    assert gateway.chat("small").status == 200

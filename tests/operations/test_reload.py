@@ -1,10 +1,12 @@
 """SIGHUP: a new configuration while streams are open."""
 
+import os
 import signal
 import threading
 
 from configs import config, deployment, mock
 from harness import answers
+from harness.process import parent_of, session_members
 from harness.wait import wait_until
 from test_start_stop import held_stream
 
@@ -139,3 +141,60 @@ def test_a_waiting_request_is_finished(make_gateway, make_provider):
     release.set()
     thread.join(20)
     assert got and got[0].status == 200 and got[0].text() == "Hello."
+
+
+def test_a_storm_of_reloads_ends_in_the_last_file(make_gateway):
+    gateway = make_gateway(config(mock("small", "Text 0.")), workers=2)
+    for i in range(1, 9):
+        gateway.write_config(config(mock("small", f"Text {i}.")))
+        gateway.program.signal(signal.SIGHUP)
+        assert gateway.chat("small").status == 200
+    # The last ones may have come while one was under way: ask once more.
+    wait_until(lambda: not old_workers(gateway), 10, "it is quiet")
+    gateway.program.signal(signal.SIGHUP)
+    wait_until(lambda: gateway.chat("small").text() == "Text 8.", 10,
+               "the last file is in force")
+    wait_until(lambda: not old_workers(gateway)
+               and len(gateway.children("worker")) == 2, 10,
+               "two workers are left")
+
+
+def test_a_stop_during_a_reload(make_gateway):
+    gateway = make_gateway(config(mock()), workers=3)
+    gateway.program.signal(signal.SIGHUP)
+    gateway.program.signal(signal.SIGTERM)
+    gateway.stop(10)
+
+
+def test_a_new_worker_that_is_killed_does_not_cost_the_service(make_gateway):
+    """Killed while it starts, or right after: somebody always serves."""
+    gateway = make_gateway(config(mock()), workers=2)
+    for _ in range(5):
+        before = {c["pid"] for c in gateway.children()}
+        gateway.program.signal(signal.SIGHUP)
+
+        def fresh():
+            return [c["pid"] for c in children_of(gateway)
+                    if c["pid"] not in before]
+        pid = wait_until(fresh, 10, "a new child")[0]
+        gateway.killed.add(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        assert gateway.chat("small").status == 200
+        wait_until(lambda: len([c for c in gateway.children("worker")
+                                if c["state"] == "ready"]) == 2
+                   and not old_workers(gateway)
+                   and len(gateway.children("keeper")) == 1, 20,
+                   lambda: f"two workers again: {gateway.supervisor()}")
+
+
+def children_of(gateway):
+    """Living children, from the kernel: run/supervisor.json knows those that
+    are ready."""
+    found = []
+    for pid in session_members(gateway.program.pid):
+        if parent_of(pid) == gateway.program.pid:
+            found.append({"pid": pid})
+    return found

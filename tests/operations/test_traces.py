@@ -166,9 +166,10 @@ def test_a_full_disk_holds_no_request_up(make_gateway, make_sim, directory):
     lines = gateway.await_traces(201, timeout=15)
     assert len(lines) == 201 and not books.chain_problems(lines)
     text = (inside / "traces.jsonl").read_bytes()
-    # The mount goes with the processes: the last checks read a copy.
+    # The mount goes with the processes: the last checks read a copy, in its
+    # place.
     gateway.program.signal(signal.SIGTERM)
     gateway.program.wait(10)
-    copy = directory / "copy.jsonl"
+    copy = disk / "traces.jsonl"
     copy.write_bytes(text)
     gateway.trace_file = copy
