@@ -199,7 +199,7 @@ fx_read_chain(const struct fixture *f)
 	buf_init(&all, 16 << 20);
 	buf_init(&one, 16 << 20);
 	for (int i = 9; i >= 0; i--) {
-		char suffix[8] = "";
+		char suffix[16] = "";
 		char *path;
 
 		if (i > 0)
