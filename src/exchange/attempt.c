@@ -42,8 +42,11 @@ int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
 	const struct config *c = a->x->env->config;
+	/* A mock_response is written in OpenAI's form. */
 	const struct dialect *dialect =
-	    dialect_find(a->deployment->config->provider->dialect);
+	    a->deployment->config->mock_response != NULL
+		? &dialect_openai
+		: dialect_find(a->deployment->config->provider->dialect);
 	struct relay_options options = {
 		.request = &a->x->request,
 		.client_model = client_model(a),
@@ -139,6 +142,7 @@ attempt_start(struct attempt *a, struct err *err)
 		.deployment = a->deployment->config,
 		.upstream_model = a->candidate->upstream_model,
 		.max_tokens = x->max_tokens,
+		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
 	struct upstream_request request;
@@ -310,9 +314,13 @@ attempt_charge(struct attempt *a)
 		    (a->ended && a->result.sent && !a->has_head);
 		return;
 	}
+	/* What the provider did say before it broke off stands: Anthropic
+	   counts the prompt in its first event. */
 	a->usage.source = USAGE_ESTIMATED;
-	a->usage.prompt_tokens = request->prompt_guess_tokens;
-	a->usage.completion_tokens = f->output_guess_tokens;
+	if (a->usage.prompt_tokens == 0)
+		a->usage.prompt_tokens = request->prompt_guess_tokens;
+	if (a->usage.completion_tokens < f->output_guess_tokens)
+		a->usage.completion_tokens = f->output_guess_tokens;
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
 }
 

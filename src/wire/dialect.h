@@ -41,8 +41,13 @@ struct wire_choice {
 	const char *upstream_model; /* name to ask the provider for; NULL: the
 				       deployment's */
 	int64_t max_tokens;         /* to send; CONFIG_UNSET: leave as it is */
+	int64_t max_output_tokens;  /* the model's own maximum; CONFIG_UNSET or
+				       0: not known */
 	const char *request_id;     /* goes up as x-request-id */
 	const char *traceparent;    /* NULL none */
+	/* What a client of Anthropic's API said in its headers; goes up to
+	   Anthropic. "" none. */
+	struct str anthropic_version, anthropic_beta;
 };
 
 struct dialect {
@@ -60,6 +65,7 @@ struct dialect {
 /* The row of this name; NULL when it is not served (yet). */
 const struct dialect *dialect_find(const char *name);
 
-extern const struct dialect dialect_openai; /* wire/openai.c */
+extern const struct dialect dialect_openai;    /* wire/openai.c */
+extern const struct dialect dialect_anthropic; /* wire/anthropic.c */
 
 #endif

@@ -53,6 +53,31 @@ static const struct param_row mistral_rows[] = {
 	{ "prompt_cache_retention", PARAM_REFUSE, NULL },
 };
 
+/* Chat translated for Anthropic (anthropic_body.c): what has no counterpart
+   there. The second part is about the provider's own bookkeeping and caching:
+   the answer is the same without it. */
+static const struct param_row anthropic_rows[] = {
+	{ "n",                     PARAM_REFUSE, NULL },
+	{ "seed",                  PARAM_REFUSE, NULL },
+	{ "frequency_penalty",     PARAM_REFUSE, NULL },
+	{ "presence_penalty",      PARAM_REFUSE, NULL },
+	{ "logit_bias",            PARAM_REFUSE, NULL },
+	{ "logprobs",              PARAM_REFUSE, NULL },
+	{ "top_logprobs",          PARAM_REFUSE, NULL },
+	{ "audio",                 PARAM_REFUSE, NULL },
+	{ "modalities",            PARAM_REFUSE, NULL },
+	{ "functions",             PARAM_REFUSE, NULL },
+	{ "function_call",         PARAM_REFUSE, NULL },
+	{ "web_search_options",    PARAM_REFUSE, NULL },
+	{ "moderation",            PARAM_REFUSE, NULL },
+	{ "store",                 PARAM_DROP,   NULL },
+	{ "prediction",            PARAM_DROP,   NULL },
+	{ "verbosity",             PARAM_DROP,   NULL },
+	{ "prompt_cache_key",      PARAM_DROP,   NULL },
+	{ "prompt_cache_options",  PARAM_DROP,   NULL },
+	{ "prompt_cache_retention", PARAM_DROP,  NULL },
+};
+
 static const struct param_row groq_rows[] = {
 	{ "logprobs",     PARAM_REFUSE, NULL },
 	{ "top_logprobs", PARAM_REFUSE, NULL },
@@ -90,6 +115,7 @@ static const struct {
 } groups[] = {
 	{ "openai azure", "o1 o3 o4 gpt-5", ROWS(reasoning_rows) },
 	{ "mistral codestral", NULL, ROWS(mistral_rows) },
+	{ "anthropic", NULL, ROWS(anthropic_rows) },
 	{ "groq", NULL, ROWS(groq_rows) },
 	{ "cerebras", NULL, ROWS(cerebras_rows) },
 	{ "ollama ollama_chat deepseek together_ai perplexity nvidia_nim", NULL, ROWS(old_limit_rows) },
@@ -151,6 +177,9 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		p->drop = d->drop_params == 1;
 	if (r->drop_params != CONFIG_UNSET)
 		p->drop = r->drop_params == 1;
+	/* The table has OpenAI's parameters. */
+	if (r->api == WIRE_MESSAGES)
+		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (!is_listed(groups[i].providers, provider) ||
 		    !is_of_family(groups[i].models, p->model))
@@ -212,14 +241,22 @@ is_vital(struct str key)
 	       str_is(key, "stream");
 }
 
-/* null, false and n = 1 say nothing: leaving them out changes nothing. */
+/* null, false, nothing in brackets, n = 1, penalties of 0 and text as the only
+   modality say nothing: leaving them out changes nothing. */
 static bool
 is_default(struct str key, const struct skim_value *v)
 {
 	int64_t n;
 
-	return v->type == SKIM_NULL || v->type == SKIM_FALSE ||
-	       (str_is(key, "n") && skim_int(v, &n) == 0 && n == 1);
+	if (v->type == SKIM_NULL || v->type == SKIM_FALSE)
+		return true;
+	if (v->type == SKIM_ARRAY || v->type == SKIM_OBJECT)
+		return v->count == 0 ||
+		       (str_is(key, "modalities") && v->count == 1 &&
+			   str_find(v->value, "\"text\"") > 0);
+	if (v->type != SKIM_NUMBER || skim_int(v, &n) != 0)
+		return false;
+	return n == (str_is(key, "n") ? 1 : 0) && !str_is(key, "seed");
 }
 
 static void
@@ -262,6 +299,14 @@ param_rules_judge(struct param_rules *p, struct str key,
 		return PARAM_DROP;
 	}
 	return PARAM_KEEP;
+}
+
+bool
+param_rules_refuse(struct param_rules *p, struct str key)
+{
+	if (!p->drop)
+		note_refused(p, key);
+	return p->drop;
 }
 
 int
