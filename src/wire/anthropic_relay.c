@@ -5,6 +5,7 @@
 #include "wire/anthropic_relay.h"
 
 #include "base/clock.h"
+#include "wire/count_relay.h"
 
 /* ---- facts ------------------------------------------------------------- */
 
@@ -342,9 +343,10 @@ static int
 start(struct relay *r, struct err *err)
 {
 	struct anthropic_relay *s = r->state;
+	bool chat = r->options.request->api == WIRE_CHAT;
 
 	(void)err;
-	s->writer = &anthropic_chat_writer;
+	s->writer = chat ? &anthropic_chat_writer : &anthropic_pass_writer;
 	s->stream = r->options.request->stream;
 	s->created = clock_wall_nsecs() / NSECS_PER_SEC;
 	buf_init(&s->answer, r->options.max_answer_bytes);
@@ -431,11 +433,15 @@ const struct relay_ops *
 anthropic_relay_find(enum wire_api api)
 {
 	static const struct relay_ops chat = ANTHROPIC_OPS("chat");
+	static const struct relay_ops messages = ANTHROPIC_OPS("messages");
 
 	switch (api) {
 	case WIRE_CHAT:
 		return &chat;
 	case WIRE_MESSAGES:
+		return &messages;
+	case WIRE_COUNT:
+		return &count_relay;
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
 	case WIRE_RESPONSES:

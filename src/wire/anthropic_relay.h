@@ -89,6 +89,7 @@ struct anthropic_writer {
 };
 
 extern const struct anthropic_writer anthropic_chat_writer;
+extern const struct anthropic_writer anthropic_pass_writer;
 
 /* The private part of a relay. */
 struct anthropic_relay {

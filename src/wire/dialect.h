@@ -52,6 +52,9 @@ struct wire_choice {
 
 struct dialect {
 	const char *name; /* "openai" */
+	/* /messages/count_tokens goes to the provider; else the answer is an
+	   estimate of ours, and encode is not called for it. */
+	bool counts_tokens;
 	/* 0, or -1 with an error for the client (unsupported parameter). */
 	int (*encode)(const struct wire_request *r,
 	    const struct wire_choice *choice, struct arena *arena,

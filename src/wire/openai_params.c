@@ -10,6 +10,8 @@
 
 #define REFUSED_BYTES 512
 
+#define REASONING_FAMILIES "o1 o3 o4 gpt-5"
+
 struct param_row {
 	const char *param;
 	enum param_action action;
@@ -113,7 +115,7 @@ static const struct {
 	const struct param_row *rows;
 	size_t count;
 } groups[] = {
-	{ "openai azure", "o1 o3 o4 gpt-5", ROWS(reasoning_rows) },
+	{ "openai azure", REASONING_FAMILIES, ROWS(reasoning_rows) },
 	{ "mistral codestral", NULL, ROWS(mistral_rows) },
 	{ "anthropic", NULL, ROWS(anthropic_rows) },
 	{ "groq", NULL, ROWS(groq_rows) },
@@ -124,9 +126,8 @@ static const struct {
 };
 /* clang-format on */
 
-/* True when word is one of the blank-separated names in list. */
-static bool
-is_listed(const char *list, struct str word)
+bool
+param_is_listed(const char *list, struct str word)
 {
 	struct str rest = str_of(list);
 
@@ -159,6 +160,12 @@ is_of_family(const char *families, const char *model)
 	return false;
 }
 
+bool
+param_model_reasons(const char *model)
+{
+	return is_of_family(REASONING_FAMILIES, model);
+}
+
 void
 param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice)
@@ -178,10 +185,10 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 	if (r->drop_params != CONFIG_UNSET)
 		p->drop = r->drop_params == 1;
 	/* The table has OpenAI's parameters. */
-	if (r->api == WIRE_MESSAGES)
+	if (wire_api_is_anthropic(r->api))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (!is_listed(groups[i].providers, provider) ||
+		if (!param_is_listed(groups[i].providers, provider) ||
 		    !is_of_family(groups[i].models, p->model))
 			continue;
 		p->rows = groups[i].rows;

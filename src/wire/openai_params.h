@@ -21,6 +21,11 @@ enum param_action {
 
 struct param_row;
 
+/* True when word is one of the blank-separated names in list. */
+bool param_is_listed(const char *list, struct str word);
+/* OpenAI's models that reason, and take reasoning_effort. */
+bool param_model_reasons(const char *model);
+
 /* The rules for one request to one deployment. */
 struct param_rules {
 	const struct wire_request *request;

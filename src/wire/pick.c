@@ -10,7 +10,7 @@ pick(const struct skim_value *object, const struct skim_wanted *wanted,
 	struct str key;
 
 	for (size_t i = 0; i < n; i++)
-		*wanted[i].value_r = (struct skim_value){ SKIM_ABSENT };
+		*wanted[i].value_r = (struct skim_value){ .type = SKIM_ABSENT };
 	if (object->type != SKIM_OBJECT)
 		return;
 	skim_iter_init(&it, object->value);
