@@ -37,14 +37,34 @@ clock_mono_nsecs(void)
 }
 
 int64_t
+clock_offset_nsecs(void)
+{
+	if (test_offset == NULL)
+		test_offset = map_test_offset();
+	return *test_offset;
+}
+
+int64_t
+clock_coarse_nsecs(void)
+{
+	static int64_t nsecs;
+	struct timespec ts;
+
+	if (nsecs == 0) {
+		nsecs = 10 * NSECS_PER_MSEC;
+		if (clock_getres(CLOCK_MONOTONIC_COARSE, &ts) == 0)
+			nsecs = ts.tv_sec * NSECS_PER_SEC + ts.tv_nsec;
+	}
+	return nsecs;
+}
+
+int64_t
 clock_wall_nsecs(void)
 {
 	struct timespec ts;
 
-	if (test_offset == NULL)
-		test_offset = map_test_offset();
 	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * NSECS_PER_SEC + ts.tv_nsec + *test_offset;
+	return ts.tv_sec * NSECS_PER_SEC + ts.tv_nsec + clock_offset_nsecs();
 }
 
 /* Two decimal digits, then the separator. */

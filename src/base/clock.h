@@ -18,8 +18,15 @@
 
 /* Never goes back, no relation to the calendar; for deadlines, latencies. */
 int64_t clock_mono_nsecs(void);
+/* The event loop's clock may be behind by this much: what is added to a timer
+   that must not fire early. */
+int64_t clock_coarse_nsecs(void);
 /* Since 1970-01-01 UTC, with the test offset; for records and windows. */
 int64_t clock_wall_nsecs(void);
+
+/* What the test clock adds to wall time; 0 without one. For times that were
+   not made here, such as a file's. */
+int64_t clock_offset_nsecs(void);
 
 #define CLOCK_RFC3339_BYTES 40
 /* "2026-11-22T11:18:10.123456Z"; returns its length. */

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sys/random.h>
 
 void
@@ -99,4 +100,16 @@ hash_bytes(struct str data)
 	h ^= h >> 32;
 	h *= UINT64_C(0xd6e8feb86659fd93);
 	return h ^ (h >> 32);
+}
+
+void
+hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES])
+{
+	unsigned char bytes[SHA256_BYTES];
+	unsigned int n = sizeof(bytes);
+
+	if (HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)data.p,
+		data.n, bytes, &n) == NULL)
+		abort();
+	hash_hex(bytes, sizeof(bytes), out);
 }

@@ -197,9 +197,11 @@ struct config {
 	int64_t map_bytes;                 /* 1G */
 	int64_t min_output_tokens;         /* 16 */
 	struct config_strings price_files; /* tallygate.prices */
-	bool open;             /* serve without keys on any address */
-	bool unpriced_refuse;  /* false: free, with a warning */
-	int64_t budget_status; /* 429 or 400 */
+	bool open;                   /* serve without keys on any address */
+	bool unpriced_refuse;        /* false: free, with a warning */
+	bool possibly_billed_prompt; /* an attempt that nobody knows the cost
+					of is charged its prompt */
+	int64_t budget_status;       /* 429 or 400 */
 	size_t budget_count;
 	struct config_budget *budgets;
 	size_t webhook_count;

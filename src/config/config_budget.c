@@ -193,7 +193,7 @@ check_webhook(struct loader *l, const struct node *n,
     const struct config_webhook *h)
 {
 	static const char *const events[] = { "budget_soft", "budget_exhausted",
-		"breaker_open" };
+		"budget_reset", "breaker_open" };
 	struct str url = str_of(h->url);
 
 	if (!str_starts(url, "http://") && !str_starts(url, "https://"))
@@ -210,7 +210,8 @@ check_webhook(struct loader *l, const struct node *n,
 		if (!known)
 			loader_remark(l, CONFIG_WARN, node_find(n, "events"),
 			    "\"%.40s\" is no event that is sent; there are "
-			    "budget_soft, budget_exhausted, breaker_open",
+			    "budget_soft, budget_exhausted, budget_reset, "
+			    "breaker_open",
 			    h->events.items[i]);
 	}
 }

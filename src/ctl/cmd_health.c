@@ -57,6 +57,7 @@ read_list(struct ctl *c, struct health_list *l)
 	if (store_read(c->store, STORE_LIVE, &t, NULL) != 0)
 		return -1;
 	cursor = store_cursor_open(t, STORE_HEALTH, str_make("", 0));
+	rc = cursor == NULL ? -1 : 0;
 	while (cursor != NULL &&
 	       (rc = store_cursor_next(cursor, &key, &value)) == 1) {
 		struct health_item *item = NULL;
@@ -84,6 +85,7 @@ open_list(struct ctl *c, struct health_list *l)
 	(void)!ctl_open_catalog(c); /* names are nice to have */
 	if (read_list(c, l) == 0)
 		return CTL_OK;
+	free_list(l);
 	ctl_complain("the health rows cannot be read");
 	return CTL_FAILED;
 }
@@ -266,8 +268,15 @@ change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 		return CTL_FAILED;
 	}
 	rc = health_get(t, id, &row);
-	if (rc < 0 ||
-	    (rc == 0 && catalog_find_id(c->catalog, str_of(id)) == NULL)) {
+	if (rc < 0) {
+		if (!store_failed(t, &err))
+			err_set(&err, ERR_STORE, "the row of %s is damaged",
+			    id);
+		store_abort(&t);
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
+	if (rc == 0 && catalog_find_id(c->catalog, str_of(id)) == NULL) {
 		store_abort(&t);
 		ctl_complain("no deployment '%s' (see 'tallyctl health')", id);
 		return CTL_FAILED;
@@ -276,9 +285,10 @@ change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 		breaker_trip(&row, c->now_nsecs, trip_nsecs);
 	else
 		breaker_reset(&row);
-	if (health_put(t, id, &row) != 0 || store_commit(&t, &err) != 0) {
-		store_abort(&t);
-		ctl_complain("the row cannot be written");
+	/* A put that fails makes the commit fail, with its reason. */
+	(void)!health_put(t, id, &row);
+	if (store_commit(&t, &err) != 0) {
+		ctl_complain("%s", err.text);
 		return CTL_FAILED;
 	}
 	printf("%s: breaker %s\n", id,

@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 struct status {
@@ -22,18 +21,18 @@ struct status {
 	struct rollup_row today;
 };
 
-/* The supervisor holds a lock on this file for as long as it lives. */
+/* The supervisor holds a lock on this file for as long as it lives. It is only
+   looked at: one that starts just now must not find it taken. */
 static bool
 is_running(const struct ctl *c)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *path = path_join(c->state_dir, "run/supervisor.lock");
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool running = false;
+	bool running = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
+		       lock.l_type != F_UNLCK;
 
-	if (fd >= 0) {
-		running = flock(fd, LOCK_SH | LOCK_NB) != 0;
-		close(fd);
-	}
+	fd_close(&fd);
 	free(path);
 	return running;
 }
@@ -174,7 +173,7 @@ print_text(const struct ctl *c, const struct status *s)
 		    STR_ARG(jsonx_str(s->state, "started")),
 		    STR_ARG(jsonx_str(s->state, "version")));
 	else
-		printf("%s\n", s->running ? "starting" : "stopped");
+		printf("%s\n", s->running ? "starting" : "not running");
 	printf("state    %s\n", c->state_dir);
 	if (s->state != NULL)
 		printf("config   " STR_FMT "\n",

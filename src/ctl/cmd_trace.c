@@ -20,12 +20,13 @@ struct tail {
 	struct buf rest; /* an unfinished line */
 };
 
-static const char *
+/* For a terminal: the text came from a client. On the heap. */
+static char *
 text_of(const json_t *line, const char *key)
 {
 	const char *s = json_string_value(json_object_get(line, key));
 
-	return s == NULL ? "-" : s;
+	return table_plain(xstrdup(s == NULL ? "-" : s));
 }
 
 /* The number as it is spelled in the file, so that money stays exact. */
@@ -48,6 +49,25 @@ number_of(struct str line, const char *key)
 }
 
 static void
+print_record(const json_t *json, struct str line)
+{
+	static const char *const keys[] = { "time", "outcome",
+		"requested_model", "model", "run_id" };
+	char *texts[ARRAY_LEN(keys)];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		texts[i] = text_of(json, keys[i]);
+	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s%s\n",
+	    texts[0],
+	    (long long)json_integer_value(json_object_get(json, "status")),
+	    texts[1], STR_ARG(number_of(line, "latency_s")),
+	    STR_ARG(number_of(line, "cost_usd")), texts[2], texts[3], texts[4],
+	    json_is_true(json_object_get(json, "overrun")) ? "  overrun" : "");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		free(texts[i]);
+}
+
+static void
 print_line(const struct ctl *c, struct str line)
 {
 	json_t *json;
@@ -57,29 +77,11 @@ print_line(const struct ctl *c, struct str line)
 		return;
 	}
 	json = jsonx_parse(line, NULL);
-	if (json == NULL) {
+	if (json == NULL)
 		printf("(a line that is no JSON)\n");
-		return;
-	}
-	printf("%-27s %3lld %-11s %8.*s s %14.*s USD  %-24s %-20s %s\n",
-	    text_of(json, "time"),
-	    (long long)json_integer_value(json_object_get(json, "status")),
-	    text_of(json, "outcome"), STR_ARG(number_of(line, "latency_s")),
-	    STR_ARG(number_of(line, "cost_usd")),
-	    text_of(json, "requested_model"), text_of(json, "model"),
-	    text_of(json, "run_id"));
+	else
+		print_record(json, line);
 	json_decref(json);
-}
-
-static char *
-trace_path(struct ctl *c)
-{
-	const char *name = "traces.jsonl";
-
-	/* A configured path; without a configuration, the usual place. */
-	if (c->config_path != NULL && ctl_open_catalog(c) == CTL_OK)
-		name = c->config->traces_path;
-	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
 }
 
 static int
@@ -140,7 +142,8 @@ print_new_lines(const struct ctl *c, struct tail *t)
 	fflush(stdout);
 }
 
-/* Goes on in the new file after a rotation. */
+/* Goes on in the new file after a rotation, from the start of one that was
+   emptied. */
 static void
 follow(const struct ctl *c, struct tail *t)
 {
@@ -149,8 +152,13 @@ follow(const struct ctl *c, struct tail *t)
 	for (;;) {
 		usleep(POLL_USECS);
 		print_new_lines(c, t);
-		if (stat(t->path, &st) != 0 || st.st_ino == t->inode)
+		if (stat(t->path, &st) != 0)
 			continue;
+		if (st.st_ino == t->inode) {
+			if (st.st_size < lseek(t->fd, 0, SEEK_CUR))
+				lseek(t->fd, 0, SEEK_SET);
+			continue;
+		}
 		print_new_lines(c, t);
 		fd_close(&t->fd);
 		if (open_tail(t) != 0)
@@ -177,7 +185,7 @@ cmd_trace(struct ctl *c, int argc, char **argv)
 			return CTL_USAGE;
 		}
 	}
-	t.path = trace_path(c);
+	t.path = ctl_trace_path(c);
 	buf_init(&t.rest, 2 * LINE_BYTES);
 	if (open_tail(&t) != 0) {
 		ctl_complain("%s: no trace file (choose the state directory "

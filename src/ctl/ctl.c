@@ -3,15 +3,18 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/jsonx.h"
 #include "config/config.h"
 
 #include <stdarg.h>
+#include <unistd.h>
 
 /* clang-format off */
 static const struct ctl_command commands[] = {
 	{ "status",        "", "is it running, since when, what is in the store", cmd_status },
 	{ "spend",         "[--by model|group|provider|deployment|key|team|user|tag|day] [--since T] [--until T]", "requests, tokens and money; T: 2026-11-22, RFC 3339, or an age such as 2h or 30d", cmd_spend },
+	{ "budget list",   "", "caps: what is spent and held of each, its room, when it resets", cmd_budget_list },
+	{ "budget set",    "SCOPE[:NAME] AMOUNT [--duration D]", "another cap, at once for all workers, until it is unset; USD", cmd_budget_set },
+	{ "budget unset",  "SCOPE[:NAME] [--duration D]", "as configured again", cmd_budget_unset },
 	{ "health",        "", "every deployment: breaker, error rate, latency, last error", cmd_health },
 	{ "breaker list",  "", "breaker states", cmd_breaker_list },
 	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown)", cmd_breaker_trip },
@@ -19,6 +22,9 @@ static const struct ctl_command commands[] = {
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
+	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
+	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },
+	{ "recover",       "[--from SNAPSHOT] [--partial]", "build the store's live part anew from the trace files, after a power loss; with the gateway stopped", cmd_recover },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
 };
 /* clang-format on */
@@ -62,60 +68,89 @@ ctl_open_store(struct ctl *c, bool writable)
 
 	if (store_open(&options, &c->store, &err) == 0)
 		return CTL_OK;
+	if (access(c->store_dir, F_OK) == 0) {
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
 	ctl_complain("%s (choose the state directory with --state DIR, or "
 		     "--config FILE of the gateway)",
 	    err.text);
 	return CTL_USAGE;
 }
 
-/* The configuration the gateway last ran with, from run/supervisor.json. */
-static const char *
-last_config(const struct ctl *c)
+const struct ctl_command *
+ctl_find_command(int (*run)(struct ctl *c, int argc, char **argv))
 {
-	char *path = path_join(c->state_dir, "run/supervisor.json");
-	const char *found = NULL;
-	struct buf text;
-	json_t *state;
-
-	buf_init(&text, 1024 * 1024);
-	if (file_read(path, &text, NULL) == 0 &&
-	    (state = jsonx_parse(buf_str(&text), NULL)) != NULL) {
-		struct str s = jsonx_str(state, "config");
-
-		if (s.n > 0)
-			found = str_dup(s);
-		json_decref(state);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].run == run)
+			return &commands[i];
 	}
+	return &commands[0];
+}
+
+/* What the gateway noted when it last started: run/config, run/traces. NULL:
+   nothing. */
+static char *
+last_said(const struct ctl *c, const char *name)
+{
+	char *path = path_join(c->state_dir, name);
+	char *found = NULL;
+	struct buf text;
+
+	buf_init(&text, 16 * 1024);
+	if (file_read(path, &text, NULL) == 0 && text.len > 0)
+		found = str_dup(str_trim(buf_str(&text)));
 	buf_fini(&text);
 	free(path);
 	return found;
 }
 
 int
-ctl_open_catalog(struct ctl *c)
+ctl_open_config(struct ctl *c, struct err *err)
 {
 	struct config_report report;
-	struct err err;
 	int rc;
 
+	if (c->config != NULL)
+		return CTL_OK;
 	if (c->config_path == NULL)
-		c->config_path = last_config(c);
+		c->config_path = c->last_config = last_said(c, "run/config");
 	if (c->config_path == NULL) {
-		ctl_complain("no configuration known for %s: give it with "
-			     "--config FILE",
+		err_set(err, ERR_CONFIG,
+		    "no configuration known for %s: give it with --config FILE",
 		    c->state_dir);
 		return CTL_USAGE;
 	}
 	config_report_init(&report);
 	report.without_keys = true;
-	rc = config_load(c->config_path, &c->config, &report, &err);
+	rc = config_load(c->config_path, &c->config, &report, err);
 	config_report_fini(&report);
-	if (rc == 0)
-		rc = catalog_open(c->config, &c->catalog, &err);
-	if (rc == 0)
+	return rc == 0 ? CTL_OK : CTL_USAGE;
+}
+
+int
+ctl_open_catalog(struct ctl *c)
+{
+	struct err err;
+
+	if (ctl_open_config(c, &err) == CTL_OK &&
+	    catalog_open(c->config, &c->catalog, &err) == 0)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
 	return CTL_USAGE;
+}
+
+char *
+ctl_trace_path(struct ctl *c)
+{
+	const char *name = "traces.jsonl";
+	char *said = last_said(c, "run/traces");
+
+	if (said != NULL)
+		return said;
+	if (ctl_open_config(c, NULL) == CTL_OK)
+		name = c->config->traces_path;
+	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
 }
 
 /* ---- the command line --------------------------------------------------- */
@@ -135,6 +170,33 @@ print_help(FILE *to)
 		    "directory. See tallyctl(1).\n");
 }
 
+/* The variable an option sets, NULL for what is none; *value_r: what stands
+   behind its '=', or NULL. */
+static const char **
+find_option(struct ctl *c, const char **state_r, const char *argument,
+    const char **value_r)
+{
+	const struct {
+		const char *name;
+		const char **variable;
+	} options[] = {
+		{ "--config", &c->config_path },
+		{ "-c", &c->config_path },
+		{ "--state", state_r },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		size_t n = strlen(options[i].name);
+
+		if (strncmp(argument, options[i].name, n) != 0 ||
+		    (argument[n] != '\0' && argument[n] != '='))
+			continue;
+		*value_r = argument[n] == '=' ? argument + n + 1 : NULL;
+		return options[i].variable;
+	}
+	return NULL;
+}
+
 /* Takes --config, --state and --json out of argv wherever they stand. */
 static int
 take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
@@ -142,23 +204,21 @@ take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
 	int out = 0;
 
 	for (int i = 0; i < *argc; i++) {
-		const char *a = argv[i];
-		const char **value =
-		    strcmp(a, "--config") == 0 || strcmp(a, "-c") == 0
-			? &c->config_path
-		    : strcmp(a, "--state") == 0 ? state_r
-						: NULL;
+		const char *value = NULL;
+		const char **variable =
+		    find_option(c, state_r, argv[i], &value);
 
-		if (strcmp(a, "--json") == 0) {
+		if (strcmp(argv[i], "--json") == 0) {
 			c->json = true;
-		} else if (value != NULL) {
-			if (++i == *argc) {
-				ctl_complain("%s needs a value", a);
-				return -1;
-			}
-			*value = argv[i];
-		} else {
+		} else if (variable == NULL) {
 			argv[out++] = argv[i];
+		} else if (value != NULL) {
+			*variable = value;
+		} else if (i + 1 < *argc) {
+			*variable = argv[++i];
+		} else {
+			ctl_complain("%s needs a value", argv[i]);
+			return -1;
 		}
 	}
 	*argc = out;
@@ -270,6 +330,7 @@ ctl_main(int argc, char **argv)
 	store_close(&c.store);
 	catalog_free(&c.catalog);
 	config_free(&c.config);
+	free(c.last_config);
 	free(c.store_dir);
 	free(c.state_dir);
 	return rc;

@@ -19,13 +19,17 @@ enum ctl_exit {
 	CTL_USAGE = 2,  /* unknown command, wrong state directory */
 };
 
+/* Below the state directory. */
+#define CTL_SNAPSHOTS "snapshots"
+
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
+	char *last_config;       /* the latter; owned */
 	char *state_dir;
 	char *store_dir;
 	bool json;
 	struct store *store;   /* after ctl_open_store */
-	struct config *config; /* after ctl_open_catalog */
+	struct config *config; /* after ctl_open_config */
 	struct catalog *catalog;
 	int64_t now_nsecs; /* wall */
 };
@@ -42,9 +46,20 @@ int ctl_main(int argc, char **argv);
 const struct ctl_command *ctl_commands(size_t *count_r);
 
 /* Opens the store read-only (writable: for breaker and the like). On failure
-   one line on stderr and CTL_USAGE for a wrong directory; 0 ok. */
+   one line on stderr and CTL_USAGE for a wrong directory, CTL_FAILED for a
+   store that cannot be opened; 0 ok. */
 int ctl_open_store(struct ctl *c, bool writable);
+/* The configuration that was given, else the one the gateway last ran with;
+ *err (or NULL) says why not. */
+int ctl_open_config(struct ctl *c, struct err *err);
+/* As ctl_open_config, with the catalog, and complaining. */
 int ctl_open_catalog(struct ctl *c);
+/* Where the trace file is: as the gateway said when it last ran, or as the
+   configuration given says, or the usual place. The caller frees it. */
+char *ctl_trace_path(struct ctl *c);
+/* The row of the table with this function. */
+const struct ctl_command *ctl_find_command(
+    int (*run)(struct ctl *c, int argc, char **argv));
 /* "tallyctl: ..." on stderr. */
 void ctl_complain(const char *fmt, ...) PRINTF(1, 2);
 /* Refuses what a command does not know: CTL_USAGE. */
@@ -53,6 +68,9 @@ int ctl_bad_argument(const char *argument, const struct ctl_command *command);
 /* The commands, one file per group. */
 int cmd_status(struct ctl *c, int argc, char **argv);
 int cmd_spend(struct ctl *c, int argc, char **argv);
+int cmd_budget_list(struct ctl *c, int argc, char **argv);
+int cmd_budget_set(struct ctl *c, int argc, char **argv);
+int cmd_budget_unset(struct ctl *c, int argc, char **argv);
 int cmd_health(struct ctl *c, int argc, char **argv);
 int cmd_breaker_list(struct ctl *c, int argc, char **argv);
 int cmd_breaker_trip(struct ctl *c, int argc, char **argv);
@@ -60,6 +78,9 @@ int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
 int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);
+int cmd_audit(struct ctl *c, int argc, char **argv);
+int cmd_snapshot(struct ctl *c, int argc, char **argv);
+int cmd_recover(struct ctl *c, int argc, char **argv);
 int cmd_reload(struct ctl *c, int argc, char **argv);
 
 #endif

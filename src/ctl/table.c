@@ -40,6 +40,18 @@ table_free(struct table **tp)
 	*tp = NULL;
 }
 
+char *
+table_plain(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			p[0] = p[1] = ' ';
+	}
+	return text;
+}
+
 static void
 add(struct table *t, char *cell)
 {
@@ -47,12 +59,7 @@ add(struct table *t, char *cell)
 		t->size = t->size == 0 ? 64 : t->size * 2;
 		t->cells = xrealloc(t->cells, t->size * sizeof(*t->cells));
 	}
-	/* A cell is one line, whatever a name or an error holds. */
-	for (char *p = cell; *p != '\0'; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-	}
-	t->cells[t->count++] = cell;
+	t->cells[t->count++] = table_plain(cell);
 }
 
 void
@@ -112,57 +119,75 @@ width(const char *s)
 	return n;
 }
 
-/* Money's points stand below each other: pad what lacks decimals. */
+/* Bytes from the point of a number on; 0 when the cell has none. */
 static size_t
-pad_right(const struct table *t, size_t column, const char *cell)
+decimals(const char *cell)
 {
-	size_t most = 0, own = 0;
-	const char *point;
+	const char *point = strchr(cell, '.');
 
-	for (size_t i = column + t->columns; i < t->count; i += t->columns) {
-		point = strchr(t->cells[i], '.');
-		if (point != NULL && strlen(point) > most)
-			most = strlen(point);
-	}
-	point = strchr(cell, '.');
-	if (point == NULL)
+	return point == NULL ? 0 : strlen(point);
+}
+
+/* How a column is laid out. */
+struct layout {
+	size_t width;
+	size_t decimals; /* most of any cell below the head */
+};
+
+/* Points of right-justified numbers stand below each other: what a cell lacks
+   in decimals is blank. */
+static size_t
+blank_after(const struct table *t, const struct layout *l, size_t i)
+{
+	size_t own = decimals(t->cells[i]);
+
+	if (i < t->columns || t->align[i % t->columns] != 'r' || own == 0)
 		return 0;
-	own = strlen(point);
-	return most > own && t->align[column] == 'r' ? most - own : 0;
+	return l->decimals - own;
 }
 
 static void
-print_cell(const struct table *t, size_t column, const char *cell,
-    const size_t *widths)
+lay_out(const struct table *t, struct layout *layouts)
 {
-	size_t after = pad_right(t, column, cell);
-	size_t used = width(cell) + after;
-	size_t fill = widths[column] > used ? widths[column] - used : 0;
+	for (size_t i = t->columns; i < t->count; i++) {
+		struct layout *l = &layouts[i % t->columns];
+		size_t own = decimals(t->cells[i]);
 
-	if (t->align[column] == 'r')
-		printf("%*s%s%*s", (int)fill, "", cell, (int)after, "");
-	else if (column + 1 == t->columns)
-		printf("%s", cell);
+		if (own > l->decimals)
+			l->decimals = own;
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		struct layout *l = &layouts[i % t->columns];
+		size_t w = width(t->cells[i]) + blank_after(t, l, i);
+
+		if (w > l->width)
+			l->width = w;
+	}
+}
+
+static void
+print_cell(const struct table *t, const struct layout *l, size_t i)
+{
+	size_t after = blank_after(t, l, i);
+	size_t fill = l->width - width(t->cells[i]) - after;
+	bool last = (i + 1) % t->columns == 0;
+
+	if (t->align[i % t->columns] == 'r')
+		printf("%*s%s%*s", (int)fill, "", t->cells[i],
+		    last ? 0 : (int)after, "");
 	else
-		printf("%s%*s", cell, (int)fill, "");
+		printf("%s%*s", t->cells[i], last ? 0 : (int)fill, "");
+	printf("%s", last ? "\n" : "  ");
 }
 
 void
 table_print(const struct table *t)
 {
-	size_t widths[MAX_COLUMNS] = { 0 };
+	struct layout layouts[MAX_COLUMNS] = { 0 };
 
-	for (size_t i = 0; i < t->count; i++) {
-		size_t column = i % t->columns;
-		size_t w =
-		    width(t->cells[i]) +
-		    (i < t->columns ? 0 : pad_right(t, column, t->cells[i]));
-
-		if (w > widths[column])
-			widths[column] = w;
-	}
-	for (size_t i = 0; i < t->count; i++) {
-		print_cell(t, i % t->columns, t->cells[i], widths);
-		printf("%s", (i + 1) % t->columns == 0 ? "\n" : "  ");
-	}
+	lay_out(t, layouts);
+	for (size_t i = 0; i < t->count; i++)
+		print_cell(t, &layouts[i % t->columns], i);
+	if (t->count % t->columns != 0)
+		printf("\n");
 }

@@ -20,5 +20,10 @@ void table_cell_int(struct table *t, int64_t v); /* 1,234,567 */
 /* Exact USD with at least 6 decimals, so that points stand below each other. */
 void table_cell_usd(struct table *t, int64_t nanos);
 void table_print(const struct table *t); /* on stdout */
+/*
+ * One line without control characters, in place: what came from a client or
+ * a provider must not speak to the terminal. Returns text.
+ */
+char *table_plain(char *text);
 
 #endif

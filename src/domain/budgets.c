@@ -28,6 +28,13 @@ parse_policy(struct budgets *b, const char *text, struct cap *cap,
 	return 0;
 }
 
+/* The alert's threshold where none is given: 80 %. */
+int64_t
+budget_soft(int64_t cap_nanos)
+{
+	return cap_nanos - cap_nanos / 5;
+}
+
 static int
 parse_budget(struct budgets *b, const struct config_budget *from,
     struct budget *to, struct err *err)
@@ -35,6 +42,7 @@ parse_budget(struct budgets *b, const struct config_budget *from,
 	struct cap *cap = &to->cap;
 
 	to->match = from->match;
+	to->duration = from->duration;
 	to->file = from->file;
 	to->line = from->line;
 	if (scope_parse(str_of(from->per), &to->kind) != 0)
@@ -44,6 +52,7 @@ parse_budget(struct budgets *b, const struct config_budget *from,
 	if (money_parse(str_of(from->max_budget), &cap->cap_nanos) != 0)
 		return err_set(err, ERR_CONFIG,
 		    "max_budget: '%s' is no amount in USD", from->max_budget);
+	cap->soft_nanos = budget_soft(cap->cap_nanos);
 	if (from->soft_budget[0] != '\0' &&
 	    money_parse(str_of(from->soft_budget), &cap->soft_nanos) != 0)
 		return err_set(err, ERR_CONFIG,
@@ -59,6 +68,8 @@ budgets_build(const struct config *c, struct budgets **b_r, struct err *err)
 	struct budgets *b = xcalloc(1, sizeof(*b));
 
 	arena_init(&b->arena, 1024);
+	arena_init(&b->hand_arena, 256);
+	b->hand_txn = UINT64_MAX;
 	b->items = xcalloc(c->budget_count + 1, sizeof(*b->items));
 	if (c->timezone[0] != '\0' &&
 	    window_zone_open(c->timezone, &b->zone, err) != 0) {
@@ -89,6 +100,8 @@ budgets_free(struct budgets **bp)
 		return;
 	window_zone_free(&b->zone);
 	arena_fini(&b->arena);
+	arena_fini(&b->hand_arena);
+	free(b->hand_items);
 	free(b->items);
 	free(b);
 	*bp = NULL;
@@ -99,13 +112,38 @@ budgets_free(struct budgets **bp)
 struct applying {
 	struct arena *arena;
 	struct cap *caps;
+	const struct budget *from[LEDGER_MAX_CAPS];
 	int count;
 };
 
 static bool
-same_window(const struct window_rule *a, const struct window_rule *b)
+same_rule(const struct window_rule *a, const struct window_rule *b)
 {
 	return a->unit == b->unit && a->count == b->count && a->zone == b->zone;
+}
+
+bool
+budget_same_window(const struct budget *a, const struct budget *b)
+{
+	return same_rule(&a->cap.rule, &b->cap.rule);
+}
+
+/* Which of two for the same name and window counts, when one of them was set
+   by hand; 0: the tighter one. */
+static int
+rank(const struct budget *b)
+{
+	if (b->by_hand)
+		return b->match[0] != '\0' ? 3 : 2;
+	return b->match[0] != '\0' ? 2 : 1;
+}
+
+static bool
+takes_place(const struct budget *b, const struct budget *have)
+{
+	if ((b->by_hand || have->by_hand) && rank(b) != rank(have))
+		return rank(b) > rank(have);
+	return b->cap.cap_nanos < have->cap.cap_nanos;
 }
 
 static int
@@ -116,13 +154,14 @@ add_cap(struct applying *a, const struct budget *b, struct str id,
 		struct cap *have = &a->caps[i];
 
 		if (have->kind != b->kind || !str_is(id, have->id) ||
-		    !same_window(&have->rule, &b->cap.rule))
+		    !same_rule(&have->rule, &b->cap.rule))
 			continue;
-		if (b->cap.cap_nanos < have->cap_nanos) {
+		if (takes_place(b, a->from[i])) {
 			const char *name = have->id;
 
 			*have = b->cap;
 			have->id = name;
+			a->from[i] = b;
 		}
 		return 0;
 	}
@@ -132,6 +171,7 @@ add_cap(struct applying *a, const struct budget *b, struct str id,
 		    LEDGER_MAX_CAPS);
 	a->caps[a->count] = b->cap;
 	a->caps[a->count].id = arena_str(a->arena, id).p;
+	a->from[a->count] = b;
 	a->count++;
 	return 0;
 }
@@ -171,27 +211,33 @@ subject_id(const struct budget_subject *who, enum scope_kind kind)
 	return str_make("", 0);
 }
 
+static int
+apply_one(struct applying *a, const struct budget *b,
+    const struct budget_subject *who, struct err *err)
+{
+	if (b->kind == SCOPE_GLOBAL)
+		return add_cap(a, b, str_make("", 0), err);
+	if (b->kind != SCOPE_TAG)
+		return add_if_matches(a, b, subject_id(who, b->kind), err);
+	for (size_t i = 0; i < who->tag_count; i++) {
+		if (add_if_matches(a, b, who->tags[i], err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 budgets_apply(const struct budgets *b, const struct budget_subject *who,
     struct arena *arena, struct cap *caps, struct err *err)
 {
 	struct applying a = { .arena = arena, .caps = caps };
 
+	for (size_t i = 0; i < b->hand_count; i++) {
+		if (apply_one(&a, &b->hand_items[i], who, err) != 0)
+			return -1;
+	}
 	for (size_t i = 0; i < b->count; i++) {
-		const struct budget *item = &b->items[i];
-		int rc = 0;
-
-		if (item->kind == SCOPE_GLOBAL) {
-			rc = add_cap(&a, item, str_make("", 0), err);
-		} else if (item->kind == SCOPE_TAG) {
-			for (size_t t = 0; rc == 0 && t < who->tag_count; t++)
-				rc =
-				    add_if_matches(&a, item, who->tags[t], err);
-		} else {
-			rc = add_if_matches(&a, item,
-			    subject_id(who, item->kind), err);
-		}
-		if (rc != 0)
+		if (apply_one(&a, &b->items[i], who, err) != 0)
 			return -1;
 	}
 	return a.count;

@@ -12,9 +12,11 @@
 
 struct budget {
 	enum scope_kind kind;
-	const char *match; /* the one it is for; "" each one has its own */
-	struct cap cap;    /* without its id */
-	const char *file;
+	const char *match;    /* the one it is for; "" each one has its own */
+	const char *duration; /* "30d"; "" never resets */
+	struct cap cap;       /* without its id */
+	bool by_hand;
+	const char *file; /* of a configured one */
 	int line;
 };
 
@@ -23,6 +25,11 @@ struct budgets {
 	struct budget *items;
 	struct window_zone *zone;
 	struct arena arena;
+	/* Set by hand (table BUDGETS): read again whenever they change. */
+	size_t hand_count;
+	struct budget *hand_items;
+	struct arena hand_arena;
+	uint64_t hand_txn; /* of accounts, as of then */
 };
 
 /* ERR_CONFIG with file:line for an amount, duration or policy that is not
@@ -30,6 +37,34 @@ struct budgets {
 int budgets_build(const struct config *c, struct budgets **b_r,
     struct err *err) MUST_CHECK;
 void budgets_free(struct budgets **b);
+
+/*
+ * Takes what was set by hand since the last look; costs next to nothing when
+ * nothing was. -1: it cannot be read, and nothing may be held until it can.
+ */
+int budgets_refresh(struct budgets *b, struct store *s,
+    struct err *err) MUST_CHECK;
+
+/*
+ * Sets (or, with amount NULL, takes away: ERR_NOT_HELD when there was none) a
+ * budget by hand, in a write transaction on accounts. It stands in the place of
+ * a configured one of the same scope, name and window. ERR_USAGE when an
+ * amount, a duration or a name is not understood.
+ */
+struct budget_order {
+	enum scope_kind kind;
+	struct str match;    /* "" each one */
+	struct str duration; /* "" for ever */
+	const char *amount;  /* USD */
+	int64_t now_nsecs;
+};
+int budgets_set(struct store_txn *t, const struct budget_order *order,
+    struct err *err) MUST_CHECK;
+
+/* The alert's threshold of a budget that names none. */
+int64_t budget_soft(int64_t cap_nanos);
+/* Both count in the same windows. */
+bool budget_same_window(const struct budget *a, const struct budget *b);
 
 /* Whom a request is for and who would serve it. Empty ones have no cap. */
 struct budget_subject {
@@ -41,7 +76,9 @@ struct budget_subject {
 };
 /*
  * Fills caps with those that apply (ids are copied into the arena). Two caps on
- * the same scope and window count as the tighter one. Returns how many, or -1
+ * the same scope and window count as the tighter one; one that was set by hand
+ * for this name counts alone, one set by hand for each stands in for one that
+ * is configured for each. Returns how many, or -1
  * (ERR_INTERNAL) when there are more than LEDGER_MAX_CAPS.
  */
 int budgets_apply(const struct budgets *b, const struct budget_subject *who,

@@ -233,7 +233,7 @@ check_request(const struct hold_request *request, const struct hold *h,
 	if (h->number == 0 || request->cap_count > LEDGER_MAX_CAPS ||
 	    request->worst_nanos < 0 || request->least_nanos < 0 ||
 	    h->prompt_nanos < 0 || h->prompt_tokens < 0 ||
-	    h->output_nanos < 0 || h->output_tokens < 0)
+	    h->output_nanos < 0 || h->output_tokens < 0 || h->booked_nanos < 0)
 		return err_set(err, ERR_INTERNAL,
 		    "hold %llu: %zu caps, worst %lld, least %lld",
 		    (unsigned long long)h->number, request->cap_count,
@@ -319,6 +319,30 @@ give_back(struct store_txn *t, const struct hold *old, struct spend_set *set,
 	return 0;
 }
 
+/* What an attempt that has ended cost counts in the windows it was held in. */
+static int
+book_ended(struct store_txn *t, const struct hold *old, const struct hold *h,
+    struct spend_set *set, struct err *err)
+{
+	int64_t nanos = h->booked_nanos - old->booked_nanos;
+
+	if (nanos < 0)
+		return err_set(err, ERR_INTERNAL,
+		    "hold %llu: booked %lld, then %lld",
+		    (unsigned long long)h->number, (long long)old->booked_nanos,
+		    (long long)h->booked_nanos);
+	for (size_t i = 0; nanos > 0 && i < old->scope_count; i++) {
+		struct spend_slot *slot =
+		    add_slot(t, set, &old->scopes[i], err);
+
+		if (slot == NULL)
+			return -1;
+		slot->row.spent_nanos = money_add(slot->row.spent_nanos, nanos);
+		slot->changed = true;
+	}
+	return 0;
+}
+
 /* Takes a hold in place of `old` (NULL: of nothing). */
 static int
 take_hold(struct store_txn *t, const struct hold_request *request,
@@ -334,7 +358,8 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 
 	set.count = 0;
 	if (find_windows(t, request, h, &set, views, err) != 0 ||
-	    (old != NULL && give_back(t, old, &set, &even, err) != 0))
+	    (old != NULL && (give_back(t, old, &set, &even, err) != 0 ||
+				book_ended(t, old, h, &set, err) != 0)))
 		return -1;
 	for (size_t i = 0; i < request->cap_count; i++)
 		views[i].room_nanos =
@@ -489,11 +514,19 @@ check_settlement(const struct settlement *s, struct err *err)
 	return 0;
 }
 
+/* Of the cost: what does not count as spent yet. */
+static int64_t
+unbooked(const struct hold *h, int64_t cost_nanos)
+{
+	return cost_nanos > h->booked_nanos ? cost_nanos - h->booked_nanos : 0;
+}
+
 /* held -= amount, spent += cost in the hold's windows, in the set. */
 static int
 settle_windows(struct store_txn *t, const struct hold *h, int64_t cost_nanos,
     struct spend_set *set, bool *even_r, struct err *err)
 {
+	cost_nanos = unbooked(h, cost_nanos);
 	if (give_back(t, h, set, even_r, err) != 0)
 		return -1;
 	for (size_t i = 0; cost_nanos > 0 && i < set->count; i++) {
@@ -549,7 +582,8 @@ ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 	    (read_hold(t, s->owner, s->number, &h, err) != 0 ||
 		settle_windows(t, &h, s->cost_nanos, &set, &even, err) != 0))
 		return -1;
-	s->overrun_r = s->number != 0 && s->cost_nanos > h.amount_nanos;
+	s->overrun_r =
+	    s->number != 0 && unbooked(&h, s->cost_nanos) > h.amount_nanos;
 	s->uneven_r = !even;
 	/* From here on the transaction writes. */
 	if (put_record(t, s, err) != 0)
@@ -593,6 +627,22 @@ ledger_spend(struct store_txn *t, const struct hold_scope *scope,
 	row_r->window_start = scope->window_start;
 	row_r->window_end = scope->window_end;
 	return 0;
+}
+
+int
+ledger_book(struct store_txn *t, const struct hold_scope *scope,
+    int64_t cost_nanos, struct err *err)
+{
+	struct spend_row row;
+	struct key k;
+
+	if (cost_nanos == 0)
+		return 0;
+	spend_key(&k, scope);
+	if (read_spend(t, &k, &row, err) != 0)
+		return -1;
+	row.spent_nanos = money_add(row.spent_nanos, cost_nanos);
+	return write_spend(t, &k, &row) == 0 ? 0 : ledger_store_error(t, err);
 }
 
 int

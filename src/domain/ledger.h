@@ -25,6 +25,9 @@
 #ifndef DOMAIN_LEDGER_H
 #define DOMAIN_LEDGER_H
 
+#include "base/jsonw.h"
+#include "domain/cap.h"
+#include "domain/hold.h"
 #include "domain/money.h"
 #include "domain/rollup.h"
 #include "domain/usage.h"
@@ -32,107 +35,13 @@
 #include "store/owner.h"
 #include "store/store.h"
 
-/* X(NAME, "word in configuration and output") */
-/* clang-format off */
-#define SCOPES(X) \
-X(GLOBAL,     "global")     \
-X(PROVIDER,   "provider")   \
-X(DEPLOYMENT, "deployment") \
-X(MODEL,      "model")      \
-X(KEY,        "key")        \
-X(TEAM,       "team")       \
-X(USER,       "user")       \
-X(END_USER,   "end_user")   \
-X(TAG,        "tag")
-/* clang-format on */
-#define SCOPE_ENUM(NAME, word) SCOPE_##NAME,
-enum scope_kind {
-	SCOPES(SCOPE_ENUM) SCOPE_COUNT
-};
-#undef SCOPE_ENUM
-const char *scope_name(enum scope_kind kind);
-int scope_parse(struct str word, enum scope_kind *kind_r) MUST_CHECK;
-
-enum cap_policy {
-	CAP_CLAMP,
-	CAP_REFUSE,
-	CAP_DOWNGRADE
-};
-
-/* A cap that applies to a request: which scope, how much, until when. */
-struct cap {
-	enum scope_kind kind;
-	const char *id;          /* "" for global; borrowed */
-	int64_t cap_nanos;       /* 0: nothing may be spent */
-	int64_t soft_nanos;      /* alert threshold; 0 none */
-	struct window_rule rule; /* which windows; window.h */
-	enum cap_policy policy;
-	const char *downgrade_to; /* group, for CAP_DOWNGRADE; borrowed */
-};
-
-#define LEDGER_MAX_CAPS     16          /* per request */
-#define LEDGER_MAX_ENDED    32          /* attempts before the last one */
-#define LEDGER_RECORD_BYTES (32 * 1024) /* a whole trace record */
-#define LEDGER_ENDING_BYTES 2048        /* of it, for the orphan's ending */
-
-/* One window of one scope that a hold counts in. */
-struct hold_scope {
-	uint8_t kind;          /* enum scope_kind */
-	uint32_t window_start; /* seconds since the epoch; part of the key */
-	uint32_t window_end;   /* 0: never; part of the key */
-	struct str id;         /* 200 bytes at most, see rollup_value */
-};
-
-/* One attempt's charge, for roll-ups: see rollup.h. */
-struct charge {
-	struct rollup_names names;
-	struct rollup_row amounts;
-};
-
-/* What is known of an attempt, kept with its hold so that a stranger (the
-   keeper) can settle it when its owner is dead. */
-enum hold_state {
-	HOLD_TAKEN,     /* nothing was sent yet: released if orphaned */
-	HOLD_SENT,      /* the request went out: the prompt is charged */
-	HOLD_ANSWERING, /* the answer began: prompt and known output */
-};
-const char *hold_state_name(enum hold_state state); /* "taken" ... */
-
-struct hold {
-	uint64_t owner, number; /* its name; number is per owner */
-	int64_t amount_nanos;
-	int64_t prompt_nanos;   /* what the prompt alone costs at most */
-	int64_t taken_nsecs;    /* wall */
-	int64_t deadline_nsecs; /* wall; after it even a living owner's hold
-				   is reported by tallyctl */
-	enum hold_state state;
-	size_t scope_count;
-	struct hold_scope scopes[LEDGER_MAX_CAPS];
-	/*
-	 * The trace record's opening: JSON members without braces, what is
-	 * known before the answer: run_id, model, time, requested_model,
-	 * provider, deployment, stream, key, team, user, tags (others may
-	 * follow). Not in it: what an orphan's ending adds, in this order:
-	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
-	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
-	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
-	 * it is), attempts. Borrowed when read from the store.
-	 */
-	struct str record;
-	struct rollup_names names; /* whom the charge is booked on; borrowed */
-
-	/* The rest may be left zero. */
-	struct str price_version; /* of the attempt that is held for */
-	int64_t prompt_tokens;    /* what prompt_nanos was worked out for */
-	/* What is known to have been delivered: ledger_progress. */
-	int64_t output_tokens, output_nanos;
-	/* Attempts of this request that have ended: their charges, whose sum
-	   is part of the amount, and their entries of the record's attempts
-	   (JSON objects, comma between them). */
-	size_t ended_count;
-	const struct charge *ended;
-	struct str ended_attempts;
-};
+/*
+ * A member of an attempt's entry in a record: in which windows it is booked.
+ *   "scopes":[{"kind":"key","id":"...","start":SECONDS,"end":SECONDS}, ...]
+ * Nothing when there are none.
+ */
+void ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
+    size_t count);
 
 /* What hold_take decided. */
 enum hold_verdict {
@@ -179,7 +88,8 @@ int ledger_hold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err) MUST_CHECK;
 /*
  * Another amount for the same request (the next attempt is dearer or
- * cheaper): as if the old hold were released and a new one taken, in one step.
+ * cheaper): as if the old hold were released and a new one taken, in one step;
+ * what h->booked_nanos has grown by counts as spent by the old one.
  * Refused: the old hold stands as it was. ERR_NOT_HELD when there is none.
  */
 int ledger_rehold(struct store_txn *t, const struct hold_request *request,
@@ -206,9 +116,10 @@ struct settlement {
 };
 
 /*
- * Replaces the hold by its cost: held -= amount, spent += cost in each of its
- * windows; roll-ups; the record into the outbox; the hold's row removed. One
- * transaction. ERR_NOT_HELD when the hold is not there (settled before).
+ * Replaces the hold by its cost: held -= amount, spent += cost (less what is
+ * booked already) in each of its windows; roll-ups; the record into the outbox;
+ * the hold's row removed. One transaction. ERR_NOT_HELD when the hold is not
+ * there (settled before).
  */
 int ledger_settle(struct store_txn *t, struct settlement *s,
     struct err *err) MUST_CHECK;
@@ -226,6 +137,10 @@ struct spend_row {
 /* Reads a scope's window (window_at). Zeroes when there is no row. */
 int ledger_spend(struct store_txn *t, const struct hold_scope *scope,
     struct spend_row *row_r, struct err *err) MUST_CHECK;
+/* spent += cost of one window, without a hold: for rebuilding the store from
+   trace lines (domain/rebuild.h), nothing else. */
+int ledger_book(struct store_txn *t, const struct hold_scope *scope,
+    int64_t cost_nanos, struct err *err) MUST_CHECK;
 /* Sets alert bits: 1 when any of them was not set before, 0 when all were, -1
    failed. So that an alert goes out once per window on the host. */
 int ledger_alerted(struct store_txn *t, const struct hold_scope *scope,

@@ -55,7 +55,8 @@ static int64_t
 own_cost(const struct hold *h, int64_t ended_nanos)
 {
 	int64_t prompt = h->prompt_nanos;
-	int64_t left = h->amount_nanos - ended_nanos - h->output_nanos;
+	int64_t left =
+	    h->amount_nanos - (ended_nanos - h->booked_nanos) - h->output_nanos;
 
 	if (h->scope_count > 0 && prompt > left)
 		prompt = left > 0 ? left : 0;
@@ -112,6 +113,30 @@ member_usd(struct jsonw *w, const char *key, int64_t nanos)
 {
 	jsonw_key(w, key);
 	jsonw_decimal(w, nanos, 9);
+}
+
+void
+ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
+    size_t count)
+{
+	char cut[ROLLUP_VALUE_BYTES];
+
+	if (count == 0)
+		return;
+	jsonw_key(w, "scopes");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < count; i++) {
+		const struct hold_scope *s = &scopes[i];
+
+		jsonw_open(w, '{');
+		member_str(w, "kind", str_of(scope_name(s->kind)));
+		jsonw_key(w, "id");
+		jsonw_str(w, rollup_value(s->id, cut));
+		member_int(w, "start", s->window_start);
+		member_int(w, "end", s->window_end);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
 }
 
 static void
@@ -186,6 +211,7 @@ write_attempt(struct jsonw *w, const struct orphan *o)
 	member_str(w, "price_version", h->price_version);
 	member_usd(w, "held_usd", h->amount_nanos);
 	member_usd(w, "cost_usd", row->cost_nanos);
+	ledger_write_scopes(w, h->scopes, h->scope_count);
 	jsonw_close(w, '}');
 }
 
@@ -194,6 +220,7 @@ static void
 write_ending(struct jsonw *w, const struct orphan *o)
 {
 	const struct hold *h = &o->hold;
+	char when[CLOCK_RFC3339_BYTES];
 	struct rollup_row sum = { 0 };
 
 	for (size_t i = 0; i <= h->ended_count; i++)
@@ -212,10 +239,12 @@ write_ending(struct jsonw *w, const struct orphan *o)
 	member_source(w, o->was_sent || sum.cost_nanos > 0);
 	jsonw_key(w, "orphan");
 	jsonw_bool(w, true);
-	if (o->cost_nanos > h->amount_nanos) {
+	if (o->cost_nanos - h->booked_nanos > h->amount_nanos) {
 		jsonw_key(w, "overrun");
 		jsonw_bool(w, true);
 	}
+	clock_rfc3339(o->now_nsecs, when);
+	member_str(w, "settled", str_of(when));
 }
 
 static void

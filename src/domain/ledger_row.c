@@ -4,8 +4,8 @@
  * HOLDS  key: owner u64, number u64 (big-endian)
  *   0  version u8 = 1     1  state u8    2  scope count u8   3  ended count u8
  *   4  output tokens i64  12 output nanos i64
- *   20 amount, prompt nanos, prompt tokens, taken, deadline: i64 each
- *   60 scopes: kind u8, window start u32, window end u32, id text16
+ *   20 amount, prompt nanos, prompt tokens, taken, deadline, booked: i64 each
+ *   68 scopes: kind u8, window start u32, window end u32, id text16
  *      names, price version text16, record text32, ended attempts text32,
  *      ended charges: names, then a roll-up row (rollup_row_encode)
  *   names: model, group, provider, deployment, key, team, user text16 each,
@@ -101,6 +101,7 @@ put_head(struct buf *b, const struct hold *h)
 	put_i64(b, h->prompt_tokens);
 	put_i64(b, h->taken_nsecs);
 	put_i64(b, h->deadline_nsecs);
+	put_i64(b, h->booked_nanos);
 }
 
 int
@@ -296,6 +297,7 @@ hold_row_read(struct str bytes, struct hold *h_r, struct charge *ended)
 	h->prompt_tokens = take_amount(&r);
 	h->taken_nsecs = take_i64(&r);
 	h->deadline_nsecs = take_i64(&r);
+	h->booked_nanos = take_amount(&r);
 	take_scopes(&r, h);
 	take_names(&r, &h->names);
 	h->price_version = take_text(&r, 2);

@@ -82,7 +82,9 @@ size_t price_table_unknown(const struct price_table *t, struct str *first_r);
 /*
  * The price of a deployment: its own *_cost_* keys win field by field; then
  * base_model, "provider/model", the model, the model without vendor parts are
- * looked for in the tables (later tables win). A deployment that names both
+ * looked for in the tables (later tables win). A row found by a bare model
+ * name counts only when it is of the same provider: somebody's own "gpt-4o"
+ * does not cost what OpenAI's does. A deployment that names both
  * its input and its output price has named its whole price: nothing but the
  * token limits is taken from the tables. p->known is false when nothing was
  * found. ERR_CONFIG for a custom price that is no exact decimal (of pico-

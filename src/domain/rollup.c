@@ -277,14 +277,11 @@ bucket_start(int64_t nsecs, int64_t secs)
 	return (uint32_t)(now - now % secs);
 }
 
-int
-rollup_add(struct store_txn *t, const struct rollup_names *names,
-    const struct rollup_row *amounts, int64_t now_nsecs)
+size_t
+rollup_places(const struct rollup_names *names,
+    struct rollup_place out[ROLLUP_MAX_PLACES])
 {
-	const struct {
-		enum rollup_dim dim;
-		struct str value;
-	} values[] = {
+	const struct rollup_place values[] = {
 		{ ROLLUP_MODEL, names->model },
 		{ ROLLUP_GROUP, names->group },
 		{ ROLLUP_PROVIDER, names->provider },
@@ -294,16 +291,12 @@ rollup_add(struct store_txn *t, const struct rollup_names *names,
 		{ ROLLUP_TEAM, names->team },
 		{ ROLLUP_USER, names->user },
 	};
-	uint32_t hour = bucket_start(now_nsecs, HOUR_SECS);
+	size_t n = 0;
 
-	if (add_value(t, ROLLUP_ALL, BUCKET_HOUR, hour, str_make("", 0),
-		amounts) != 0)
-		return -1;
+	out[n++] = (struct rollup_place){ ROLLUP_ALL, str_make("", 0) };
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-		if (values[i].value.n > 0 &&
-		    add_value(t, values[i].dim, BUCKET_HOUR, hour,
-			values[i].value, amounts) != 0)
-			return -1;
+		if (values[i].value.n > 0)
+			out[n++] = values[i];
 	}
 	for (size_t i = 0; i < names->tag_count && i < ROLLUP_MAX_TAGS; i++) {
 		bool again = false;
@@ -311,9 +304,24 @@ rollup_add(struct store_txn *t, const struct rollup_names *names,
 		/* A tag that is given twice counts once. */
 		for (size_t k = 0; k < i; k++)
 			again = again || str_eq(names->tags[k], names->tags[i]);
-		if (!again && names->tags[i].n > 0 &&
-		    add_value(t, ROLLUP_TAG, BUCKET_HOUR, hour, names->tags[i],
-			amounts) != 0)
+		if (!again && names->tags[i].n > 0)
+			out[n++] =
+			    (struct rollup_place){ ROLLUP_TAG, names->tags[i] };
+	}
+	return n;
+}
+
+int
+rollup_add(struct store_txn *t, const struct rollup_names *names,
+    const struct rollup_row *amounts, int64_t now_nsecs)
+{
+	struct rollup_place places[ROLLUP_MAX_PLACES];
+	uint32_t hour = bucket_start(now_nsecs, HOUR_SECS);
+	size_t n = rollup_places(names, places);
+
+	for (size_t i = 0; i < n; i++) {
+		if (add_value(t, places[i].dim, BUCKET_HOUR, hour,
+			places[i].value, amounts) != 0)
 			return -1;
 	}
 	return 0;

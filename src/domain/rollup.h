@@ -39,6 +39,8 @@ enum rollup_dim {
 const char *rollup_dim_name(enum rollup_dim dim);
 int rollup_dim_parse(struct str word, enum rollup_dim *dim_r) MUST_CHECK;
 
+/* How long days are kept, by the keeper. */
+#define ROLLUP_DAYS_KEPT   400
 #define ROLLUP_MAX_TAGS    8
 #define ROLLUP_VALUE_BYTES 200
 #define ROLLUP_OTHER       "(other)"
@@ -79,6 +81,15 @@ void rollup_row_encode(const struct rollup_row *row,
 int rollup_row_decode(struct str bytes, struct rollup_row *row_r) MUST_CHECK;
 /* *sum += *part, saturating. */
 void rollup_row_add(struct rollup_row *sum, const struct rollup_row *part);
+
+/* Where these names are booked: dimension and value (not cut; borrowed). */
+struct rollup_place {
+	enum rollup_dim dim;
+	struct str value; /* "" for ROLLUP_ALL */
+};
+#define ROLLUP_MAX_PLACES (8 + ROLLUP_MAX_TAGS)
+size_t rollup_places(const struct rollup_names *names,
+    struct rollup_place out[ROLLUP_MAX_PLACES]);
 
 /* Adds the amounts to the hour of now in every dimension named. */
 int rollup_add(struct store_txn *t, const struct rollup_names *names,

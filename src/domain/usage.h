@@ -7,7 +7,8 @@
 #ifndef DOMAIN_USAGE_H
 #define DOMAIN_USAGE_H
 
-#include <stdbool.h>
+#include "base/str.h"
+
 #include <stdint.h>
 
 enum usage_source {
@@ -22,6 +23,10 @@ enum service_tier {
 	TIER_PRIORITY,
 	TIER_BATCH
 };
+#define SERVICE_TIERS 4
+/* "default", "flex", "priority", "batch" */
+const char *service_tier_name(enum service_tier tier);
+int service_tier_parse(struct str word, enum service_tier *tier_r) MUST_CHECK;
 
 struct usage {
 	enum usage_source source;

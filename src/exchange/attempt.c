@@ -11,6 +11,18 @@
 /* An error answer longer than this says nothing more. */
 #define ERROR_BODY_BYTES (64 * 1024)
 
+/* A later attempt may be held elsewhere. */
+static void
+copy_scopes(struct attempt *a, const struct hold *h)
+{
+	size_t bytes = h->scope_count * sizeof(h->scopes[0]);
+
+	a->scope_count = h->scope_count;
+	if (bytes > 0)
+		a->scopes =
+		    memcpy(arena_alloc(&a->x->arena, bytes), h->scopes, bytes);
+}
+
 struct attempt *
 attempt_new(struct exchange *x, const struct candidate *candidate)
 {
@@ -21,6 +33,7 @@ attempt_new(struct exchange *x, const struct candidate *candidate)
 	a->deployment = candidate->deployment;
 	a->probe = candidate->probe;
 	a->held_nanos = x->hold.amount_nanos;
+	copy_scopes(a, &x->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
 	x->attempts[x->attempt_count++] = a;
 	x->current = a;
@@ -61,8 +74,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
 		/* A provider that ignores max_tokens must not outrun the
 		   hold that was taken for it. */
-		.stop_after_tokens =
-		    a->x->hold_request.cap_count > 0 ? a->x->max_tokens : -1,
+		.stop_after_tokens = a->x->paid_tokens,
 	};
 
 	a->is_stream = is_stream;
@@ -186,7 +198,7 @@ void
 attempt_stop(struct attempt *a)
 {
 	if (a->call != NULL) {
-		a->possibly_billed = true;
+		a->cancelled = true;
 		upstream_cancel(&a->call);
 	}
 	if (a->ended_nsecs == 0)
@@ -250,19 +262,6 @@ judge_transport(struct attempt *a)
 	}
 }
 
-/* An error the provider reported inside a 200. */
-static void
-judge_error_event(struct attempt *a)
-{
-	const struct relay_facts *f = &a->relay.facts;
-	enum outcome outcome = f->error_status > 0
-				   ? outcome_from_status(f->error_status)
-				   : OUTCOME_SERVER_ERROR;
-
-	set_outcome(a, outcome == OUTCOME_OK ? OUTCOME_SERVER_ERROR : outcome,
-	    f->error_text);
-}
-
 void
 attempt_judge(struct attempt *a)
 {
@@ -287,7 +286,9 @@ attempt_judge(struct attempt *a)
 		return;
 	}
 	if (f->error_event) {
-		judge_error_event(a);
+		set_outcome(a, f->error_outcome, f->error_text);
+	} else if (f->too_large) {
+		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
 			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
@@ -303,43 +304,82 @@ attempt_judge(struct attempt *a)
 
 /* ---- the money ---------------------------------------------------------- */
 
+/* The request may have been worked on, and no word of it came back. */
+static bool
+is_unanswered(const struct attempt *a)
+{
+	if (a->has_head)
+		return a->head.status >= 200 && a->head.status <= 299 &&
+		       !a->relay.facts.error_event;
+	return a->cancelled || (a->ended && a->result.sent);
+}
+
+/* Tokens of a text that nobody counted: no more than the hold pays for, as
+   long as it can have been so few. */
+int64_t
+attempt_delivered_tokens(const struct attempt *a)
+{
+	const struct relay_facts *f = &a->relay.facts;
+	int64_t paid = a->x->paid_tokens;
+
+	if (paid >= 0 && f->output_guess_tokens > paid &&
+	    relay_least_tokens(f->delivered_bytes) <= paid)
+		return paid;
+	return f->output_guess_tokens;
+}
+
+static void
+charge_estimate(struct attempt *a, int64_t output_tokens)
+{
+	a->usage.source = USAGE_ESTIMATED;
+	/* Half a usage is better than a guess. */
+	if (a->usage.prompt_tokens == 0)
+		a->usage.prompt_tokens = a->x->request.prompt_guess_tokens;
+	if (a->usage.completion_tokens < output_tokens)
+		a->usage.completion_tokens = output_tokens;
+}
+
 void
 attempt_charge(struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
-	const struct wire_request *request = &a->x->request;
 	bool began = f->delivered_bytes > 0 || f->first_token || f->finished;
 
+	if (a->charged)
+		return;
+	a->charged = true;
 	a->usage = f->usage;
 	if (a->usage.source == USAGE_PROVIDER) {
-		a->cost_nanos =
-		    price_cost_nanos(a->candidate->price, &a->usage);
-		return;
-	}
-	if (!began) {
-		/* Nothing was answered: nothing is charged. A request that
-		   went out and was never answered is flagged instead. */
+		/* As it says. */
+	} else if (began) {
+		charge_estimate(a, attempt_delivered_tokens(a));
+	} else {
 		a->usage.source = USAGE_NONE;
-		a->possibly_billed =
-		    a->possibly_billed ||
-		    (a->ended && a->result.sent && !a->has_head);
-		return;
+		a->possibly_billed = is_unanswered(a);
+		if (a->possibly_billed &&
+		    a->x->env->config->possibly_billed_prompt)
+			charge_estimate(a, 0);
 	}
-	/* What the provider did say before it broke off stands: Anthropic
-	   counts the prompt in its first event. */
-	a->usage.source = USAGE_ESTIMATED;
-	if (a->usage.prompt_tokens == 0)
-		a->usage.prompt_tokens = request->prompt_guess_tokens;
-	if (a->usage.completion_tokens < f->output_guess_tokens)
-		a->usage.completion_tokens = f->output_guess_tokens;
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
+}
+
+/* A timeout that is shorter than ours says nothing about the deployment. */
+static enum health_event
+event_of(const struct attempt *a)
+{
+	bool timeout = a->outcome == OUTCOME_TIMEOUT_HEAD ||
+		       a->outcome == OUTCOME_TIMEOUT_TOTAL;
+
+	if (timeout && a->clients_timeout)
+		return HEALTH_NEUTRAL;
+	return outcome_info(a->outcome)->event;
 }
 
 void
 attempt_report(const struct attempt *a, struct health_report *report_r)
 {
 	struct health_report r = {
-		.event = outcome_info(a->outcome)->event,
+		.event = event_of(a),
 		.status = a->has_head ? (uint32_t)a->head.status : 0,
 		.retry_after_nsecs =
 		    a->has_head ? a->head.retry_after_nsecs : 0,

@@ -15,6 +15,13 @@
 
 struct exchange;
 
+/* What a report did to the deployment's breaker. */
+struct report_change {
+	bool changed;
+	enum breaker_state state;
+	int64_t open_nsecs; /* from now */
+};
+
 struct attempt {
 	struct exchange *x;
 	const struct candidate *candidate;
@@ -34,6 +41,8 @@ struct attempt {
 	bool relay_failed; /* feed or finish said so; relay_err */
 	struct err relay_err;
 	bool timed_out;
+	bool clients_timeout; /* the client asked for a shorter one than ours */
+	bool cancelled;       /* by us, while it was under way */
 	bool paused;
 	/* Times, monotonic; 0 not yet. */
 	int64_t started_nsecs, head_nsecs, first_token_nsecs, ended_nsecs;
@@ -45,10 +54,15 @@ struct attempt {
 	/* The money. */
 	struct usage usage;
 	int64_t held_nanos;
+	/* The windows it was held in, where its cost is booked. */
+	size_t scope_count;
+	const struct hold_scope *scopes;
 	int64_t cost_nanos;
-	bool possibly_billed; /* sent, and no answer came */
+	bool charged;         /* usage, cost and what follows are final */
+	bool possibly_billed; /* sent, and no answer came: nobody knows */
 	bool reported;        /* health has heard of it */
-	bool probe;           /* holds the breaker's ticket */
+	struct report_change change; /* by the settlement's report */
+	bool probe;                  /* holds the breaker's ticket */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */
@@ -71,8 +85,11 @@ void attempt_stop(struct attempt *a);
 bool attempt_is_decided(const struct attempt *a);
 /* Works out outcome and error_text from the facts (idempotent). */
 void attempt_judge(struct attempt *a);
-/* Final usage and cost (docs/ledger.md, "what is charged"). */
+/* Final usage and cost, once it has been judged and stopped (docs/budgets.md,
+   "What is charged"). */
 void attempt_charge(struct attempt *a);
+/* Output tokens that reached the client so far, estimated. */
+int64_t attempt_delivered_tokens(const struct attempt *a);
 /* For health: what the breaker should hear. */
 void attempt_report(const struct attempt *a, struct health_report *report_r);
 

@@ -90,10 +90,10 @@ exchange_timer(struct exchange *x, int64_t nsecs)
 		event_del(&x->timer);
 		return;
 	}
+	/* libevent looks at a coarse clock. */
+	nsecs += clock_coarse_nsecs();
 	tv.tv_sec = nsecs / NSECS_PER_SEC;
 	tv.tv_usec = nsecs % NSECS_PER_SEC / 1000;
-	if (tv.tv_sec == 0 && tv.tv_usec == 0)
-		tv.tv_usec = 1;
 	event_add(&x->timer, &tv);
 }
 
@@ -211,6 +211,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->max_tokens = CONFIG_UNSET;
+	x->paid_tokens = -1;
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);
@@ -229,6 +230,8 @@ exchange_free(struct exchange *x)
 	struct exchange_env *env = x->env;
 
 	event_del(&x->timer);
+	if (x->progress_nsecs > 0)
+		batch_cancel(env->batch, &x->progress_job);
 	for (size_t i = 0; i < x->attempt_count; i++)
 		attempt_stop(x->attempts[i]);
 	list_remove(&x->node);
@@ -245,8 +248,6 @@ exchange_free(struct exchange *x)
 		arena_fini(&x->arena);
 		free(x);
 	}
-	if (env->on_end != NULL)
-		env->on_end(env->arg);
 }
 
 void

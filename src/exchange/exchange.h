@@ -20,9 +20,11 @@
 #include "domain/accounts.h"
 #include "domain/budgets.h"
 #include "domain/ledger.h"
+#include "domain/price_book.h"
 #include "domain/router.h"
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
+#include "exchange/worst.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
@@ -97,7 +99,8 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
-	const struct budgets *budgets;
+	struct budgets *budgets;   /* refreshed before it is asked */
+	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
 	struct batch *batch;
 	struct owner *owner;
@@ -105,10 +108,12 @@ struct exchange_env {
 	uint64_t next_number; /* of holds, per owner */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
-	/* Called when an exchange has ended. */
-	void (*on_end)(void *arg);
 	void *arg;
 	bool draining;
+	/* durability: power: an answer's last byte waits until its record is
+	   synced on file; the logger has acknowledged all up to on_file. */
+	bool power;
+	uint64_t on_file;
 	struct list by_step[STEP_COUNT]; /* a state is a list */
 	size_t step_counts[STEP_COUNT];
 	size_t active;
@@ -154,9 +159,25 @@ struct exchange {
 	bool hold_failed;  /* it came back with hold_err */
 	struct err hold_err;
 	bool held;                  /* hold.number is in the store */
+	struct worst worst;         /* of the candidate that is held for */
+	bool whole_only;            /* this hold may not be clamped: another
+				       candidate may have room for all */
+	bool second_pass;           /* none had: from here on it may */
+	size_t first_short;         /* 1 + index of the first that had not */
+	const struct err *refusal;  /* the first one by a cap; in the arena */
+	bool cap_refused;           /* the last hold was refused by a cap */
 	bool downgraded;            /* once per request */
-	const char *hold_downgrade; /* group to go to instead */
-	int64_t max_tokens;         /* lowered to; CONFIG_UNSET */
+	const char *hold_downgrade; /* group to go to instead; NULL none */
+	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
+	bool clamped;               /* ... because room was short */
+	int64_t paid_tokens;        /* output that the hold pays for, of all
+				       answers; -1: no cap counts it */
+	int64_t booked_nanos;       /* see struct hold */
+	/* relay: what is noted with the hold while a stream runs */
+	struct batch_job progress_job;
+	int64_t progress_nsecs;  /* mono, of the last note */
+	int64_t progress_tokens; /* as of then */
+	int64_t progress_nanos;
 	/* attempt, await_head, judge, relay */
 	size_t attempt_count;
 	struct attempt *attempts[EXCHANGE_MAX_ATTEMPTS];
@@ -183,6 +204,7 @@ struct exchange {
 	struct batch_job settle_job;
 	struct settlement settlement;
 	bool settle_waiting, settled;
+	bool file_waiting; /* settled; its record is not on file yet */
 	bool flushed;
 };
 
@@ -196,6 +218,9 @@ void exchange_begin(struct exchange_env *env, struct http_call *call,
 void exchange_resume(struct exchange *x);
 /* The only writer of x->step. */
 void exchange_move(struct exchange *x, enum step step);
+
+/* The records of this worker up to seq are on file: who waited goes on. */
+void exchange_on_file(struct exchange_env *env, uint64_t seq);
 
 /* Arms the one timer of the exchange (0 = disarms). */
 void exchange_timer(struct exchange *x, int64_t nsecs);

@@ -2,10 +2,8 @@
 #include "exchange/holding.h"
 
 #include "base/clock.h"
+#include "domain/alert.h"
 #include "exchange/record.h"
-
-/* Output of a model whose maximum nobody knows, under a cap. */
-#define UNKNOWN_OUTPUT_TOKENS 4096
 
 static const struct candidate *
 next_candidate(const struct exchange *x)
@@ -14,37 +12,6 @@ next_candidate(const struct exchange *x)
 }
 
 /* ---- the worst price ---------------------------------------------------- */
-
-/* The most output per answer; *known_r false: a guess of ours. */
-static int64_t
-wanted_output(const struct exchange *x, const struct candidate *c,
-    bool *known_r)
-{
-	*known_r = true;
-	if (x->request.max_tokens != CONFIG_UNSET)
-		return x->request.max_tokens;
-	if (c->max_output_tokens != CONFIG_UNSET)
-		return c->max_output_tokens;
-	*known_r = false;
-	return UNKNOWN_OUTPUT_TOKENS;
-}
-
-static struct price_bound
-bound_for(const struct exchange *x, const struct candidate *c, int64_t output)
-{
-	const struct wire_request *r = &x->request;
-	struct price_bound b = {
-		.tier = r->service_tier,
-		.prompt_tokens = r->prompt_bound_tokens,
-		.output_tokens = output * r->outputs + r->extra_output_tokens,
-	};
-
-	/* A longer prompt is refused by the provider, not billed. */
-	if (c->max_input_tokens != CONFIG_UNSET &&
-	    b.prompt_tokens > c->max_input_tokens)
-		b.prompt_tokens = c->max_input_tokens;
-	return b;
-}
 
 static int
 find_caps(struct exchange *x, const struct candidate *c, struct err *err)
@@ -70,47 +37,120 @@ find_caps(struct exchange *x, const struct candidate *c, struct err *err)
 	return 0;
 }
 
-static void
-price_it(struct exchange *x, const struct candidate *c)
+/* Caps that another deployment of the group may not have. */
+static bool
+is_local(const struct cap *cap)
+{
+	return cap->kind == SCOPE_DEPLOYMENT || cap->kind == SCOPE_PROVIDER;
+}
+
+static bool
+has_neighbours(const struct exchange *x)
+{
+	const struct plan *p = x->plan;
+	uint32_t group = next_candidate(x)->group_index;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		n += p->candidates[i].group_index == group;
+	return n > 1;
+}
+
+/* Before one deployment's cap lowers max_tokens, the others of its group are
+   asked whether they have room for all of it. */
+static bool
+wants_whole(const struct exchange *x)
+{
+	const struct hold_request *r = &x->hold_request;
+
+	if (x->second_pass || x->attempt_count > 0 || !has_neighbours(x))
+		return false;
+	if (x->first_short > 0)
+		return true;
+	for (size_t i = 0; i < r->cap_count; i++) {
+		if (is_local(&r->caps[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A limit that never reaches the provider bounds nothing. */
+static int
+check_open(const struct exchange *x, struct err *err)
+{
+	const struct worst *w = &x->worst;
+
+	if (!w->open || !w->guessed || x->hold_request.cap_count == 0 ||
+	    worst_nanos(w, w->limit) == worst_nanos(w, 0))
+		return 0;
+	return err_set(err, ERR_BAD_REQUEST,
+	    "additional_drop_params takes the output's limit away, the "
+	    "model's own maximum is not known, and a budget applies");
+}
+
+static int
+check_price(const struct exchange *x, const struct candidate *c,
+    struct err *err)
+{
+	const struct hold_request *r = &x->hold_request;
+
+	if (c->price->known)
+		return 0;
+	if (r->cap_count > 0)
+		return err_set(err, ERR_UNPRICED,
+		    "model %s (%s, deployment %s) under the budget of %s%s%s: "
+		    "give it input_cost_per_token and output_cost_per_token, "
+		    "or name a price table in tallygate.prices",
+		    c->group->name, c->upstream_model, c->deployment->id,
+		    scope_name(r->caps[0].kind),
+		    r->caps[0].id[0] != '\0' ? " " : "", r->caps[0].id);
+	if (x->env->config->unpriced_refuse)
+		return err_set(err, ERR_UNPRICED,
+		    "model %s (%s, deployment %s): tallygate.unpriced says "
+		    "refuse; give it input_cost_per_token and "
+		    "output_cost_per_token, or name a price table in "
+		    "tallygate.prices",
+		    c->group->name, c->upstream_model, c->deployment->id);
+	return 0;
+}
+
+static int
+price_it(struct exchange *x, const struct candidate *c, struct err *err)
 {
 	struct hold_request *request = &x->hold_request;
 	int64_t least = x->env->config->min_output_tokens;
-	struct price_bound b;
-	int64_t output;
-	bool known;
+	struct worst *w = &x->worst;
 
-	output = wanted_output(x, c, &known);
-	b = bound_for(x, c, output);
-	request->worst_nanos = price_bound_nanos(c->price, &b);
-	b = bound_for(x, c, least < output ? least : output);
-	request->least_nanos = price_bound_nanos(c->price, &b);
-	b = bound_for(x, c, 0);
-	x->hold.prompt_nanos = price_bound_nanos(c->price, &b);
-	x->hold.prompt_tokens = b.prompt_tokens;
+	worst_find(&x->request, c, w);
+	if (check_price(x, c, err) != 0 || check_open(x, err) != 0)
+		return -1;
+	x->whole_only = wants_whole(x);
+	if (least > w->limit || w->open || x->whole_only)
+		least = w->limit;
+	request->worst_nanos = worst_nanos(w, w->limit);
+	request->least_nanos = worst_nanos(w, least);
 	request->unpriced = !c->price->known;
-	/* Nobody else bounds it: we do, so that the hold holds. */
-	x->max_tokens =
-	    known || request->cap_count == 0 ? CONFIG_UNSET : output;
+	x->hold.prompt_nanos = price_bound_nanos(c->price, &w->prompt);
+	x->hold.prompt_tokens = w->prompt.prompt_tokens;
+	return 0;
 }
 
 /* ---- the job ------------------------------------------------------------ */
 
+/* The ticket before the hold: who does not get it has written nothing. */
 static int
 take_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
-    struct err *err)
+    struct health_row *row_r, struct err *err)
 {
 	struct breaker_rule rule;
-	struct health_row row;
 
 	route_breaker_rule(x->env->catalog, c->deployment, &rule);
-	if (health_get(t, c->deployment->id, &row) < 0)
+	if (health_get(t, c->deployment->id, row_r) < 0)
 		return err_set(err, ERR_STORE, "health row");
-	if (breaker_enter(&row, &rule, x->env->owner->id,
+	if (breaker_enter(row_r, &rule, x->env->owner->id,
 		x->hold_request.now_nsecs) == BREAKER_DENY)
 		return err_set(err, ERR_NO_DEPLOYMENT,
 		    "another request probes deployment %s", c->deployment->id);
-	if (health_put(t, c->deployment->id, &row) != 0)
-		return err_set(err, ERR_STORE, "health row");
 	return 0;
 }
 
@@ -119,22 +159,23 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
 	const struct candidate *c = next_candidate(x);
+	struct health_row row;
 	int rc;
 
+	if (c->probe && take_ticket(x, c, t, &row, err) != 0)
+		return -1;
 	rc = x->held ? ledger_rehold(t, &x->hold_request, &x->hold,
 			   &x->hold_answer, err)
 		     : ledger_hold(t, &x->hold_request, &x->hold,
 			   &x->hold_answer, err);
-	/* The ticket last: a job that fails must have written nothing, and
-	   the hold is what can be refused. */
-	if (rc == 0 && c->probe && x->hold_answer.verdict != HOLD_REFUSED &&
-	    take_ticket(x, c, t, err) != 0) {
-		if (!x->held)
-			(void)!ledger_release(t, x->hold.owner, x->hold.number,
-			    NULL);
-		return -1;
-	}
-	return rc;
+	if (rc == 0 && x->hold_answer.verdict == HOLD_REFUSED && !x->whole_only)
+		return alert_check_refused(t, &x->hold_request, &x->hold_answer,
+		    err);
+	if (rc != 0 || x->hold_answer.verdict == HOLD_REFUSED || !c->probe)
+		return rc;
+	if (health_put(t, c->deployment->id, &row) != 0)
+		return err_set(err, ERR_STORE, "health row");
+	return 0;
 }
 
 static void
@@ -146,9 +187,42 @@ hold_done(struct batch_job *job, const struct err *err)
 	x->hold_failed = err != NULL;
 	if (err != NULL)
 		x->hold_err = *err;
-	else if (x->hold_answer.verdict != HOLD_REFUSED)
+	else if (x->hold_answer.verdict != HOLD_REFUSED) {
 		x->held = true;
+		x->booked_nanos = x->hold.booked_nanos;
+	}
 	exchange_resume(x);
+}
+
+/* The record's opening, and what the attempts before this one have cost. */
+static void
+fill_history(struct exchange *x, const struct candidate *c)
+{
+	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
+	struct hold *h = &x->hold;
+	struct charge *ended;
+	struct buf text;
+
+	buf_init(&text, LEDGER_RECORD_BYTES);
+	record_write_opening(x, c, &text);
+	h->record = arena_str(&x->arena, buf_str(&text));
+	if (x->attempt_count > 0) {
+		ended =
+		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
+		record_charges(x, ended, false);
+		h->ended = ended;
+		h->ended_count = x->attempt_count;
+		h->booked_nanos = 0;
+		for (size_t i = 0; i < x->attempt_count; i++)
+			h->booked_nanos = money_add(h->booked_nanos,
+			    x->attempts[i]->cost_nanos);
+		record_write_attempts(x,
+		    room > h->record.n ? room - h->record.n : 0, &text);
+		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
+	}
+	if (h->record.n > room)
+		h->record = str_make("", 0);
+	buf_fini(&text);
 }
 
 int
@@ -156,13 +230,16 @@ holding_start(struct exchange *x, struct err *err)
 {
 	const struct candidate *c = next_candidate(x);
 	struct hold *h = &x->hold;
-	struct buf opening;
 
+	x->cap_refused = x->whole_only = x->clamped = false;
+	x->max_tokens = CONFIG_UNSET;
 	x->hold_request.now_nsecs = clock_wall_nsecs();
-	record_names(x, NULL, &h->names);
-	if (find_caps(x, c, err) != 0)
+	record_names(x, c, &h->names);
+	/* A wildcard's price may be new: it is entered before it is used. */
+	if (price_book_add(x->env->prices, c->price, err) != 0 ||
+	    budgets_refresh(x->env->budgets, x->env->store, err) != 0 ||
+	    find_caps(x, c, err) != 0 || price_it(x, c, err) != 0)
 		return -1;
-	price_it(x, c);
 	if (h->number == 0) {
 		h->owner = x->env->owner->id;
 		h->number = x->env->next_number++;
@@ -175,10 +252,7 @@ holding_start(struct exchange *x, struct err *err)
 	    x->hold_request.now_nsecs +
 	    x->env->config->router.timeout_msecs * NSECS_PER_MSEC;
 	h->price_version = str_of(c->price->version);
-	buf_init(&opening, RECORD_MAX_BYTES);
-	record_write_opening(x, &opening);
-	h->record = arena_str(&x->arena, buf_str(&opening));
-	buf_fini(&opening);
+	fill_history(x, c);
 	batch_job_init(&x->hold_job, hold_run, hold_done);
 	x->hold_waiting = true;
 	batch_add(x->env->batch, &x->hold_job);
@@ -217,49 +291,137 @@ refused(struct exchange *x, struct err *err)
 {
 	const struct cap *cap = &x->hold_request.caps[x->hold_answer.cap_index];
 
+	x->cap_refused = true;
 	say_refused(x, err);
-	if (cap->policy == CAP_DOWNGRADE && !x->downgraded) {
-		x->downgraded = true;
+	if (x->refusal == NULL)
+		x->refusal = memcpy(arena_alloc(&x->arena, sizeof(*err)), err,
+		    sizeof(*err));
+	if (cap->policy == CAP_DOWNGRADE && x->hold_downgrade == NULL)
 		x->hold_downgrade = cap->downgrade_to;
-		return HOLDING_OTHER_GROUP;
-	}
-	/* Another deployment or provider may have room. */
-	if (cap->kind == SCOPE_DEPLOYMENT || cap->kind == SCOPE_PROVIDER)
-		return HOLDING_SKIP;
-	return HOLDING_REFUSED;
+	return HOLDING_SKIP;
 }
 
-/* What the hold pays for is what may be asked for. */
+/* What the hold pays for is what may be asked for, and what a stream may
+   deliver. */
 static void
-clamp(struct exchange *x)
+set_limits(struct exchange *x)
 {
-	const struct candidate *c = next_candidate(x);
-	struct price_bound b = bound_for(x, c, 0);
-	int64_t tokens =
-	    price_bound_tokens(c->price, &b, x->hold_answer.amount_nanos);
+	const struct worst *w = &x->worst;
+	int64_t limit = w->limit;
 
-	tokens = (tokens - x->request.extra_output_tokens) /
-		 (x->request.outputs > 0 ? x->request.outputs : 1);
-	x->max_tokens = tokens > 0 ? tokens : 1;
+	if (x->hold_answer.verdict == HOLD_CLAMPED) {
+		limit = worst_affordable(w, x->hold_answer.amount_nanos);
+		x->max_tokens = limit;
+		x->clamped = true;
+	} else if (w->guessed && !w->open && x->hold_request.cap_count > 0) {
+		/* Nobody else bounds it: we do, so that the hold holds. */
+		x->max_tokens = limit;
+	}
+	x->paid_tokens = -1;
+	if (x->hold_request.cap_count > 0 &&
+	    worst_nanos(w, limit) > worst_nanos(w, 0))
+		x->paid_tokens = worst_tokens(w, limit);
 }
 
 enum holding_outcome
 holding_outcome(struct exchange *x, struct err *err)
 {
-	if (x->hold_failed) {
-		x->hold_failed = false;
+	bool failed = x->hold_failed;
+
+	x->hold_failed = false;
+	if (!x->held)
+		x->hold.number = 0;
+	if (failed) {
 		*err = x->hold_err;
-		if (!x->held)
-			x->hold.number = 0;
 		return err->code == ERR_NO_DEPLOYMENT ? HOLDING_SKIP
 						      : HOLDING_REFUSED;
 	}
-	if (x->hold_answer.verdict == HOLD_REFUSED) {
-		if (!x->held)
-			x->hold.number = 0;
+	if (x->hold_answer.verdict == HOLD_REFUSED)
 		return refused(x, err);
-	}
-	if (x->hold_answer.verdict == HOLD_CLAMPED)
-		clamp(x);
+	set_limits(x);
 	return HOLDING_READY;
+}
+
+/* ---- another candidate -------------------------------------------------- */
+
+/* The cap counts this candidate too. */
+static bool
+cap_touches(const struct cap *cap, const struct candidate *c)
+{
+	switch (cap->kind) {
+	case SCOPE_PROVIDER:
+		return strcmp(cap->id, c->deployment->provider) == 0;
+	case SCOPE_DEPLOYMENT:
+		return strcmp(cap->id, c->deployment->id) == 0;
+	case SCOPE_MODEL:
+		return strcmp(cap->id, c->group->name) == 0;
+	case SCOPE_GLOBAL:
+	case SCOPE_KEY:
+	case SCOPE_TEAM:
+	case SCOPE_USER:
+	case SCOPE_END_USER:
+	case SCOPE_TAG:
+	case SCOPE_COUNT:
+		break;
+	}
+	return true;
+}
+
+/* The cap that refused may let this one pass: it does not count it, or it is
+   cheap enough. Other groups are for failures, and for what their own
+   deployments' caps leave over. */
+static bool
+may_fit(const struct exchange *x, const struct candidate *c)
+{
+	const struct hold_answer *a = &x->hold_answer;
+	const struct cap *cap;
+	struct worst w;
+	int64_t least;
+
+	if (!x->cap_refused || x->whole_only)
+		return true;
+	cap = &x->hold_request.caps[a->cap_index];
+	if (c->group_index != next_candidate(x)->group_index && !is_local(cap))
+		return false;
+	if (!cap_touches(cap, c))
+		return true;
+	if (!c->price->known)
+		return false;
+	worst_find(&x->request, c, &w);
+	least = x->env->config->min_output_tokens;
+	if (least > w.limit || w.open || cap->policy != CAP_CLAMP)
+		least = w.limit;
+	return worst_nanos(&w, w.limit) == 0 ||
+	       worst_nanos(&w, least) <= a->cap_room_nanos;
+}
+
+bool
+holding_advance(struct exchange *x)
+{
+	const struct plan *p = x->plan;
+	uint32_t group = next_candidate(x)->group_index;
+
+	if (x->whole_only && x->first_short == 0)
+		x->first_short = x->next_candidate + 1;
+	for (size_t i = x->next_candidate + 1; i < p->count; i++) {
+		bool same = p->candidates[i].group_index == group;
+
+		if (!same && x->first_short > 0)
+			break;
+		if (!may_fit(x, &p->candidates[i]))
+			continue;
+		if (!same) {
+			x->group_attempts = 0;
+			x->second_pass = false;
+		}
+		x->next_candidate = i;
+		return true;
+	}
+	if (x->first_short == 0)
+		return false;
+	/* Nobody had room for all of it: now with less. */
+	x->next_candidate = x->first_short - 1;
+	x->first_short = 0;
+	x->second_pass = true;
+	return true;
 }

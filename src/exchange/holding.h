@@ -8,17 +8,23 @@
 
 #include "exchange/exchange.h"
 
-/* Queues the job for plan->candidates[next_candidate]. -1: the request cannot
-   be held for at all (*err for the client). */
+/* Queues the job for plan->candidates[next_candidate]. -1: nothing can be held
+   for this one (*err for the client); another one may do. */
 int holding_start(struct exchange *x, struct err *err) MUST_CHECK;
 
 /* What came of it, once x->hold_waiting is false. */
 enum holding_outcome {
-	HOLDING_READY,       /* held (or clamped: x->max_tokens is set) */
-	HOLDING_SKIP,        /* not this candidate; another one may do */
-	HOLDING_OTHER_GROUP, /* x->hold_downgrade names it */
-	HOLDING_REFUSED,     /* *err for the client */
+	HOLDING_READY,   /* held (or clamped: x->max_tokens is set) */
+	HOLDING_SKIP,    /* not this candidate; another one may do */
+	HOLDING_REFUSED, /* *err for the client */
 };
 enum holding_outcome holding_outcome(struct exchange *x, struct err *err);
+/*
+ * Moves next_candidate to the next one that a hold may be had for: in the same
+ * group first with room for all, then with less; then those of fallback
+ * groups, where a deployment's or provider's cap stood in the way. False:
+ * there is none (x->hold_downgrade may name a group that is left).
+ */
+bool holding_advance(struct exchange *x);
 
 #endif

@@ -95,24 +95,30 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 bool
 planning_downgrade(struct exchange *x)
 {
+	struct str group = str_of(x->hold_downgrade);
 	struct route_request request = request_of(x);
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
+	struct route_failure failure = {
+		.kind = FALLBACK_ANY,
+		.plan = x->plan,
+		.candidate = 0, /* of the asked group: this list is its own */
+	};
 	struct route_state state;
 	struct store_txn *t = open_state(x, &state);
-	struct err err;
-	int rc;
 
-	request.model = str_of(x->hold_downgrade);
-	rc = route(x->env->catalog, &request, &state, &x->arena, plan, &err);
+	request.disable_fallbacks = false; /* the operator's, not a failure's */
+	request.fallback_count = 1;
+	request.fallbacks = &group;
+	route_fallbacks(x->env->catalog, &request, &state, &failure, &x->arena,
+	    plan);
 	if (t != NULL)
 		store_abort(&t);
-	if (rc != 0 || plan->count == 0)
+	if (plan->count == 0)
 		return false;
-	/* As after a fallback: the client is told who served. */
-	for (size_t i = 0; i < plan->count; i++)
-		plan->candidates[i].group_index++;
 	x->plan = plan;
 	x->next_candidate = 0;
 	x->group_attempts = 0;
+	x->first_short = 0;
+	x->second_pass = false;
 	return true;
 }

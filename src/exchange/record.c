@@ -85,12 +85,9 @@ candidate_model(const struct candidate *c)
 }
 
 void
-record_names(const struct exchange *x, const struct attempt *a,
+record_names(const struct exchange *x, const struct candidate *c,
     struct rollup_names *names_r)
 {
-	const struct candidate *c =
-	    a != NULL ? a->candidate : named_candidate(x);
-
 	memset(names_r, 0, sizeof(*names_r));
 	names_r->model = str_of(candidate_model(c));
 	names_r->group = str_of(x->asked);
@@ -109,35 +106,71 @@ record_names(const struct exchange *x, const struct attempt *a,
 	}
 }
 
+void
+record_charges(struct exchange *x, struct charge *charges, bool is_over)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct attempt *a = x->attempts[i];
+		struct rollup_row *r = &charges[i].amounts;
+		bool ok = a->outcome == OUTCOME_OK;
+
+		memset(r, 0, sizeof(*r));
+		record_names(x, a->candidate, &charges[i].names);
+		r->requests = is_over && i + 1 == x->attempt_count;
+		r->attempts = 1;
+		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
+		r->prompt_tokens = a->usage.prompt_tokens;
+		r->completion_tokens = a->usage.completion_tokens;
+		r->cached_tokens = a->usage.cached_tokens;
+		r->reasoning_tokens = a->usage.reasoning_tokens;
+		r->cost_nanos = a->cost_nanos;
+		if (a->usage.source == USAGE_ESTIMATED)
+			r->estimated_nanos = a->cost_nanos;
+		if (ok)
+			r->latency_micros =
+			    (a->ended_nsecs - a->started_nsecs) / 1000;
+	}
+}
+
+/* Names that a client chose: as long as in the roll-ups, no longer. */
+static void
+member_name(struct jsonw *w, const char *key, struct str s)
+{
+	char cut[ROLLUP_VALUE_BYTES];
+
+	member_str(w, key, rollup_value(s, cut));
+}
+
 /* Who asked: the same members in the opening and in the whole record. */
 static void
 write_caller(struct jsonw *w, const struct exchange *x)
 {
 	struct str user =
 	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	char cut[ROLLUP_VALUE_BYTES];
 
 	member_cstr(w, "key", x->account.key);
-	member_str(w, "team", x->account.team);
-	member_str(w, "user", user);
+	member_name(w, "team", x->account.team);
+	member_name(w, "user", user);
 	jsonw_key(w, "tags");
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < x->request.tag_count; i++)
-		jsonw_str(w, x->request.tags[i]);
+		jsonw_str(w, rollup_value(x->request.tags[i], cut));
 	jsonw_close(w, ']');
 }
 
 static void
-write_target(struct jsonw *w, const struct exchange *x)
+write_target(struct jsonw *w, const struct exchange *x,
+    const struct candidate *c)
 {
-	const struct candidate *c = named_candidate(x);
-
-	member_cstr(w, "requested_model", x->asked);
+	member_name(w, "requested_model", str_of(x->asked));
 	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
 	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
 }
 
 void
-record_write_opening(struct exchange *x, struct buf *out)
+record_write_opening(struct exchange *x, const struct candidate *c,
+    struct buf *out)
 {
 	char when[CLOCK_RFC3339_BYTES];
 	struct jsonw w;
@@ -145,16 +178,25 @@ record_write_opening(struct exchange *x, struct buf *out)
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, out);
 	member_cstr(&w, "run_id", x->request_id);
-	member_cstr(&w, "model", candidate_model(named_candidate(x)));
+	member_cstr(&w, "model", candidate_model(c));
 	member_cstr(&w, "time", when);
-	write_target(&w, x);
+	write_target(&w, x, c);
 	jsonw_key(&w, "stream");
 	jsonw_bool(&w, x->request.stream);
 	write_caller(&w, x);
 }
 
+/* How much of an attempt is told: a record that gets too long is written again
+   with less. Money and tokens are never left out but for the last resort. */
+enum detail {
+	DETAIL_ALL,
+	DETAIL_NO_TEXTS,  /* no words of the errors */
+	DETAIL_NO_SCOPES, /* tallyctl audit cannot follow its windows then */
+	DETAIL_NONE,      /* no attempts at all */
+};
+
 static void
-write_attempt(struct jsonw *w, const struct attempt *a)
+write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 {
 	const struct usage *u = &a->usage;
 	bool ok = a->outcome == OUTCOME_OK;
@@ -165,7 +207,7 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_cstr(w, "model", candidate_model(a->candidate));
 	member_int(w, "status", a->has_head ? a->head.status : 0);
 	member_cstr(w, "error", ok ? "" : outcome_info(a->outcome)->word);
-	if (!ok)
+	if (!ok && detail < DETAIL_NO_TEXTS)
 		member_cstr(w, "error_text", a->error_text);
 	member_secs(w, "latency_s", a->started_nsecs, a->ended_nsecs);
 	member_int(w, "prompt_tokens", u->prompt_tokens);
@@ -178,14 +220,42 @@ write_attempt(struct jsonw *w, const struct attempt *a)
 	member_int(w, "audio_output_tokens", u->audio_output_tokens);
 	member_int(w, "image_input_tokens", u->image_input_tokens);
 	member_cstr(w, "usage_source", source_name(u->source));
+	/* With the price they are all that the cost is worked out from. */
+	if (u->tier != TIER_DEFAULT)
+		member_cstr(w, "service_tier", service_tier_name(u->tier));
+	if (u->has_reported_cost)
+		member_usd(w, "reported_cost_usd", u->reported_cost_nanos);
 	member_cstr(w, "price_version", a->candidate->price->version);
 	member_usd(w, "held_usd", a->held_nanos);
 	member_usd(w, "cost_usd", a->cost_nanos);
-	if (a->possibly_billed && u->source == USAGE_NONE) {
+	if (detail < DETAIL_NO_SCOPES)
+		ledger_write_scopes(w, a->scopes, a->scope_count);
+	if (a->possibly_billed) {
 		jsonw_key(w, "possibly_billed");
 		jsonw_bool(w, true);
 	}
 	jsonw_close(w, '}');
+}
+
+static void
+write_attempts(struct jsonw *w, const struct exchange *x, enum detail detail)
+{
+	for (size_t i = 0; i < x->attempt_count && detail < DETAIL_NONE; i++)
+		write_attempt(w, x->attempts[i], detail);
+}
+
+void
+record_write_attempts(struct exchange *x, size_t max_bytes, struct buf *out)
+{
+	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
+		struct jsonw w;
+
+		buf_clear(out);
+		jsonw_init(&w, out);
+		write_attempts(&w, x, (enum detail)d);
+		if (!out->overflowed && out->len <= max_bytes)
+			return;
+	}
 }
 
 /* Token sums over all attempts: what `cost_usd` was charged for. */
@@ -213,12 +283,36 @@ client_status(const struct exchange *x)
 {
 	if (x->error == ERR_NONE || x->streaming)
 		return x->outcome == EXCHANGE_CLIENT_GONE ? 499 : 200;
+	if (x->error == ERR_BUDGET)
+		return (int)x->env->config->budget_status;
 	return x->error_status > 0 ? x->error_status
 				   : err_info(x->error)->http_status;
 }
 
-void
-record_write(struct exchange *x)
+static void
+member_true(struct jsonw *w, const char *key, bool yes)
+{
+	if (!yes)
+		return;
+	jsonw_key(w, key);
+	jsonw_bool(w, true);
+}
+
+/* What caps did to the request, and it to them. */
+static void
+write_caps(struct jsonw *w, const struct exchange *x)
+{
+	if (x->max_tokens != CONFIG_UNSET && x->attempt_count > 0)
+		member_int(w, "max_tokens", x->max_tokens);
+	member_true(w, "clamped", x->clamped && x->attempt_count > 0);
+	member_true(w, "downgraded", x->downgraded);
+	member_true(w, "overrun",
+	    x->held && x->hold.scope_count > 0 &&
+		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
+}
+
+static void
+write_record(struct exchange *x, enum detail detail)
 {
 	const struct attempt *last = last_attempt(x);
 	char when[CLOCK_RFC3339_BYTES];
@@ -236,7 +330,7 @@ record_write(struct exchange *x)
 	member_int(&w, "prompt_tokens", sum.prompt_tokens);
 	member_int(&w, "completion_tokens", sum.completion_tokens);
 	member_cstr(&w, "time", when);
-	write_target(&w, x);
+	write_target(&w, x, named_candidate(x));
 	member_int(&w, "status", client_status(x));
 	member_cstr(&w, "outcome", exchange_outcome_name(x->outcome));
 	if (x->error != ERR_NONE)
@@ -249,10 +343,24 @@ record_write(struct exchange *x)
 	member_int(&w, "reasoning_tokens", sum.reasoning_tokens);
 	member_cstr(&w, "usage_source", source_name(sum.source));
 	write_caller(&w, x);
+	write_caps(&w, x);
+	clock_rfc3339(x->settlement.now_nsecs, when);
+	member_cstr(&w, "settled", when);
 	jsonw_key(&w, "attempts");
 	jsonw_open(&w, '[');
-	for (size_t i = 0; i < x->attempt_count; i++)
-		write_attempt(&w, x->attempts[i]);
+	write_attempts(&w, x, detail);
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
+}
+
+void
+record_write(struct exchange *x)
+{
+	/* A record that does not fit could not be settled. */
+	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
+		buf_clear(&x->record);
+		write_record(x, (enum detail)d);
+		if (!x->record.overflowed)
+			return;
+	}
 }

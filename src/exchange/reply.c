@@ -10,6 +10,8 @@
 
 #define JSON_TYPE  "application/json"
 #define EVENT_TYPE "text/event-stream; charset=utf-8"
+/* Clients wait so long for a budget's reset (most SDKs' own maximum). */
+#define NEAR_RESET_SECS 60
 
 static const struct attempt *
 serving(const struct exchange *x)
@@ -113,8 +115,12 @@ retry_headers(struct exchange *x, int status)
 	int64_t secs =
 	    (x->retry_after_nsecs + NSECS_PER_SEC - 1) / NSECS_PER_SEC;
 
-	if (x->error == ERR_BUDGET)
+	if (x->error == ERR_BUDGET) {
 		http_add_header(x->call, "x-should-retry", "false");
+		/* A reset that is far away is no reason to wait for it. */
+		if (secs > NEAR_RESET_SECS)
+			return;
+	}
 	if (secs > 0 && (status == 429 || status == 503))
 		add_int(x->call, "retry-after", secs);
 }

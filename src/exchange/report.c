@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/alert.h"
 
 /* A failure's report to the shared health; lives until the batch has run. */
 struct report_job {
@@ -13,28 +14,58 @@ struct report_job {
 	struct exchange_env *env;
 	const struct deployment *deployment;
 	struct health_report report;
+	struct report_change change;
 	char error[96];
-	bool changed;
-	enum breaker_state state;
-	int64_t open_nsecs;
 };
+
+/* One report, in the caller's transaction. */
+static int
+apply(const struct exchange_env *env, const struct deployment *d,
+    const struct health_report *report, struct store_txn *t,
+    struct report_change *change_r, struct err *err)
+{
+	struct breaker_rule rule;
+	struct health_row row;
+
+	route_breaker_rule(env->catalog, d, &rule);
+	if (health_get(t, d->id, &row) < 0)
+		return err_set(err, ERR_STORE, "health row");
+	change_r->changed = breaker_report(&row, &rule, report);
+	change_r->state = (enum breaker_state)row.state;
+	change_r->open_nsecs = row.open_until_nsecs - report->now_nsecs;
+	if (health_put(t, d->id, &row) != 0)
+		return err_set(err, ERR_STORE, "health row");
+	if (!change_r->changed || change_r->state != BREAKER_OPEN)
+		return 0;
+	return alert_breaker_open(t, d->id, d->config->model_name,
+	    report->error, report->now_nsecs, err);
+}
+
+/* Whoever changed it says so: once on the host. */
+static void
+log_change(const struct deployment *d, const struct report_change *change,
+    const char *error)
+{
+	if (!change->changed)
+		return;
+	if (change->state == BREAKER_OPEN)
+		log_warn("breaker open for %lld s: deployment %s (%s): %s",
+		    (long long)(change->open_nsecs / NSECS_PER_SEC), d->id,
+		    d->config->litellm_model, error);
+	else
+		log_info("breaker %s: deployment %s (%s)",
+		    breaker_state_name(change->state), d->id,
+		    d->config->litellm_model);
+}
+
+/* ---- at once ------------------------------------------------------------ */
 
 static int
 report_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct report_job *r = LIST_OBJ(job, struct report_job, job);
-	struct breaker_rule rule;
-	struct health_row row;
 
-	route_breaker_rule(r->env->catalog, r->deployment, &rule);
-	if (health_get(t, r->deployment->id, &row) < 0)
-		return err_set(err, ERR_STORE, "health row");
-	r->changed = breaker_report(&row, &rule, &r->report);
-	r->state = (enum breaker_state)row.state;
-	r->open_nsecs = row.open_until_nsecs - r->report.now_nsecs;
-	if (health_put(t, r->deployment->id, &row) != 0)
-		return err_set(err, ERR_STORE, "health row");
-	return 0;
+	return apply(r->env, r->deployment, &r->report, t, &r->change, err);
 }
 
 static void
@@ -42,16 +73,8 @@ report_done(struct batch_job *job, const struct err *err)
 {
 	struct report_job *r = LIST_OBJ(job, struct report_job, job);
 
-	/* The one who tripped it says so: once on the host. */
-	if (err == NULL && r->changed && r->state == BREAKER_OPEN)
-		log_warn("breaker open for %lld s: deployment %s (%s): %s",
-		    (long long)(r->open_nsecs / NSECS_PER_SEC),
-		    r->deployment->id, r->deployment->config->litellm_model,
-		    r->error);
-	else if (err == NULL && r->changed)
-		log_info("breaker %s: deployment %s (%s)",
-		    breaker_state_name(r->state), r->deployment->id,
-		    r->deployment->config->litellm_model);
+	if (err == NULL)
+		log_change(r->deployment, &r->change, r->error);
 	free(r);
 }
 
@@ -71,24 +94,32 @@ report_failure(struct exchange *x, struct attempt *a)
 	a->reported = true;
 }
 
+/* ---- with the settlement ------------------------------------------------ */
+
 int
 report_rest(struct exchange *x, struct store_txn *t, struct err *err)
 {
 	for (size_t i = 0; i < x->attempt_count; i++) {
-		const struct attempt *a = x->attempts[i];
+		struct attempt *a = x->attempts[i];
 		struct health_report report;
-		struct breaker_rule rule;
-		struct health_row row;
 
 		if (a->reported)
 			continue;
 		attempt_report(a, &report);
-		route_breaker_rule(x->env->catalog, a->deployment, &rule);
-		if (health_get(t, a->deployment->id, &row) < 0)
-			return err_set(err, ERR_STORE, "health row");
-		breaker_report(&row, &rule, &report);
-		if (health_put(t, a->deployment->id, &row) != 0)
-			return err_set(err, ERR_STORE, "health row");
+		if (apply(x->env, a->deployment, &report, t, &a->change, err) !=
+		    0)
+			return -1;
 	}
 	return 0;
+}
+
+void
+report_rest_done(const struct exchange *x)
+{
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct attempt *a = x->attempts[i];
+
+		if (!a->reported)
+			log_change(a->deployment, &a->change, a->error_text);
+	}
 }

@@ -15,5 +15,7 @@ void report_failure(struct exchange *x, struct attempt *a);
 /* Reports the attempts not reported yet, in the caller's transaction. */
 int report_rest(struct exchange *x, struct store_txn *t,
     struct err *err) MUST_CHECK;
+/* After that transaction's commit: logs what it changed. */
+void report_rest_done(const struct exchange *x);
 
 #endif

@@ -130,27 +130,39 @@ step_run_ADMIT(struct exchange *x)
 /* ---- reserve ------------------------------------------------------------ */
 
 static enum step_result
+refuse_hold(struct exchange *x, const struct err *why)
+{
+	/* That a cap is used up says more than what stood in another's way. */
+	if (x->refusal != NULL && why->code != ERR_STORE &&
+	    why->code != ERR_STORE_FULL)
+		why = x->refusal;
+	return exchange_refuse(x, why->code, why->text, NULL);
+}
+
+/* Another candidate, or the group that a used-up cap names. */
+static bool
+find_other(struct exchange *x)
+{
+	if (holding_advance(x))
+		return true;
+	if (x->hold_downgrade == NULL || x->downgraded)
+		return false;
+	x->downgraded = planning_downgrade(x);
+	return x->downgraded;
+}
+
+/* Starts a hold for the next candidate that one can be started for. */
+static enum step_result
 hold_next(struct exchange *x)
 {
 	struct err err;
 
-	x->reserving = true;
-	if (holding_start(x, &err) != 0) {
-		x->reserving = false;
-		return exchange_refuse(x, err.code, err.text, NULL);
+	while (holding_start(x, &err) != 0) {
+		if (!find_other(x))
+			return refuse_hold(x, &err);
 	}
+	x->reserving = true;
 	return STEP_PARK;
-}
-
-/* The candidate cannot be used; the next one, or the end with what stood in
-   this one's way. */
-static enum step_result
-skip_candidate(struct exchange *x, const struct err *why)
-{
-	x->next_candidate++;
-	if (x->next_candidate < x->plan->count)
-		return hold_next(x);
-	return exchange_refuse(x, why->code, why->text, NULL);
 }
 
 enum step_result
@@ -168,13 +180,11 @@ step_run_RESERVE(struct exchange *x)
 		exchange_move(x, STEP_ATTEMPT);
 		return STEP_MORE;
 	case HOLDING_SKIP:
-		return skip_candidate(x, &err);
-	case HOLDING_OTHER_GROUP:
-		if (planning_downgrade(x))
+		if (find_other(x))
 			return hold_next(x);
 		break;
 	case HOLDING_REFUSED:
 		break;
 	}
-	return exchange_refuse(x, err.code, err.text, NULL);
+	return refuse_hold(x, &err);
 }

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/alert.h"
 #include "exchange/exchange.h"
 #include "exchange/record.h"
 #include "exchange/reply.h"
@@ -41,41 +42,14 @@ step_run_RECORD(struct exchange *x)
 	exchange_timer(x, 0);
 	x->ended_nsecs = clock_mono_nsecs();
 	settle_attempts(x);
+	/* The record names the moment, so that an audit finds the hour. */
+	x->settlement.now_nsecs = clock_wall_nsecs();
 	record_write(x);
 	exchange_move(x, STEP_SETTLE);
 	return STEP_MORE;
 }
 
 /* ---- settle ------------------------------------------------------------- */
-
-/* What goes into the roll-ups: one charge per attempt; the request itself is
-   counted with the last one. */
-static size_t
-make_charges(struct exchange *x, struct charge *charges)
-{
-	for (size_t i = 0; i < x->attempt_count; i++) {
-		const struct attempt *a = x->attempts[i];
-		struct rollup_row *r = &charges[i].amounts;
-		bool ok = a->outcome == OUTCOME_OK;
-
-		memset(r, 0, sizeof(*r));
-		record_names(x, a, &charges[i].names);
-		r->requests = i + 1 == x->attempt_count;
-		r->attempts = 1;
-		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
-		r->prompt_tokens = a->usage.prompt_tokens;
-		r->completion_tokens = a->usage.completion_tokens;
-		r->cached_tokens = a->usage.cached_tokens;
-		r->reasoning_tokens = a->usage.reasoning_tokens;
-		r->cost_nanos = a->cost_nanos;
-		if (a->usage.source == USAGE_ESTIMATED)
-			r->estimated_nanos = a->cost_nanos;
-		if (ok)
-			r->latency_micros =
-			    (a->ended_nsecs - a->started_nsecs) / 1000;
-	}
-	return x->attempt_count;
-}
 
 static int
 settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
@@ -84,7 +58,14 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 
 	if (ledger_settle(t, &x->settlement, err) != 0)
 		return -1;
-	return report_rest(x, t, err);
+	/* The money is booked: what comes now may fail, but for the
+	   transaction as a whole. */
+	if (alert_check_spent(t, x->hold_request.caps,
+		x->hold_request.cap_count, &x->hold, x->settlement.now_nsecs,
+		err) != 0 ||
+	    report_rest(x, t, err) != 0)
+		return store_failed(t, err) ? -1 : 0;
+	return 0;
 }
 
 static void
@@ -94,11 +75,19 @@ settle_done(struct batch_job *job, const struct err *err)
 
 	x->settle_waiting = false;
 	x->settled = true;
-	if (err != NULL)
+	if (err != NULL) {
 		log_error("%s: settlement refused: %s", x->request_id,
 		    err->text);
-	else if (x->env->on_settled != NULL)
-		x->env->on_settled(x->env->arg);
+		x->settlement.seq_r = 0; /* no record to wait for */
+	} else {
+		if (x->settlement.uneven_r)
+			log_error("%s: a budget's scope held less than this "
+				  "request did; run tallyctl audit",
+			    x->request_id);
+		report_rest_done(x);
+		if (x->env->on_settled != NULL)
+			x->env->on_settled(x->env->arg);
+	}
 	exchange_resume(x);
 }
 
@@ -112,8 +101,8 @@ start_settlement(struct exchange *x)
 	s->owner = x->env->owner->id;
 	s->number = x->held ? x->hold.number : 0;
 	s->cost_nanos = x->cost_nanos;
-	s->now_nsecs = clock_wall_nsecs();
-	s->charge_count = make_charges(x, charges);
+	s->charge_count = x->attempt_count;
+	record_charges(x, charges, true);
 	s->charges = charges;
 	s->record = buf_str(&x->record);
 	s->outbox_owner = x->env->owner;
@@ -144,6 +133,42 @@ give_answer(struct exchange *x)
 	x->call = NULL;
 }
 
+/*
+ * True when the answer may go out: with durability: power its record has to be
+ * on the disk. A logger that does not answer must not hold up what is paid for:
+ * after the same patience as for the store the client gets it all the same.
+ */
+static bool
+is_safe(struct exchange *x)
+{
+	if (!x->env->power || x->flushed ||
+	    x->settlement.seq_r <= x->env->on_file)
+		return true;
+	if (!x->file_waiting) {
+		x->file_waiting = true;
+		exchange_timer(x, SETTLE_PATIENCE_NSECS);
+		return false;
+	}
+	if (!x->timer_fired)
+		return false;
+	log_warn("%s: the logger does not acknowledge; the answer goes out "
+		 "before its record is on the disk",
+	    x->request_id);
+	return true;
+}
+
+void
+exchange_on_file(struct exchange_env *env, uint64_t seq)
+{
+	env->on_file = seq;
+	LIST_EACH_SAFE(node, &env->by_step[STEP_SETTLE]) {
+		struct exchange *x = LIST_OBJ(node, struct exchange, node);
+
+		if (x->file_waiting && x->settlement.seq_r <= seq)
+			exchange_resume(x);
+	}
+}
+
 enum step_result
 step_run_SETTLE(struct exchange *x)
 {
@@ -161,6 +186,8 @@ step_run_SETTLE(struct exchange *x)
 		}
 		return STEP_PARK;
 	}
+	if (!is_safe(x))
+		return STEP_PARK;
 	exchange_timer(x, 0);
 	exchange_move(x, STEP_FLUSH);
 	return STEP_MORE;

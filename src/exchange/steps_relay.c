@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "exchange/exchange.h"
+#include "exchange/progress.h"
 #include "exchange/reply.h"
 #include "exchange/report.h"
 
@@ -117,6 +118,7 @@ step_run_RELAY(struct exchange *x)
 	}
 	if (!f->done_marker)
 		send_out(x);
+	progress_note(x);
 	arm_idle_timer(x);
 	return STEP_PARK;
 }

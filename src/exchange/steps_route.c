@@ -20,16 +20,21 @@ msecs_or(int64_t msecs, int64_t otherwise)
 
 /*
  * How long to wait for the first token or the whole answer: the request's own
- * wish, then the deployment's, then the router's. Streams have a setting of
- * their own and fall back to the plain one (notes on LiteLLM, section 2.2).
+ * wish (as_asked), then the deployment's, then the router's. Streams have a
+ * setting of their own and fall back to the plain one (notes on LiteLLM,
+ * section 2.2).
  */
 static int64_t
-answer_timeout_nsecs(const struct exchange *x, const struct deployment *d)
+answer_timeout_nsecs(const struct exchange *x, const struct deployment *d,
+    bool as_asked)
 {
 	const struct config_router *r = &x->env->config->router;
-	int64_t plain = msecs_or(x->request.timeout_msecs,
+	int64_t asked = as_asked ? x->request.timeout_msecs : CONFIG_UNSET;
+	int64_t asked_stream =
+	    as_asked ? x->request.stream_timeout_msecs : CONFIG_UNSET;
+	int64_t plain = msecs_or(asked,
 	    msecs_or(d->config->timeout_msecs, r->timeout_msecs));
-	int64_t stream = msecs_or(x->request.stream_timeout_msecs,
+	int64_t stream = msecs_or(asked_stream,
 	    msecs_or(d->config->stream_timeout_msecs,
 		msecs_or(r->stream_timeout_msecs, plain)));
 
@@ -58,6 +63,7 @@ enum step_result
 step_run_ATTEMPT(struct exchange *x)
 {
 	struct attempt *a;
+	int64_t timeout;
 	struct err err;
 
 	if (x->pause_nsecs > 0) {
@@ -79,7 +85,10 @@ step_run_ATTEMPT(struct exchange *x)
 		return STEP_MORE;
 	}
 	a = x->current;
-	exchange_timer(x, answer_timeout_nsecs(x, a->deployment));
+	timeout = answer_timeout_nsecs(x, a->deployment, true);
+	a->clients_timeout =
+	    timeout < answer_timeout_nsecs(x, a->deployment, false);
+	exchange_timer(x, timeout);
 	exchange_move(x, STEP_AWAIT_HEAD);
 	return STEP_MORE;
 }
@@ -187,15 +196,17 @@ go_on(struct exchange *x, size_t candidate, int64_t wait_nsecs)
 {
 	const struct candidate *old = &x->plan->candidates[x->next_candidate];
 	const struct candidate *c = &x->plan->candidates[candidate];
-	bool other = c->deployment != old->deployment;
+	bool other = c->deployment != old->deployment, again;
 
 	if (c->group_index != old->group_index)
 		x->group_attempts = 0;
 	x->next_candidate = candidate;
 	x->pause_nsecs = wait_nsecs;
 	forget_output(x);
-	/* Another deployment has another price: the hold is taken anew. */
-	exchange_move(x, other || c->probe ? STEP_RESERVE : STEP_ATTEMPT);
+	/* Another deployment has another price, and what an attempt cost is
+	   no longer in the hold: it is taken anew. */
+	again = other || c->probe || x->current->cost_nanos > 0;
+	exchange_move(x, again ? STEP_RESERVE : STEP_ATTEMPT);
 	return STEP_MORE;
 }
 
@@ -242,12 +253,15 @@ step_run_JUDGE(struct exchange *x)
 	}
 	ask_verdict(x, a, &answer);
 	if (answer.verdict == VERDICT_DELIVER) {
-		exchange_move(x, a->is_stream ? STEP_RELAY : STEP_RECORD);
-		if (!a->is_stream)
+		/* A client that asked for a stream gets one, also when the
+		   provider answered in one piece: the relay has made it so. */
+		exchange_move(x, x->request.stream ? STEP_RELAY : STEP_RECORD);
+		if (!x->request.stream)
 			attempt_stop(a);
 		return STEP_MORE;
 	}
 	attempt_stop(a);
+	attempt_charge(a);
 	log_failure(x, a);
 	report_failure(x, a);
 	if (goes_to_other_list(x, a)) {

@@ -11,8 +11,8 @@
  * running out do not spin; broken streams end without a final chunk.
  *
  * Life of a call: on_call → any of reply / start, send..., end / abort. After
- * reply, end, abort or on_gone the call is gone. on_call, on_gone and
- * on_drained are never called from inside a function of this header.
+ * reply, end, abort or on_gone the call is gone. No callback is called from
+ * inside a function of this header, but for http_server_free.
  *
  * TCP_NODELAY is assumed to be on the listening sockets.
  */

@@ -149,10 +149,19 @@ adopt_fds(struct contract_child *child, struct err *err)
 	return 0;
 }
 
+/* See contract.h: it only has to interrupt. */
+static void
+on_urg(int signo)
+{
+	(void)signo;
+}
+
 int
 contract_adopt(struct contract_child *child, enum contract_role role,
     uint32_t slot, uint32_t generation, struct err *err)
 {
+	static const struct sigaction look_again = { .sa_handler = on_urg,
+		.sa_flags = SA_RESTART };
 	struct contract_child c = {
 		.role = role,
 		.slot = slot,
@@ -166,6 +175,7 @@ contract_adopt(struct contract_child *child, enum contract_role role,
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGURG, &look_again, NULL);
 	*child = c;
 	return 0;
 }

@@ -19,6 +19,11 @@
  * Signals: a child ignores SIGINT and SIGHUP (they reach the whole terminal
  * group); SIGTERM = retire; SIGUSR1 to the logger = reopen its file. A second
  * SIGTERM, or CONTRACT_STOP on the life pipe = leave at once.
+ * SIGURG does nothing, but wakes a child from its wait for the store's writer
+ * lock, so that it looks again: a robust mutex loses a wake-up when the waiter
+ * that is woken is killed before it runs, and the next one would sleep on
+ * beside a free lock. The supervisor sends it to all when a child was killed,
+ * and to a child that is silent. (Ignored by default: harmless before adopt.)
  *
  * The store is opened by each child itself after exec, never by the
  * supervisor. A child that finds another CONTRACT_VERSION exits with
@@ -57,8 +62,10 @@
 enum contract_exit {
 	CONTRACT_EXIT_RETIRED = 0, /* asked to go, and went: clean */
 	CONTRACT_EXIT_FAILED = 1,  /* start it again, with a delay */
-	CONTRACT_EXIT_CONFIG = 2,  /* configuration refused: do not respawn */
-	CONTRACT_EXIT_VERSION = 3, /* other contract version: do not respawn */
+	CONTRACT_EXIT_CONFIG = 2,  /* configuration refused */
+	CONTRACT_EXIT_VERSION = 3, /* other contract version */
+	/* After 2 and 3 it is started again only when a long time has passed;
+	   in the first generation they end the gateway. */
 };
 
 /* Commands on the life pipe. */

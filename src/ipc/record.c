@@ -106,6 +106,14 @@ record_next(struct str *packet, struct record_head *head_r,
 	return 1;
 }
 
+bool
+record_is_line(struct str payload)
+{
+	return payload.n >= 2 && payload.n <= RECORD_LINE_BYTES &&
+	       payload.p[0] == '{' && payload.p[payload.n - 1] == '}' &&
+	       memchr(payload.p, '\n', payload.n) == NULL;
+}
+
 /* ---- the socket ---- */
 
 /*

@@ -18,6 +18,8 @@
  * Order: per owner, sequences rise by one without a gap. The logger drops
  * what it has (seq <= highest), and closes the connection of a peer that
  * leaves a gap or sends garbage; the peer reconnects and says HELLO again.
+ * Only the first line after a HELLO may leave a gap: what is missing there is
+ * with neither side, so the logger says so in its log and goes on.
  */
 #ifndef IPC_RECORD_H
 #define IPC_RECORD_H
@@ -62,6 +64,9 @@ int record_add(struct buf *packet, enum record_type type, uint64_t owner,
  */
 int record_next(struct str *packet, struct record_head *head_r,
     struct str *payload_r, struct err *err) MUST_CHECK;
+
+/* True for what can be a line: one JSON object by its looks, not too long. */
+bool record_is_line(struct str payload);
 
 /* Listening socket at `path` (mode 0600, an old one is replaced), or -1. */
 int record_listen(const char *path, struct err *err) MUST_CHECK;

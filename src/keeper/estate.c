@@ -1,8 +1,18 @@
-/* Estates of dead owners. See estate.h. */
+/*
+ * Estates of dead owners. See estate.h.
+ *
+ * Owns one object per dead owner; their rows belong to the store. Each step is
+ * one job in the keeper's transaction and begins with what the store says, so
+ * that two keepers, or one that is killed anywhere, do nothing twice. Fails by
+ * coming again later; what can never be settled (a damaged row) is said once
+ * and left where it is.
+ */
 #include "keeper/estate.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/breaker.h"
 #include "domain/ledger.h"
 #include "ipc/contract.h"
 #include "store/key.h"
@@ -10,24 +20,43 @@
 /* Holds settled per transaction: workers wait for the lock meanwhile. */
 #define ORPHANS_PER_JOB  64
 #define OWNERS_PER_SWEEP 256
+/* Estates under way at once: each may have a connection to the logger. */
+#define ESTATES_MAX 64
+/* After an error. */
+#define RETRY_FIRST_NSECS (250 * NSECS_PER_MSEC)
+#define RETRY_MAX_NSECS   (30 * NSECS_PER_SEC)
+
+/* What one run of a job did; it counts when the commit has succeeded. */
+struct settle_run {
+	size_t settled, uneven, damaged;
+	bool more;
+	struct err damage; /* of the first damaged row */
+};
 
 struct estate {
 	struct list node;
 	struct estates *all;
 	uint64_t owner;
 	struct owner_row row;
-	struct outbox *outbox;
-	struct batch_job job; /* settles holds, or removes the row */
-	bool holds_left, removing, done;
+	struct outbox *outbox; /* NULL while there is nothing to ship */
+	struct batch_job job;  /* settles holds, or removes the row */
+	struct settle_run run;
+	bool holds_left;
+	bool stuck; /* has holds that cannot be settled: its row stays */
+	bool done;
 	size_t settled;
-	int64_t charged_nanos;
+	int64_t retry_nsecs, delay_nsecs; /* mono: not before; the next pause */
 };
 
 struct estates {
 	struct estates_options options;
-	struct list open;
-	size_t count;
+	struct list list;
+	size_t count;    /* of the list */
+	uint64_t cursor; /* the next sweep begins behind this owner */
+	bool blind;      /* said already: see can_see */
 };
+
+static void advance(struct estate *e);
 
 static void
 owner_key(struct key *k, uint64_t owner)
@@ -36,38 +65,123 @@ owner_key(struct key *k, uint64_t owner)
 	key_u64(k, owner);
 }
 
+/* ---- tickets ------------------------------------------------------------ */
+
+/* The next deployment whose probe the dead owner had; its id is copied. */
+static int
+find_ticket(struct store_txn *t, uint64_t owner, struct buf *id,
+    struct health_row *row)
+{
+	struct store_cursor *c =
+	    store_cursor_open(t, STORE_HEALTH, str_make("", 0));
+	struct str key, value;
+	int rc = c == NULL ? -1 : 1;
+
+	while (rc == 1 && (rc = store_cursor_next(c, &key, &value)) == 1) {
+		if (!health_row_read(value, row) || row->probe_owner != owner)
+			continue;
+		buf_clear(id);
+		rc = buf_add_str(id, key) == 0 ? 1 : -1;
+		break;
+	}
+	store_cursor_close(&c);
+	return rc;
+}
+
+/* A half-open breaker must not wait for a prober who is dead. */
+static int
+free_tickets(struct store_txn *t, uint64_t owner, struct err *err)
+{
+	struct health_row row;
+	struct buf id;
+	int rc;
+
+	buf_init(&id, KEY_MAX_BYTES);
+	while ((rc = find_ticket(t, owner, &id, &row)) == 1) {
+		if (!breaker_release(&row, owner))
+			break;
+		if (health_put(t, buf_cstr(&id), &row) != 0) {
+			rc = -1;
+			break;
+		}
+	}
+	buf_fini(&id);
+	return rc < 0 ? err_set(err, ERR_STORE, "health rows") : 0;
+}
+
 /* ---- holds -------------------------------------------------------------- */
+
+/* One step of the walk: 1 go on, 0 end, -1 the transaction has failed. */
+static int
+settle_next(struct estate *e, struct store_txn *t, struct hold_walk *walk,
+    struct err *err)
+{
+	struct settle_run *run = &e->run;
+	struct orphan_end end;
+	struct hold h;
+	int rc;
+
+	if (run->settled == ORPHANS_PER_JOB) {
+		run->more = true;
+		return 0;
+	}
+	rc = ledger_next_hold(walk, &h, err);
+	if (rc == 0)
+		return 0;
+	if (rc == 1 && ledger_settle_orphan(t, &h, e->all->options.self,
+			   clock_wall_nsecs(), &end, err) == 0) {
+		run->settled++;
+		run->uneven += end.uneven;
+		return 1;
+	}
+	if (store_failed(t, NULL))
+		return -1;
+	if (run->damaged++ == 0)
+		run->damage = *err;
+	return 1; /* the walk steps over it */
+}
 
 static int
 settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct estate *e = LIST_OBJ(job, struct estate, job);
-	struct estates_options *o = &e->all->options;
-	int64_t now = clock_wall_nsecs();
+	struct hold_walk walk;
+	int rc;
 
-	e->holds_left = false;
-	for (size_t i = 0;; i++) {
-		struct orphan_end end;
-		struct hold_walk walk;
-		struct hold h;
-		int rc;
+	memset(&e->run, 0, sizeof(e->run));
+	if (free_tickets(t, e->owner, err) != 0 ||
+	    ledger_walk_holds(t, e->owner, &walk, err) != 0)
+		return -1;
+	do
+		rc = settle_next(e, t, &walk, err);
+	while (rc == 1);
+	ledger_end_walk(&walk);
+	return rc;
+}
 
-		if (i == ORPHANS_PER_JOB) {
-			e->holds_left = true;
-			return 0;
-		}
-		/* From the start each time: the row before is gone. */
-		if (ledger_walk_holds(t, e->owner, &walk, err) != 0)
-			return -1;
-		rc = ledger_next_hold(&walk, &h, err);
-		ledger_end_walk(&walk);
-		if (rc <= 0)
-			return rc;
-		if (ledger_settle_orphan(t, &h, o->self, now, &end, err) != 0)
-			return -1;
-		e->settled++;
-		e->charged_nanos += end.cost_nanos;
-	}
+static void
+try_later(struct estate *e)
+{
+	e->retry_nsecs = clock_mono_nsecs() + e->delay_nsecs;
+	e->delay_nsecs *= 2;
+	if (e->delay_nsecs > RETRY_MAX_NSECS)
+		e->delay_nsecs = RETRY_MAX_NSECS;
+}
+
+static void
+report_settled(const struct estate *e)
+{
+	const char *role = contract_role_name((enum contract_role)e->row.role);
+
+	if (e->settled > 0)
+		log_warn("%s[%u] (pid %u) died with %zu requests under way: "
+			 "settled by the orphan rule",
+		    role, e->row.slot, e->row.pid, e->settled);
+	if (e->run.damaged > 0)
+		log_error("%s[%u] (pid %u) died with %zu holds that cannot be "
+			  "settled: %s",
+		    role, e->row.slot, e->row.pid, e->run.damaged,
+		    e->run.damage.text);
 }
 
 static void
@@ -79,16 +193,22 @@ settle_done(struct batch_job *job, const struct err *err)
 	if (err != NULL) {
 		log_error("orphans of owner %llu: %s",
 		    (unsigned long long)e->owner, err->text);
-		e->holds_left = true; /* the next sweep tries again */
+		try_later(e);
 		return;
 	}
-	if (o->on_settled != NULL && e->settled > 0)
+	e->settled += e->run.settled;
+	if (e->run.uneven > 0)
+		log_error("owner %llu: %zu holds were larger than what their "
+			  "scopes held",
+		    (unsigned long long)e->owner, e->run.uneven);
+	if (o->on_settled != NULL && e->run.settled > 0)
 		o->on_settled(o->arg);
-	if (!e->holds_left && e->settled > 0)
-		log_warn("%s[%u] (pid %u) died with %zu requests under way: "
-			 "settled by the orphan rule",
-		    contract_role_name((enum contract_role)e->row.role),
-		    e->row.slot, e->row.pid, e->settled);
+	e->holds_left = e->run.more;
+	if (!e->holds_left) {
+		e->stuck = e->run.damaged > 0;
+		report_settled(e);
+	}
+	advance(e);
 }
 
 /* ---- the row ------------------------------------------------------------ */
@@ -110,37 +230,67 @@ remove_done(struct batch_job *job, const struct err *err)
 {
 	struct estate *e = LIST_OBJ(job, struct estate, job);
 
-	e->removing = false;
 	e->done = err == NULL;
+	if (err != NULL)
+		try_later(e);
 }
 
 /* ---- one estate, step by step ------------------------------------------- */
 
 static void
+on_drained(void *arg)
+{
+	advance(arg);
+}
+
+/* True when nothing is left to ship; else it is being shipped. */
+static bool
+is_shipped(struct estate *e)
+{
+	const struct estates_options *o = &e->all->options;
+	struct outbox_options options = {
+		.base = o->base,
+		.store = o->store,
+		.batch = o->batch,
+		.socket_path = o->socket_path,
+		.owner = e->owner,
+		.on_drained = on_drained,
+		.arg = e,
+	};
+
+	if (outbox_owner_is_empty(o->store, e->owner)) {
+		outbox_free(&e->outbox);
+		return true;
+	}
+	if (e->outbox == NULL)
+		e->outbox = outbox_new(&options);
+	else
+		outbox_kick(e->outbox);
+	return false;
+}
+
+/* Does what comes next, unless something is under way. */
+static void
 advance(struct estate *e)
 {
-	struct estates_options *o = &e->all->options;
+	struct batch *batch = e->all->options.batch;
 
-	if (batch_is_queued(&e->job))
+	if (e->done || batch_is_queued(&e->job) ||
+	    clock_mono_nsecs() < e->retry_nsecs)
 		return;
 	if (e->holds_left) {
 		batch_job_init(&e->job, settle_run, settle_done);
-		batch_add(o->batch, &e->job);
-		return;
+		batch_add(batch, &e->job);
+	} else if (is_shipped(e) && !e->stuck) {
+		batch_job_init(&e->job, remove_run, remove_done);
+		batch_add(batch, &e->job);
 	}
-	if (!outbox_is_empty(e->outbox)) {
-		outbox_kick(e->outbox);
-		return;
-	}
-	e->removing = true;
-	batch_job_init(&e->job, remove_run, remove_done);
-	batch_add(o->batch, &e->job);
 }
 
 static struct estate *
 find_estate(const struct estates *all, uint64_t owner)
 {
-	LIST_EACH(node, &all->open) {
+	LIST_EACH(node, &all->list) {
 		struct estate *e = LIST_OBJ(node, struct estate, node);
 
 		if (e->owner == owner)
@@ -153,21 +303,14 @@ static void
 take_on(struct estates *all, uint64_t owner, const struct owner_row *row)
 {
 	struct estate *e = xcalloc(1, sizeof(*e));
-	struct outbox_options options = {
-		.base = all->options.base,
-		.store = all->options.store,
-		.batch = all->options.batch,
-		.socket_path = all->options.socket_path,
-		.owner = owner,
-	};
 
 	e->all = all;
 	e->owner = owner;
 	e->row = *row;
 	e->holds_left = true;
+	e->delay_nsecs = RETRY_FIRST_NSECS;
 	batch_job_init(&e->job, settle_run, settle_done);
-	e->outbox = outbox_new(&options);
-	list_append(&all->open, &e->node);
+	list_append(&all->list, &e->node);
 	all->count++;
 }
 
@@ -181,80 +324,124 @@ close_estate(struct estate *e)
 	free(e);
 }
 
-/* Owners in the store, copied out: nothing is held while locks are asked. */
+/* ---- looking for the dead ----------------------------------------------- */
+
+struct found {
+	uint64_t id;
+	struct owner_row row;
+};
+
+/*
+ * Owners in the store behind all->cursor, copied out: nothing is held while
+ * locks are asked. At the end of the table the next sweep begins anew.
+ */
 static size_t
-read_owners(const struct estates *all, uint64_t *ids, struct owner_row *rows)
+read_owners(struct estates *all, struct found *found)
 {
 	struct store_txn *t;
 	struct store_cursor *c;
 	struct str key, value;
+	struct key from;
 	size_t n = 0;
 
 	if (store_read(all->options.store, STORE_LIVE, &t, NULL) != 0)
 		return 0;
-	c = store_cursor_open(t, STORE_OWNERS, str_make("", 0));
+	owner_key(&from, all->cursor + 1);
+	c = store_cursor_open(t, STORE_OWNERS, key_str(&from));
 	while (c != NULL && n < OWNERS_PER_SWEEP &&
 	       store_cursor_next(c, &key, &value) == 1) {
-		if (key_take_u64(&key, &ids[n]) != 0 ||
-		    value.n != sizeof(rows[n]))
+		if (key_take_u64(&key, &found[n].id) != 0 ||
+		    value.n != sizeof(found[n].row))
 			continue;
-		memcpy(&rows[n], value.p, sizeof(rows[n]));
+		memcpy(&found[n].row, value.p, value.n);
 		n++;
 	}
 	store_cursor_close(&c);
 	store_abort(&t);
+	all->cursor = n == OWNERS_PER_SWEEP ? found[n - 1].id : 0;
 	return n;
+}
+
+/*
+ * We are alive, so our own lock must be there to be seen. If it is not, the
+ * file of locks was removed or put in from elsewhere, and everybody would look
+ * dead: nothing is touched then.
+ */
+static bool
+can_see(struct estates *all)
+{
+	const struct estates_options *o = &all->options;
+	bool sees = owner_alive(o->store_dir, o->self->id, NULL) == 1;
+
+	if (!sees && !all->blind)
+		log_error("%s/owners.lock is not the file it was: who is dead "
+			  "cannot be told; restart the gateway",
+		    o->store_dir);
+	all->blind = !sees;
+	return sees;
+}
+
+static void
+find_dead(struct estates *all)
+{
+	const struct estates_options *o = &all->options;
+	struct found found[OWNERS_PER_SWEEP];
+	size_t n = can_see(all) ? read_owners(all, found) : 0;
+
+	for (size_t i = 0; i < n && all->count < ESTATES_MAX; i++) {
+		if (found[i].id != o->self->id &&
+		    find_estate(all, found[i].id) == NULL &&
+		    owner_alive(o->store_dir, found[i].id, NULL) == 0)
+			take_on(all, found[i].id, &found[i].row);
+	}
 }
 
 void
 estates_sweep(struct estates *all)
 {
-	uint64_t ids[OWNERS_PER_SWEEP];
-	struct owner_row rows[OWNERS_PER_SWEEP];
-	size_t n = read_owners(all, ids, rows);
-
-	for (size_t i = 0; i < n; i++) {
-		if (ids[i] == all->options.self->id ||
-		    find_estate(all, ids[i]) != NULL)
-			continue;
-		if (owner_alive(all->options.store_dir, ids[i], NULL) == 0)
-			take_on(all, ids[i], &rows[i]);
-	}
-	LIST_EACH_SAFE(node, &all->open) {
+	LIST_EACH_SAFE(node, &all->list) {
 		struct estate *e = LIST_OBJ(node, struct estate, node);
 
 		if (e->done)
 			close_estate(e);
-		else if (!e->removing)
-			advance(e);
 	}
+	find_dead(all);
+	LIST_EACH(node2, &all->list)
+		advance(LIST_OBJ(node2, struct estate, node));
 }
 
 size_t
-estates_open(const struct estates *e)
+estates_open(const struct estates *all)
 {
-	return e->count;
+	size_t n = 0;
+
+	LIST_EACH(node, &all->list) {
+		const struct estate *e = LIST_OBJ(node, struct estate, node);
+
+		n += !e->done && !(e->stuck && e->outbox == NULL);
+	}
+	return n;
 }
 
 struct estates *
 estates_new(const struct estates_options *options)
 {
-	struct estates *e = xcalloc(1, sizeof(*e));
+	struct estates *all = xcalloc(1, sizeof(*all));
 
-	e->options = *options;
-	list_init(&e->open);
-	return e;
+	all->options = *options;
+	list_init(&all->list);
+	return all;
 }
 
 void
-estates_free(struct estates **ep)
+estates_free(struct estates **ap)
 {
-	struct estates *e = *ep;
+	struct estates *all = *ap;
 
-	if (e == NULL)
+	if (all == NULL)
 		return;
-	LIST_EACH_SAFE(node, &e->open)
+	LIST_EACH_SAFE(node, &all->list)
 		close_estate(LIST_OBJ(node, struct estate, node));
-	free(e);
-	*ep = NULL;
+	free(all);
+	*ap = NULL;
 }

@@ -5,9 +5,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "domain/ledger.h"
 #include "domain/rollup.h"
 #include "ipc/contract.h"
 #include "ipc/record.h"
+#include "keeper/alerts.h"
 #include "keeper/estate.h"
 
 #include <event2/event.h>
@@ -21,9 +23,14 @@
 #define COMPACT_ROWS 500
 /* Hours stay hours this long; older ones are kept as days. */
 #define HOURS_KEPT_NSECS (3 * 86400 * NSECS_PER_SEC)
-#define DAYS_KEPT        400
+/* A budget's window that is over: late readers may still ask for it. */
+#define WINDOW_KEPT_NSECS (3600 * NSECS_PER_SEC)
 /* Leaving: this long for records to reach the file. */
 #define LEAVE_NSECS (5 * NSECS_PER_SEC)
+/* Transactions in one turn before I/O gets its chance. */
+#define ROUNDS_PER_TURN 4
+/* After one that failed. */
+#define BATCH_RETRY_SECS 1
 
 struct keeper {
 	struct contract_child child;
@@ -35,9 +42,11 @@ struct keeper {
 	struct batch batch;
 	struct outbox *outbox;
 	struct estates *estates;
+	struct alerts *alerts;
 	struct batch_job compact_job;
-	struct event heartbeat, sweep, life, term;
-	bool outbox_dirty, leaving, stopping;
+	char *socket_path;
+	struct event heartbeat, sweep, life, term, batch_retry;
+	bool outbox_dirty, leaving, termed, stopping;
 	int64_t leave_by_nsecs;
 	uint64_t beats;
 };
@@ -51,19 +60,30 @@ on_settled(void *arg)
 }
 
 static void
-end_turn(struct keeper *k)
+on_batch_retry(evutil_socket_t fd, short what, void *arg)
 {
-	struct err err;
-
-	if (k->batch.queued > 0 && batch_run(&k->batch, &err) != 0)
-		log_error("store: %s", err.text);
-	if (k->outbox_dirty) {
-		k->outbox_dirty = false;
-		outbox_kick(k->outbox);
-	}
+	(void)fd;
+	(void)what;
+	(void)arg; /* end_turn() does it */
 }
 
-/* ---- timers ------------------------------------------------------------- */
+static void
+run_batch(struct keeper *k)
+{
+	struct timeval tv = { BATCH_RETRY_SECS, 0 };
+	struct err err;
+
+	for (int i = 0; i < ROUNDS_PER_TURN && k->batch.queued > 0; i++) {
+		if (batch_run(&k->batch, &err) == 0)
+			continue;
+		log_error("store: %s", err.text);
+		event_add(&k->batch_retry, &tv);
+		return;
+	}
+	/* Rounds used up: come back right after the next look at I/O. */
+	if (k->batch.queued > 0)
+		event_active(&k->batch_retry, EV_TIMEOUT, 0);
+}
 
 static void
 leave_if_done(struct keeper *k)
@@ -76,6 +96,21 @@ leave_if_done(struct keeper *k)
 }
 
 static void
+end_turn(struct keeper *k)
+{
+	if (k->batch.queued > 0 &&
+	    !event_pending(&k->batch_retry, EV_TIMEOUT, NULL))
+		run_batch(k);
+	if (k->outbox_dirty) {
+		k->outbox_dirty = false;
+		outbox_kick(k->outbox);
+	}
+	leave_if_done(k);
+}
+
+/* ---- timers ------------------------------------------------------------- */
+
+static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *k = arg;
@@ -83,17 +118,19 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	estates_sweep(k->estates);
-	leave_if_done(k);
 }
 
 static int
 compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	(void)job;
-	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS, DAYS_KEPT,
-		COMPACT_ROWS) < 0)
+	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
+		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
-	return 0;
+	return ledger_sweep_spend(t, clock_wall_nsecs() - WINDOW_KEPT_NSECS,
+		   COMPACT_ROWS, err) < 0
+		   ? -1
+		   : 0;
 }
 
 static void
@@ -116,6 +153,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	    (uint32_t)estates_open(k->estates), k->beats);
 	k->beats++;
 	store_check_readers(k->store);
+	alerts_tick(k->alerts);
 	if (k->beats % SYNC_SECS == 0 && store_sync(k->store, &err) != 0)
 		log_error("store: %s", err.text);
 	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
@@ -141,8 +179,9 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (k->leaving)
+	if (k->termed)
 		k->stopping = true;
+	k->termed = true;
 	leave(k);
 }
 
@@ -207,12 +246,11 @@ open_store(struct keeper *k, struct err *err)
 static void
 open_estates(struct keeper *k)
 {
-	char *path = path_join(k->child.state_dir, RECORD_SOCKET);
 	struct outbox_options mine = {
 		.base = k->base,
 		.store = k->store,
 		.batch = &k->batch,
-		.socket_path = path,
+		.socket_path = k->socket_path,
 		.owner = k->owner.id,
 	};
 	struct estates_options theirs = {
@@ -220,15 +258,27 @@ open_estates(struct keeper *k)
 		.store = k->store,
 		.batch = &k->batch,
 		.store_dir = k->store_dir,
-		.socket_path = path,
+		.socket_path = k->socket_path,
 		.self = &k->owner,
 		.on_settled = on_settled,
 		.arg = k,
 	};
 
 	k->outbox = outbox_new(&mine);
-	/* The path must outlive the estates. */
 	k->estates = estates_new(&theirs);
+}
+
+static int
+open_alerts(struct keeper *k, struct err *err)
+{
+	struct alerts_options options = {
+		.base = k->base,
+		.config = k->config,
+		.store = k->store,
+		.batch = &k->batch,
+	};
+
+	return alerts_new(&options, &k->alerts, err);
 }
 
 static void
@@ -237,9 +287,6 @@ watch_events(struct keeper *k)
 	struct timeval second = { 1, 0 };
 	struct timeval sweep = { 0, SWEEP_MSECS * 1000 };
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	event_assign(&k->heartbeat, k->base, -1, EV_PERSIST, on_heartbeat, k);
 	event_add(&k->heartbeat, &second);
 	event_assign(&k->sweep, k->base, -1, EV_PERSIST, on_sweep, k);
@@ -247,8 +294,33 @@ watch_events(struct keeper *k)
 	event_assign(&k->life, k->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
 	    on_life, k);
 	event_add(&k->life, NULL);
+	evtimer_assign(&k->batch_retry, k->base, on_batch_retry, k);
 	evsignal_assign(&k->term, k->base, SIGTERM, on_term, k);
 	event_add(&k->term, NULL);
+}
+
+static void
+close_all(struct keeper *k)
+{
+	struct event *const events[] = { &k->heartbeat, &k->sweep, &k->life,
+		&k->term, &k->batch_retry };
+	struct err err;
+
+	estates_free(&k->estates);
+	alerts_free(&k->alerts);
+	outbox_free(&k->outbox);
+	batch_cancel(&k->batch, &k->compact_job);
+	if (store_sync(k->store, &err) != 0)
+		log_error("store: %s", err.text);
+	owner_release(&k->owner);
+	store_close(&k->store);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		event_del(events[i]);
+	event_base_free(k->base);
+	config_free(&k->config);
+	free(k->socket_path);
+	free(k->store_dir);
+	free(k);
 }
 
 int
@@ -267,18 +339,16 @@ keeper_main(uint32_t slot, uint32_t generation)
 	k->base = event_base_new();
 	if (k->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
+	if (open_alerts(k, &err) != 0)
+		log_fatal(CONTRACT_EXIT_FAILED, "%s", err.text);
 	watch_events(k);
+	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);
 	open_estates(k);
 	contract_report(&k->child, CONTRACT_READY, 0, 0);
 	while (!k->stopping) {
 		event_base_loop(k->base, EVLOOP_ONCE);
 		end_turn(k);
 	}
-	estates_free(&k->estates);
-	outbox_free(&k->outbox);
-	if (store_sync(k->store, &err) != 0)
-		log_error("store: %s", err.text);
-	owner_release(&k->owner);
-	store_close(&k->store);
+	close_all(k);
 	return CONTRACT_EXIT_RETIRED;
 }

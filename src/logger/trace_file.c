@@ -1,311 +1,264 @@
-/* The trace file. See trace_file.h. */
+/*
+ * The trace file: opening it where it stood, adding lines, rotating. See
+ * trace_file.h.
+ *
+ * Owns the file, its lock, the queue of lines not yet written, and the marks
+ * (up to where each owner is on file). Fails with ERR_IO, and then is as it
+ * was before the call; ERR_BAD_REQUEST for what a client should not send.
+ */
 #include "logger/trace_file.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
-#include "base/jsonw.h"
-#include "base/jsonx.h"
-#include "base/map.h"
-#include "base/num.h"
+#include "base/log.h"
+#include "ipc/record.h"
+#include "logger/checkpoint.h"
+#include "logger/rotation.h"
+#include "logger/seq_marks.h"
+#include "logger/trace_scan.h"
+#include "logger/trace_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QUEUE_MAX_BYTES (8 * 1024 * 1024)
-#define LINE_MAX_BYTES  (64 * 1024)
-#define STATE_MAX_BYTES (4 * 1024 * 1024)
-/* Owners remembered; ids rise with time, the eldest are forgotten first. */
-#define OWNERS_MAX 4096
+#define QUEUE_MAX_BYTES    (8 * 1024 * 1024)
+#define ROTATE_RETRY_NSECS (60 * NSECS_PER_SEC)
 
-struct owner_mark {
-	uint64_t owner;
-	uint64_t seq;        /* on file */
-	uint64_t queued_seq; /* in the queue; == seq when nothing is */
-};
+/* The two hashes of a line, two numbers, their keys. */
+#define CHAIN_MAX_BYTES 256
+
+_Static_assert(RECORD_LINE_BYTES + CHAIN_MAX_BYTES <= TRACE_LINE_BYTES,
+    "a start must be able to read what was written");
 
 struct trace_file {
 	struct trace_file_options options;
 	char *path, *state_path;
-	int fd;
+	int fd, lock_fd;
+	ino_t inode;
 	int64_t size;
-	char hash[SHA256_HEX_BYTES];        /* of the last line on file */
-	char queued_hash[SHA256_HEX_BYTES]; /* of the last queued line */
+	char hash[SHA256_HEX_BYTES]; /* of the last line on file */
+	struct seq_marks marks;      /* of the lines on file */
+	/* Lines not yet on file, and what holds once they are. */
 	struct buf queue;
+	char queued_hash[SHA256_HEX_BYTES];
+	struct seq_marks queued;
 	uint64_t queued_lines, lines;
-	struct owner_mark *owners; /* ascending by owner */
-	size_t owner_count;
 	bool unsynced, changed;
+	int64_t cut_to;             /* half a line stands behind this; -1 no */
+	int64_t rotate_after_nsecs; /* mono: not before, after a failure */
 };
-
-/* ---- owners ------------------------------------------------------------- */
-
-static size_t
-owner_place(const struct trace_file *f, uint64_t owner)
-{
-	size_t low = 0, high = f->owner_count;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (f->owners[mid].owner < owner)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static struct owner_mark *
-find_owner(const struct trace_file *f, uint64_t owner)
-{
-	size_t i = owner_place(f, owner);
-
-	if (i < f->owner_count && f->owners[i].owner == owner)
-		return &f->owners[i];
-	return NULL;
-}
-
-static struct owner_mark *
-add_owner(struct trace_file *f, uint64_t owner)
-{
-	size_t i;
-
-	if (f->owner_count == OWNERS_MAX) {
-		f->owner_count--;
-		memmove(f->owners, f->owners + 1,
-		    f->owner_count * sizeof(*f->owners));
-	}
-	i = owner_place(f, owner);
-	memmove(f->owners + i + 1, f->owners + i,
-	    (f->owner_count - i) * sizeof(*f->owners));
-	f->owner_count++;
-	f->owners[i] = (struct owner_mark){ .owner = owner };
-	return &f->owners[i];
-}
-
-static void
-note_seq(struct trace_file *f, uint64_t owner, uint64_t seq)
-{
-	struct owner_mark *m = find_owner(f, owner);
-
-	if (m == NULL)
-		m = add_owner(f, owner);
-	if (seq > m->seq)
-		m->seq = m->queued_seq = seq;
-}
 
 uint64_t
 trace_file_seq(const struct trace_file *f, uint64_t owner)
 {
-	const struct owner_mark *m = find_owner(f, owner);
-
-	return m == NULL ? 0 : m->seq;
+	return seq_marks_get(&f->marks, owner);
 }
 
-/* ---- reading what is there ---------------------------------------------- */
-
-/* The number behind the last `"key":` of a line; 0 when it is not there. */
-static uint64_t
-number_behind(struct str line, const char *key)
+size_t
+trace_file_queued(const struct trace_file *f)
 {
-	size_t n = strlen(key);
-	uint64_t v = 0;
+	return f->queue.len;
+}
 
-	for (size_t i = line.n >= n ? line.n - n + 1 : 0; i-- > 0;) {
-		if (memcmp(line.p + i, key, n) != 0)
-			continue;
-		for (i += n; i < line.n && line.p[i] >= '0' && line.p[i] <= '9';
-		     i++)
-			v = v * 10 + (uint64_t)(line.p[i] - '0');
-		return v;
-	}
+uint64_t
+trace_file_lines(const struct trace_file *f)
+{
+	return f->lines;
+}
+
+/* ---- where the chain stood ---------------------------------------------- */
+
+static bool
+is_file_of(int fd, const void *arg)
+{
+	const struct trace_state *s = arg;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (int64_t)st.st_ino == s->inode && st.st_size >= s->offset &&
+	       (s->offset == 0 || trace_scan_line_ends(fd, s->offset, s->hash));
+}
+
+/* Reads PATH.number whole, if it is there. */
+static int
+scan_rotated(struct trace_file *f, struct trace_scan *scan, int64_t number,
+    struct err *err)
+{
+	char *path = rotation_path(f->path, number);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	int64_t end;
+
+	if (fd < 0 && errno != ENOENT)
+		rc = err_set_errno(err, ERR_IO, "%s", path);
+	else if (fd >= 0 && trace_scan_read(scan, fd, 0, &end, err) != 0)
+		rc = err_prefix(err, "%s", path);
+	fd_close(&fd);
+	free(path);
+	return rc;
+}
+
+/* The rotated files that are younger than PATH.number, eldest first. */
+static int
+scan_younger(struct trace_file *f, struct trace_scan *scan, int64_t number,
+    struct err *err)
+{
+	while (--number > 0)
+		if (scan_rotated(f, scan, number, err) != 0)
+			return -1;
 	return 0;
 }
 
-/* The tail of every line of ours: ,"hash":"64 digits"} */
-#define HASH_KEY   ",\"hash\":\""
-#define TAIL_BYTES (sizeof(HASH_KEY) - 1 + 64 + 2)
-
-static void
-take_line(struct trace_file *f, struct str line)
-{
-	struct str tail;
-	uint64_t owner;
-
-	if (line.n < TAIL_BYTES)
-		return;
-	tail = str_make(line.p + line.n - TAIL_BYTES, TAIL_BYTES);
-	if (!str_starts(tail, HASH_KEY) || !str_ends(tail, "\"}"))
-		return; /* not ours: kept in the file, left out of the chain */
-	memcpy(f->hash, tail.p + sizeof(HASH_KEY) - 1, 64);
-	f->hash[64] = '\0';
-	owner = number_behind(line, ",\"owner\":");
-	if (owner != 0)
-		note_seq(f, owner, number_behind(line, ",\"seq\":"));
-}
-
-/* Reads lines from offset on; *end_r is behind the last whole line. */
+/*
+ * The file was rotated (by us or by others) and the state not saved since:
+ * goes on reading where the state ends, in the file that it speaks of. 1 done,
+ * 0 that file is gone.
+ */
 static int
-scan_from(struct trace_file *f, int fd, int64_t offset, int64_t *end_r,
-    struct err *err)
+scan_moved(struct trace_file *f, struct trace_scan *scan,
+    const struct trace_state *state, struct err *err)
 {
-	struct buf window;
-	char block[65536];
-	ssize_t n;
+	int64_t number, end;
+	int fd = rotation_find(f->path, is_file_of, state, &number), rc;
 
-	buf_init(&window, LINE_MAX_BYTES + sizeof(block));
-	*end_r = offset;
-	while ((n = pread(fd, block, sizeof(block), offset)) > 0) {
-		const char *nl;
-
-		offset += n;
-		if (buf_add(&window, block, (size_t)n) != 0)
-			buf_clear(&window); /* a line longer than any of ours */
-		while (window.len > 0 &&
-		       (nl = memchr(window.data, '\n', window.len)) != NULL) {
-			size_t len = (size_t)(nl - window.data);
-
-			take_line(f, str_make(window.data, len));
-			buf_consume(&window, len + 1);
-			*end_r = offset - (int64_t)window.len;
-		}
-	}
-	buf_fini(&window);
-	return n < 0 ? err_set_errno(err, ERR_IO, "%s", f->path) : 0;
-}
-
-/* Takes PATH.state when it fits the file: where to read on. */
-static int64_t
-load_state(struct trace_file *f, const struct stat *st)
-{
-	struct buf text;
-	json_t *state = NULL, *owners, *v;
-	const char *key;
-	int64_t inode = -1, offset = -1, owner;
-	struct str hash;
-
-	buf_init(&text, STATE_MAX_BYTES);
-	if (file_read(f->state_path, &text, NULL) == 0)
-		state = jsonx_parse(buf_str(&text), NULL);
-	buf_fini(&text);
-	if (jsonx_int(state, "inode", &inode) != 1 ||
-	    jsonx_int(state, "offset", &offset) != 1)
-		offset = -1;
-	hash = jsonx_str(state, "hash");
-	owners = json_object_get(state, "owners");
-	json_object_foreach(owners, key, v) {
-		if (num_int64(str_of(key), &owner) == 0)
-			note_seq(f, (uint64_t)owner,
-			    (uint64_t)json_integer_value(v));
-	}
-	if (hash.n == 64) {
-		memcpy(f->hash, hash.p, 64);
-		f->hash[64] = '\0';
-	}
-	json_decref(state);
-	/* Another file than the state's (rotated by hand): read it whole; the
-	   owners and the chain are still good. */
-	if (offset < 0 || inode != (int64_t)st->st_ino || offset > st->st_size)
+	if (fd < 0)
 		return 0;
-	return offset;
+	rc = trace_scan_read(scan, fd, state->offset, &end, err);
+	close(fd);
+	if (rc != 0 || scan_younger(f, scan, number, err) != 0)
+		return -1;
+	return 1;
 }
 
-void
-trace_file_save(struct trace_file *f)
+/* Reads what the state does not know: *from_r is where to read PATH from. */
+static int
+catch_up(struct trace_file *f, struct trace_scan *scan,
+    const struct trace_state *state, int64_t *from_r, struct err *err)
 {
-	struct stat st;
-	struct buf text;
-	struct jsonw w;
+	int rc;
 
-	if (!f->changed || fstat(f->fd, &st) != 0)
-		return;
-	buf_init(&text, STATE_MAX_BYTES);
-	jsonw_init(&w, &text);
-	jsonw_open(&w, '{');
-	jsonw_key(&w, "inode");
-	jsonw_int(&w, (int64_t)st.st_ino);
-	jsonw_key(&w, "offset");
-	jsonw_int(&w, f->size);
-	jsonw_key(&w, "hash");
-	jsonw_cstr(&w, f->hash);
-	jsonw_key(&w, "owners");
-	jsonw_open(&w, '{');
-	for (size_t i = 0; i < f->owner_count; i++) {
-		char id[NUM_TEXT_BYTES];
-
-		num_format_uint(f->owners[i].owner, id);
-		jsonw_key(&w, id);
-		jsonw_int(&w, (int64_t)f->owners[i].seq);
+	*from_r = 0;
+	if (state == NULL)
+		return scan_younger(f, scan,
+		    rotation_eldest(f->path, f->options.keep) + 1, err);
+	memcpy(scan->hash, state->hash, sizeof(scan->hash));
+	if (is_file_of(f->fd, state)) {
+		*from_r = state->offset;
+		return 0;
 	}
-	jsonw_close(&w, '}');
-	jsonw_close(&w, '}');
-	/* The file first: a state ahead of its file would hide a loss. */
-	if (fdatasync(f->fd) == 0 &&
-	    file_write(f->state_path, buf_str(&text), NULL) == 0)
-		f->changed = f->unsynced = false;
-	buf_fini(&text);
+	rc = scan_moved(f, scan, state, err);
+	/* Gone, cut or written over: the chain's next line must name the one
+	   that is missing, unless it is found in PATH. */
+	if (rc == 0 && state->hash[0] != '\0')
+		scan->look_for = state->hash;
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+recover(struct trace_file *f, struct err *err)
+{
+	struct trace_scan scan = {
+		.marks = &f->marks,
+		.progress = f->options.progress,
+		.arg = f->options.arg,
+	};
+	struct trace_state state;
+	bool known = trace_state_load(f->state_path, &state, &f->marks) == 1;
+	int64_t from, end;
+	struct stat st;
+
+	if (catch_up(f, &scan, known ? &state : NULL, &from, err) != 0)
+		return -1;
+	if (trace_scan_read(&scan, f->fd, from, &end, err) != 0 ||
+	    trace_scan_mend(&scan, f->fd, end, err) != 0)
+		return err_prefix(err, "%s", f->path);
+	if (fstat(f->fd, &st) != 0)
+		return err_set_errno(err, ERR_IO, "%s", f->path);
+	f->size = st.st_size;
+	f->inode = st.st_ino;
+	if (scan.look_for != NULL && !scan.found) {
+		log_warn("%s is not the file it was: lines are missing before "
+			 "the next one",
+		    f->path);
+		memcpy(scan.hash, state.hash, sizeof(scan.hash));
+	}
+	memcpy(f->hash, scan.hash, sizeof(f->hash));
+	return 0;
 }
 
 /* ---- open and close ----------------------------------------------------- */
 
 static int
-open_file(struct trace_file *f, struct stat *st, struct err *err)
+open_path(const struct trace_file *f, struct err *err)
 {
-	f->fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (f->fd < 0 || fstat(f->fd, st) != 0)
-		return err_set_errno(err, ERR_IO, "%s", f->path);
-	f->size = st->st_size;
-	return 0;
+	int fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+	return fd >= 0 ? fd : err_set_errno(err, ERR_IO, "%s", f->path);
 }
 
-/* Without a state the chain and the owners may live in the file before. */
-static void
-scan_rotated(struct trace_file *f)
+/* 1 locked, 0 another process holds it, -1 failed. The kernel drops the lock
+   when its holder dies. */
+static int
+take_lock(struct trace_file *f, struct err *err)
 {
-	char *path = xasprintf("%s.1", f->path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int64_t end;
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *path = xasprintf("%s.lock", f->path);
+	int rc = 1;
 
-	if (fd >= 0) {
-		(void)!scan_from(f, fd, 0, &end, NULL);
-		close(fd);
-	}
+	f->lock_fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (f->lock_fd < 0)
+		rc = err_set_errno(err, ERR_IO, "%s", path);
+	else if (fcntl(f->lock_fd, F_OFD_SETLK, &lock) != 0)
+		rc = errno == EAGAIN || errno == EACCES
+			 ? 0
+			 : err_set_errno(err, ERR_IO, "%s", path);
 	free(path);
+	return rc;
 }
 
-struct trace_file *
-trace_file_open(const struct trace_file_options *o, struct err *err)
+static void
+forget_queue(struct trace_file *f)
+{
+	buf_clear(&f->queue);
+	f->queued_lines = 0;
+	f->queued.count = 0;
+	memcpy(f->queued_hash, f->hash, sizeof(f->hash));
+}
+
+int
+trace_file_open(const struct trace_file_options *o, struct trace_file **f_r,
+    struct err *err)
 {
 	struct trace_file *f = xcalloc(1, sizeof(*f));
-	struct stat st;
-	int64_t from, end;
+	int rc;
 
 	f->options = *o;
 	f->path = xstrdup(o->path);
 	f->state_path = xasprintf("%s.state", o->path);
-	f->owners = xcalloc(OWNERS_MAX, sizeof(*f->owners));
-	f->fd = -1;
+	f->fd = f->lock_fd = -1;
+	f->cut_to = -1;
+	seq_marks_init(&f->marks, SEQ_MARKS_MAX);
+	seq_marks_init(&f->queued, SEQ_MARKS_MAX);
 	buf_init(&f->queue, QUEUE_MAX_BYTES);
-	if (open_file(f, &st, err) != 0)
-		goto failed;
-	from = load_state(f, &st);
-	if (from == 0 && f->owner_count == 0)
-		scan_rotated(f);
-	if (scan_from(f, f->fd, from, &end, err) != 0)
-		goto failed;
-	/* A torn last line was never acknowledged: it comes again. */
-	if (end < f->size && ftruncate(f->fd, end) != 0) {
-		err_set_errno(err, ERR_IO, "%s", f->path);
-		goto failed;
+	rc = take_lock(f, err);
+	if (rc == 1) {
+		f->fd = open_path(f, err);
+		if (f->fd < 0 || recover(f, err) != 0)
+			rc = -1;
 	}
-	f->size = end;
-	memcpy(f->queued_hash, f->hash, sizeof(f->hash));
-	return f;
-failed:
-	trace_file_close(&f);
-	return NULL;
+	if (rc != 1) {
+		f->changed = false;
+		trace_file_close(&f);
+		return rc;
+	}
+	forget_queue(f);
+	f->changed = true;
+	*f_r = f;
+	return 1;
 }
 
 void
@@ -316,131 +269,16 @@ trace_file_close(struct trace_file **fp)
 	if (f == NULL)
 		return;
 	if (f->fd >= 0)
-		trace_file_save(f);
+		(void)!trace_file_save(f, NULL); /* only a help, see there */
 	fd_close(&f->fd);
+	fd_close(&f->lock_fd);
 	buf_fini(&f->queue);
-	free(f->owners);
+	seq_marks_fini(&f->marks);
+	seq_marks_fini(&f->queued);
 	free(f->path);
 	free(f->state_path);
 	free(f);
 	*fp = NULL;
-}
-
-int
-trace_file_reopen(struct trace_file *f, struct err *err)
-{
-	struct stat st;
-
-	fd_close(&f->fd);
-	if (open_file(f, &st, err) != 0)
-		return -1;
-	f->changed = true;
-	trace_file_save(f);
-	return 0;
-}
-
-/* ---- writing ------------------------------------------------------------ */
-
-int
-trace_file_add(struct trace_file *f, uint64_t owner, uint64_t seq,
-    struct str payload, struct err *err)
-{
-	struct owner_mark *m = find_owner(f, owner);
-	size_t start = f->queue.len;
-	struct str line;
-
-	if (m == NULL)
-		m = add_owner(f, owner);
-	if (seq <= m->queued_seq)
-		return 0;
-	/* An owner we never heard of may start anywhere: its earlier records
-	   may be in files that are gone. */
-	if (m->queued_seq != 0 && seq != m->queued_seq + 1)
-		return err_set(err, ERR_BAD_REQUEST,
-		    "owner %llu: sequence %llu after %llu",
-		    (unsigned long long)owner, (unsigned long long)seq,
-		    (unsigned long long)m->queued_seq);
-	if (payload.n < 2 || payload.n > LINE_MAX_BYTES / 2 ||
-	    payload.p[0] != '{' || payload.p[payload.n - 1] != '}' ||
-	    memchr(payload.p, '\n', payload.n) != NULL)
-		return err_set(err, ERR_BAD_REQUEST,
-		    "owner %llu, sequence %llu: no one-line JSON object",
-		    (unsigned long long)owner, (unsigned long long)seq);
-	buf_add(&f->queue, payload.p, payload.n - 1);
-	buf_printf(&f->queue, "%s\"owner\":%llu,\"seq\":%llu,\"prev\":\"%s\"",
-	    payload.n > 2 ? "," : "", (unsigned long long)owner,
-	    (unsigned long long)seq, f->queued_hash);
-	line = str_make(f->queue.data + start, f->queue.len - start);
-	hash_sha256_hex(line, f->queued_hash);
-	buf_printf(&f->queue, HASH_KEY "%s\"}\n", f->queued_hash);
-	if (f->queue.overflowed) {
-		f->queue.len = start;
-		return err_set(err, ERR_IO, "the line queue is full");
-	}
-	m->queued_seq = seq;
-	f->queued_lines++;
-	return 1;
-}
-
-/* PATH.1 → PATH.2 ..., PATH → PATH.1; the eldest goes. */
-static int
-rotate(struct trace_file *f, struct err *err)
-{
-	struct stat st;
-
-	for (int64_t i = f->options.keep; i >= 0; i--) {
-		char *from = i == 0
-				 ? xstrdup(f->path)
-				 : xasprintf("%s.%lld", f->path, (long long)i);
-		char *to = xasprintf("%s.%lld", f->path, (long long)i + 1);
-
-		if (i == f->options.keep)
-			unlink(from);
-		else if (rename(from, to) != 0 && errno != ENOENT)
-			err_set_errno(err, ERR_IO, "%s", from);
-		free(from);
-		free(to);
-	}
-	fd_close(&f->fd);
-	if (open_file(f, &st, err) != 0)
-		return -1;
-	f->changed = true;
-	trace_file_save(f);
-	return 0;
-}
-
-static void
-forget_queue(struct trace_file *f)
-{
-	buf_clear(&f->queue);
-	f->queued_lines = 0;
-	memcpy(f->queued_hash, f->hash, sizeof(f->hash));
-	for (size_t i = 0; i < f->owner_count; i++)
-		f->owners[i].queued_seq = f->owners[i].seq;
-}
-
-int
-trace_file_flush(struct trace_file *f, struct err *err)
-{
-	if (f->queue.len == 0)
-		return 0;
-	if (fd_write_all(f->fd, f->queue.data, f->queue.len) != 0) {
-		err_set_errno(err, ERR_IO, "%s", f->path);
-		if (ftruncate(f->fd, f->size) != 0)
-			err_prefix(err, "half a line may be on file");
-		forget_queue(f);
-		return -1;
-	}
-	f->size += (int64_t)f->queue.len;
-	f->lines += f->queued_lines;
-	f->unsynced = f->changed = true;
-	memcpy(f->hash, f->queued_hash, sizeof(f->hash));
-	for (size_t i = 0; i < f->owner_count; i++)
-		f->owners[i].seq = f->owners[i].queued_seq;
-	forget_queue(f);
-	if (f->options.rotate_bytes > 0 && f->size >= f->options.rotate_bytes)
-		return rotate(f, err);
-	return 0;
 }
 
 int
@@ -449,13 +287,251 @@ trace_file_sync(struct trace_file *f, struct err *err)
 	if (!f->unsynced)
 		return 0;
 	if (fdatasync(f->fd) != 0)
-		return err_set_errno(err, ERR_IO, "%s", f->path);
+		return err_set_errno(err, ERR_IO, "%s: sync", f->path);
 	f->unsynced = false;
 	return 0;
 }
 
-uint64_t
-trace_file_lines(const struct trace_file *f)
+int
+trace_file_save(struct trace_file *f, struct err *err)
 {
-	return f->lines;
+	struct trace_state state = {
+		.inode = (int64_t)f->inode,
+		.offset = f->size,
+	};
+
+	if (!f->changed)
+		return 0;
+	/* The file first: a state ahead of its file would hide a loss. */
+	if (trace_file_sync(f, err) != 0)
+		return -1;
+	memcpy(state.hash, f->hash, sizeof(state.hash));
+	if (trace_state_save(f->state_path, &state, &f->marks, err) != 0)
+		return -1;
+	f->changed = false;
+	return 0;
+}
+
+static bool
+is_inode(int fd, const void *arg)
+{
+	const ino_t *inode = arg;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_ino == *inode;
+}
+
+/* The file that was written last has no place in the chain any more: moved
+   away by others, or not kept. */
+static void
+note_if_gone(const struct trace_file *f)
+{
+	int64_t number;
+	int fd = rotation_find(f->path, is_inode, &f->inode, &number);
+
+	if ((fd < 0 || number == 0) && f->hash[0] != '\0')
+		checkpoint_write(f->path, f->hash, clock_wall_nsecs());
+	fd_close(&fd);
+}
+
+/*
+ * Another file may be at PATH now. What is already in it (a file put back by
+ * hand) is read for its sequences; the chain goes on from our last line.
+ */
+int
+trace_file_reopen(struct trace_file *f, struct err *err)
+{
+	struct trace_scan scan = { .marks = &f->marks };
+	int fd = open_path(f, err);
+	struct err late;
+	struct stat st;
+	int64_t end;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_ino == f->inode) {
+		close(fd);
+		return 0;
+	}
+	if (trace_scan_read(&scan, fd, 0, &end, err) != 0 ||
+	    trace_scan_mend(&scan, fd, end, err) != 0) {
+		err_prefix(err, "%s", f->path);
+		goto failed;
+	}
+	if (fstat(fd, &st) != 0) {
+		err_set_errno(err, ERR_IO, "%s", f->path);
+		goto failed;
+	}
+	if (trace_file_sync(f, err) != 0)
+		goto failed;
+	note_if_gone(f);
+	fd_close(&f->fd);
+	f->fd = fd;
+	f->inode = st.st_ino;
+	f->size = st.st_size;
+	f->cut_to = -1;
+	f->changed = true;
+	if (rotation_sync(f->path, &late) != 0)
+		log_warn("%s", late.text);
+	return 0;
+failed:
+	close(fd);
+	return -1;
+}
+
+/* ---- adding lines ------------------------------------------------------- */
+
+/* The owner's last sequence, queued or on file. */
+static uint64_t
+last_seq(const struct trace_file *f, uint64_t owner)
+{
+	uint64_t seq = seq_marks_get(&f->queued, owner);
+
+	return seq != 0 ? seq : seq_marks_get(&f->marks, owner);
+}
+
+/* "{}" or "{ }": no comma goes behind it. */
+static bool
+is_empty_object(struct str payload)
+{
+	return str_trim(str_make(payload.p + 1, payload.n - 2)).n == 0;
+}
+
+static void
+queue_line(struct trace_file *f, uint64_t owner, uint64_t seq,
+    struct str payload)
+{
+	size_t start = f->queue.len;
+	struct str line;
+
+	buf_add(&f->queue, payload.p, payload.n - 1);
+	buf_printf(&f->queue, "%s\"owner\":%llu,\"seq\":%llu,\"prev\":\"%s\"",
+	    is_empty_object(payload) ? "" : ",", (unsigned long long)owner,
+	    (unsigned long long)seq, f->queued_hash);
+	line = str_make(f->queue.data + start, f->queue.len - start);
+	hash_sha256_hex(line, f->queued_hash);
+	buf_printf(&f->queue, TRACE_HASH_KEY "%s\"}\n", f->queued_hash);
+	seq_marks_raise(&f->queued, owner, seq);
+	f->queued_lines++;
+}
+
+int
+trace_file_add(struct trace_file *f, uint64_t owner, uint64_t seq,
+    struct str payload, struct err *err)
+{
+	uint64_t last = last_seq(f, owner);
+
+	if (seq <= last)
+		return 0;
+	if (last != 0 && seq != last + 1)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "owner %llu: sequence %llu after %llu",
+		    (unsigned long long)owner, (unsigned long long)seq,
+		    (unsigned long long)last);
+	if (!record_is_line(payload))
+		return err_set(err, ERR_BAD_REQUEST,
+		    "owner %llu, sequence %llu: no one-line JSON object",
+		    (unsigned long long)owner, (unsigned long long)seq);
+	if (f->queued.count == f->queued.max ||
+	    buf_reserve(&f->queue, payload.n + CHAIN_MAX_BYTES) != 0)
+		return err_set(err, ERR_OVERLOADED, "the line queue is full");
+	queue_line(f, owner, seq, payload);
+	return 1;
+}
+
+uint64_t
+trace_file_skip(struct trace_file *f, uint64_t owner, uint64_t seq)
+{
+	uint64_t last = last_seq(f, owner);
+
+	if (last == 0 || seq <= last + 1 || f->queued.count == f->queued.max)
+		return 0;
+	seq_marks_raise(&f->queued, owner, seq - 1);
+	return seq - 1 - last;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* Looks at the file before it is written to: it may be gone, or shorter. */
+static int
+check_place(struct trace_file *f, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) != 0)
+		return err_set_errno(err, ERR_IO, "%s", f->path);
+	if (st.st_nlink == 0) {
+		log_warn("%s was removed: beginning a new one", f->path);
+		return trace_file_reopen(f, err);
+	}
+	f->size = st.st_size;
+	if (f->cut_to >= 0 && f->cut_to < f->size) {
+		if (ftruncate(f->fd, f->cut_to) != 0)
+			return err_set_errno(err, ERR_IO, "%s: cut half a line",
+			    f->path);
+		f->size = f->cut_to;
+	}
+	f->cut_to = -1;
+	return 0;
+}
+
+int
+trace_file_flush(struct trace_file *f, struct err *err)
+{
+	int rc = 0;
+
+	if (f->queue.len == 0)
+		return 0;
+	rc = check_place(f, err);
+	if (rc == 0 && fd_write_all(f->fd, f->queue.data, f->queue.len) != 0) {
+		rc = err_set_errno(err, ERR_IO, "%s", f->path);
+		if (ftruncate(f->fd, f->size) != 0)
+			f->cut_to = f->size; /* before the next line */
+	}
+	if (rc != 0) {
+		forget_queue(f);
+		return -1;
+	}
+	f->size += (int64_t)f->queue.len;
+	f->lines += f->queued_lines;
+	f->unsynced = f->changed = true;
+	memcpy(f->hash, f->queued_hash, sizeof(f->hash));
+	for (size_t i = 0; i < f->queued.count; i++)
+		seq_marks_raise(&f->marks, f->queued.items[i].owner,
+		    f->queued.items[i].seq);
+	forget_queue(f);
+	return 0;
+}
+
+/* ---- rotation ----------------------------------------------------------- */
+
+/* True when PATH names the file that is open. */
+static bool
+is_in_place(const struct trace_file *f)
+{
+	struct stat st;
+
+	return stat(f->path, &st) == 0 && st.st_ino == f->inode;
+}
+
+int
+trace_file_rotate(struct trace_file *f, struct err *err)
+{
+	if (f->options.rotate_bytes <= 0 || f->size < f->options.rotate_bytes ||
+	    clock_mono_nsecs() < f->rotate_after_nsecs)
+		return 0;
+	/*
+	 * The state is saved before the first rename, so that a start after a
+	 * crash anywhere below finds the file it speaks of, whatever it is
+	 * called by then. Moved away by others: only a new file is begun.
+	 */
+	if (is_in_place(f))
+		checkpoint_before_shift(f->path, f->options.keep);
+	if (trace_file_save(f, err) == 0 &&
+	    (!is_in_place(f) ||
+		rotation_shift(f->path, f->options.keep, err) == 0) &&
+	    trace_file_reopen(f, err) == 0)
+		return 0;
+	f->rotate_after_nsecs = clock_mono_nsecs() + ROTATE_RETRY_NSECS;
+	return err_prefix(err, "rotation");
 }

@@ -1,8 +1,16 @@
-/* Shipping records to the logger. See outbox.h. */
+/*
+ * Shipping records to the logger. See outbox.h.
+ *
+ * Owns its connection; rows belong to the store. Fails by coming again: a
+ * connection that breaks is made anew after a pause, a store that cannot be
+ * read is looked at again. Logs only what can never be put on file.
+ */
 #include "outbox/outbox.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "ipc/record.h"
 #include "store/key.h"
 
@@ -15,6 +23,8 @@
 #define RETRY_MAX_MSECS   1000
 /* Packets per turn: a long backlog must not hold up the loop. */
 #define PACKETS_PER_TURN 32
+/* Rows deleted in one transaction: workers wait for its lock. */
+#define DELETES_PER_JOB 1024
 
 struct outbox {
 	struct outbox_options options;
@@ -26,7 +36,7 @@ struct outbox {
 	uint64_t sent;  /* highest sequence sent on this connection */
 	uint64_t acked; /* highest acknowledged */
 	struct batch_job delete_job;
-	uint64_t delete_upto;
+	bool delete_more; /* the last job left rows it should delete */
 	struct buf packet;
 	struct outbox_stats stats;
 };
@@ -44,6 +54,16 @@ retry_later(struct outbox *o)
 	o->retry_msecs *= 2;
 	if (o->retry_msecs > RETRY_MAX_MSECS)
 		o->retry_msecs = RETRY_MAX_MSECS;
+}
+
+/* The store could not be read or written: looks again in a while. */
+static void
+look_again(struct outbox *o)
+{
+	struct timeval tv = { RETRY_MAX_MSECS / 1000,
+		RETRY_MAX_MSECS % 1000 * 1000 };
+
+	event_add(&o->retry, &tv);
 }
 
 static void
@@ -69,14 +89,14 @@ outbox_key(struct key *k, uint64_t owner, uint64_t seq)
 	key_u64(k, seq);
 }
 
-/* Owner and sequence of a row; false when it is another owner's. */
+/* The sequence of a row; false when it is another owner's. */
 static bool
-own_row(const struct outbox *o, struct str key, uint64_t *seq_r)
+is_row_of(uint64_t owner, struct str key, uint64_t *seq_r)
 {
-	uint64_t owner;
+	uint64_t id;
 
-	return key_take_u64(&key, &owner) == 0 &&
-	       key_take_u64(&key, seq_r) == 0 && owner == o->options.owner;
+	return key_take_u64(&key, &id) == 0 && key_take_u64(&key, seq_r) == 0 &&
+	       id == owner;
 }
 
 static int
@@ -87,15 +107,20 @@ delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	struct str key, value;
 	struct key from;
 	uint64_t seq;
-	int rc;
+	int n = 0, rc;
 
+	o->delete_more = false;
 	outbox_key(&from, o->options.owner, 0);
 	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
 	if (c == NULL)
 		return err_set(err, ERR_STORE, "outbox");
 	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		if (!own_row(o, key, &seq) || seq > o->delete_upto)
+		if (!is_row_of(o->options.owner, key, &seq) || seq > o->acked)
 			break;
+		if (n++ == DELETES_PER_JOB) {
+			o->delete_more = true;
+			break;
+		}
 		store_cursor_del(c);
 	}
 	store_cursor_close(&c);
@@ -103,13 +128,27 @@ delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
 }
 
 static void
+queue_delete(struct outbox *o)
+{
+	if (!batch_is_queued(&o->delete_job))
+		batch_add(o->options.batch, &o->delete_job);
+	if (o->options.on_queued != NULL)
+		o->options.on_queued(o->options.arg);
+}
+
+static void
 delete_done(struct batch_job *job, const struct err *err)
 {
 	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
 
-	(void)err; /* rows that stay are deleted with the next word */
-	if (o->options.on_drained != NULL && outbox_is_empty(o))
-		o->options.on_drained(o->options.arg);
+	if (err != NULL) {
+		o->delete_more = true;
+		look_again(o);
+	} else if (o->delete_more) {
+		queue_delete(o);
+	} else if (o->options.on_drained != NULL && outbox_is_empty(o)) {
+		o->options.on_drained(o->options.arg); /* may free o */
+	}
 }
 
 static void
@@ -118,15 +157,11 @@ acknowledged(struct outbox *o, uint64_t seq)
 	if (seq > o->acked) {
 		o->stats.acknowledged += seq - o->acked;
 		o->acked = seq;
+		if (o->options.on_file != NULL)
+			o->options.on_file(o->options.arg, seq);
 	}
-	o->delete_upto = o->acked;
-	if (!batch_is_queued(&o->delete_job)) {
-		batch_job_init(&o->delete_job, delete_run, delete_done);
-		o->delete_job.retry = true;
-		batch_add(o->options.batch, &o->delete_job);
-	}
-	if (o->options.on_queued != NULL)
-		o->options.on_queued(o->options.arg);
+	if (o->acked > 0)
+		queue_delete(o);
 }
 
 /* ---- the connection ----------------------------------------------------- */
@@ -187,9 +222,16 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {
+	struct outbox *o = arg;
+
 	(void)fd;
 	(void)what;
-	connect_now(arg);
+	if (o->delete_more)
+		queue_delete(o);
+	if (o->fd < 0)
+		connect_now(o);
+	else
+		send_pending(o);
 }
 
 /* 1 sent, 0 would block, -1 broken. */
@@ -227,6 +269,45 @@ connect_now(struct outbox *o)
 		disconnect(o);
 }
 
+/*
+ * A row that the logger would refuse, whatever happens, would hold up all that
+ * come after it. Nobody writes such rows; should there be one all the same (a
+ * damaged store), a record of its own stands in its place on file.
+ */
+static int
+add_stand_in(struct outbox *o, uint64_t seq, struct str value)
+{
+	char when[CLOCK_RFC3339_BYTES], hash[SHA256_HEX_BYTES], *line;
+	int rc;
+
+	log_error("record %llu of owner %llu (%zu bytes) cannot be put on "
+		  "file: another stands for it",
+	    (unsigned long long)seq, (unsigned long long)o->options.owner,
+	    value.n);
+	clock_rfc3339(clock_wall_nsecs(), when);
+	hash_sha256_hex(value, hash);
+	line = xasprintf("{\"run_id\":null,\"model\":null,\"latency_s\":0,"
+			 "\"cost_usd\":0,\"prompt_tokens\":0,"
+			 "\"completion_tokens\":0,\"time\":\"%s\","
+			 "\"status\":0,\"outcome\":\"lost\","
+			 "\"error\":\"unreadable_record\","
+			 "\"record_bytes\":%zu,\"record_sha256\":\"%s\"}",
+	    when, value.n, hash);
+	rc = record_add(&o->packet, RECORD_LINE, o->options.owner, seq,
+	    str_of(line));
+	free(line);
+	return rc;
+}
+
+static int
+add_row(struct outbox *o, uint64_t seq, struct str value)
+{
+	if (!record_is_line(value))
+		return add_stand_in(o, seq, value);
+	return record_add(&o->packet, RECORD_LINE, o->options.owner, seq,
+	    value);
+}
+
 /* Fills the packet with records after o->sent. 1 there are some, 0 none, -1
    the store cannot be read. *last_r: the last sequence in it. */
 static int
@@ -245,9 +326,8 @@ fill_packet(struct outbox *o, struct store_txn *t, uint64_t *last_r)
 		return -1;
 	*last_r = o->sent;
 	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		if (!own_row(o, key, &seq) ||
-		    record_add(&o->packet, RECORD_LINE, o->options.owner, seq,
-			value) != 0)
+		if (!is_row_of(o->options.owner, key, &seq) ||
+		    add_row(o, seq, value) != 0)
 			break;
 		*last_r = seq;
 	}
@@ -260,25 +340,32 @@ send_pending(struct outbox *o)
 {
 	struct store_txn *t;
 	uint64_t last;
-	int rc = 0;
+	int filled = 0, sent = 1;
 
-	if (!o->greeted ||
-	    store_read(o->options.store, STORE_LIVE, &t, NULL) != 0)
+	if (!o->greeted)
 		return;
-	for (int i = 0; i < PACKETS_PER_TURN; i++) {
-		if (fill_packet(o, t, &last) != 1)
+	if (store_read(o->options.store, STORE_LIVE, &t, NULL) != 0) {
+		look_again(o);
+		return;
+	}
+	for (int i = 0; i < PACKETS_PER_TURN && sent == 1; i++) {
+		filled = fill_packet(o, t, &last);
+		if (filled != 1)
 			break;
-		rc = send_packet(o);
-		if (rc != 1)
+		sent = send_packet(o);
+		if (sent != 1)
 			break;
 		o->stats.sent += last - o->sent;
 		o->sent = last;
 	}
 	store_abort(&t);
-	if (rc < 0)
+	if (sent < 0)
 		disconnect(o);
-	else if (rc == 0 && o->packet.len > 0)
+	else if (sent == 0)
 		event_add(&o->writable, NULL);
+	else if (filled < 0)
+		look_again(o);
+	/* More than a turn's packets: the next acknowledgement goes on. */
 }
 
 /* ---- public ------------------------------------------------------------- */
@@ -294,6 +381,7 @@ outbox_new(const struct outbox_options *options)
 	o->retry_msecs = RETRY_FIRST_MSECS;
 	buf_init(&o->packet, RECORD_PACKET_BYTES);
 	batch_job_init(&o->delete_job, delete_run, delete_done);
+	o->delete_job.retry = true;
 	evtimer_assign(&o->retry, options->base, on_retry, o);
 	connect_now(o);
 	return o;
@@ -324,7 +412,7 @@ outbox_kick(struct outbox *o)
 }
 
 bool
-outbox_is_empty(struct outbox *o)
+outbox_owner_is_empty(struct store *s, uint64_t owner)
 {
 	struct store_txn *t;
 	struct store_cursor *c;
@@ -333,18 +421,24 @@ outbox_is_empty(struct outbox *o)
 	uint64_t seq;
 	bool empty = false;
 
-	if (store_read(o->options.store, STORE_LIVE, &t, NULL) != 0)
+	if (store_read(s, STORE_LIVE, &t, NULL) != 0)
 		return false;
-	outbox_key(&from, o->options.owner, 0);
+	outbox_key(&from, owner, 0);
 	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
 	if (c != NULL) {
 		int rc = store_cursor_next(c, &key, &value);
 
-		empty = rc == 0 || (rc == 1 && !own_row(o, key, &seq));
+		empty = rc == 0 || (rc == 1 && !is_row_of(owner, key, &seq));
 		store_cursor_close(&c);
 	}
 	store_abort(&t);
 	return empty;
+}
+
+bool
+outbox_is_empty(struct outbox *o)
+{
+	return outbox_owner_is_empty(o->options.store, o->options.owner);
 }
 
 void

@@ -26,6 +26,8 @@ struct outbox_options {
 	uint64_t owner;
 	/* The batch has work: the caller runs it soon. May be NULL. */
 	void (*on_queued)(void *arg);
+	/* More is on file: all up to this sequence. May be NULL. */
+	void (*on_file)(void *arg, uint64_t seq);
 	/* Everything is on file and nothing is left. May be NULL. */
 	void (*on_drained)(void *arg);
 	void *arg;
@@ -37,6 +39,8 @@ void outbox_free(struct outbox **o);
 void outbox_kick(struct outbox *o);
 /* True when the store holds no record of this owner any more. */
 bool outbox_is_empty(struct outbox *o);
+/* The same without an outbox. A store that cannot be read: false. */
+bool outbox_owner_is_empty(struct store *s, uint64_t owner);
 
 struct outbox_stats {
 	uint64_t sent, acknowledged, reconnects;

@@ -31,7 +31,8 @@ int owner_register(struct store *s, const char *store_dir,
     const struct owner_row *row, struct owner *o_r, struct err *err) MUST_CHECK;
 /* Drops the lock; the row goes when the keeper has cleaned up after it. */
 void owner_release(struct owner *o);
-/* 1 alive, 0 dead, -1 unknown. Not for one's own id. */
+/* 1 alive, 0 dead, -1 unknown. One's own id is alive; 0 for it means that the
+   file of locks is not the one we registered with. */
 int owner_alive(const char *store_dir, uint64_t id, struct err *err) MUST_CHECK;
 /* Next outbox sequence of this owner, kept in its row; call in a write txn. */
 int owner_next_seq(struct store_txn *t, struct owner *o,

@@ -99,6 +99,9 @@ struct store_info {
 };
 int store_info(struct store *s, struct store_info *info_r,
     struct err *err) MUST_CHECK;
+/* The last committed transaction of an environment, of any process: a change
+   of it says that something was written. Costs next to nothing. */
+uint64_t store_last_txn(struct store *s, enum store_env env);
 /* A compacted copy of both environments into dir (made; must be empty). */
 int store_snapshot(struct store *s, const char *dir,
     struct err *err) MUST_CHECK;

@@ -33,7 +33,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT (INT64_C(1) << 30)
@@ -107,6 +109,31 @@ code_of(int rc)
 	return ERR_STORE;
 }
 
+/* The file is not what LMDB left there: a power loss, or a broken disk. */
+static bool
+is_damage(int rc)
+{
+	return rc == MDB_INVALID || rc == MDB_CORRUPTED ||
+	       rc == MDB_PAGE_NOTFOUND;
+}
+
+/* What to run then. live/ is built anew from the trace files; accounts/ comes
+   from a snapshot only. */
+static char *
+recovery_hint(const char *dir, enum store_env env)
+{
+	struct str state = str_of(dir);
+
+	if (str_ends(state, "/store"))
+		state.n -= strlen("/store");
+	if (env == STORE_LIVE)
+		return xasprintf(" (damaged: stop the gateway and run "
+				 "'tallyctl --state " STR_FMT " recover')",
+		    STR_ARG(state));
+	return xasprintf(" (damaged: stop the gateway and put accounts/ of a "
+			 "snapshot in its place)");
+}
+
 int
 store_set_error(struct err *err, const struct store_environment *e,
     const char *doing, int rc)
@@ -119,6 +146,8 @@ store_set_error(struct err *err, const struct store_environment *e,
 		hint = " (a failed write left it unusable in this process)";
 	else if (rc == MDB_VERSION_MISMATCH)
 		hint = " (another LMDB version has it open)";
+	else if (is_damage(rc) && e->recover != NULL)
+		hint = e->recover;
 	return err_set(err, code_of(rc), "%s: %s: %s%s", e->dir, doing,
 	    mdb_strerror(rc), hint);
 }
@@ -285,12 +314,43 @@ init_env(struct store *s, const char *dir, enum store_env env)
 	struct store_environment *e = &s->envs[env];
 
 	e->dir = path_join(dir, store_env_names[env]);
+	e->recover = recovery_hint(dir, env);
 	list_init(&e->idle);
 	e->writer.store = s;
 	e->writer.env = env;
 	e->writer.writer = true;
 	list_init(&e->writer.node);
 	list_init(&e->writer.cursors);
+}
+
+static void
+on_alarm(int signo)
+{
+	(void)signo; /* the interruption is all that is wanted */
+}
+
+/*
+ * A process killed between being woken for LMDB's writer lock and taking it
+ * takes the wake-up with it (glibc's robust mutexes): the next waiter sleeps
+ * on a lock that is free, until any signal makes it look again. So every
+ * process with a store gets one each second. Reproduced in
+ * tests/unit/test_ledger_processes.c, whose processes are killed all the time.
+ */
+static void
+start_alarm(void)
+{
+	static bool started;
+	struct itimerval second = { { 1, 0 }, { 1, 0 } };
+	struct sigaction sa;
+
+	if (started)
+		return;
+	started = true;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_alarm;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
 }
 
 int
@@ -301,6 +361,7 @@ store_open(const struct store_options *options, struct store **s_r,
 	int rc;
 
 	watch_forks();
+	start_alarm();
 	s->forks = fork_count;
 	s->read_only = options->read_only;
 	list_init(&s->node);
@@ -351,6 +412,7 @@ store_close(struct store **s)
 		if (old->forks == fork_count)
 			close_env(&old->envs[i]);
 		free(old->envs[i].dir);
+		free(old->envs[i].recover);
 	}
 	free(old);
 }

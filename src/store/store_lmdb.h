@@ -44,6 +44,7 @@ struct store_cursor {
 
 struct store_environment {
 	char *dir;
+	char *recover; /* behind errors that mean damage: what to run */
 	MDB_env *mdb;
 	unsigned active; /* transactions now open */
 	struct store_txn writer;

@@ -74,6 +74,16 @@ count_free(MDB_txn *mdb)
 	return total;
 }
 
+uint64_t
+store_last_txn(struct store *s, enum store_env env)
+{
+	MDB_envinfo info;
+
+	if (mdb_env_info(s->envs[env].mdb, &info) != 0)
+		return 0;
+	return info.me_last_txnid;
+}
+
 static int
 env_info(struct store *s, enum store_env env, struct store_info *info,
     struct err *err)

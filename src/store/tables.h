@@ -14,16 +14,17 @@ X(META,    ACCOUNTS, "meta",    "name",                          "text or number
 X(KEYS,    ACCOUNTS, "keys",    "SHA-256 of the key",            "JSON: the virtual key",        "tallyctl, admin",  "worker",           "on delete") \
 X(TEAMS,   ACCOUNTS, "teams",   "team id",                       "JSON: the team",               "tallyctl, admin",  "worker",           "on delete") \
 X(USERS,   ACCOUNTS, "users",   "user id",                       "JSON: the user",               "tallyctl, admin",  "worker",           "on delete") \
-X(BUDGETS, ACCOUNTS, "budgets", "scope kind, id",                "JSON: caps set at run time",   "tallyctl, admin",  "worker, keeper",   "on delete") \
+X(BUDGETS, ACCOUNTS, "budgets", "scope kind u8, window text, name", "JSON: a cap set by hand",   "tallyctl, admin",  "worker, keeper",   "on delete") \
 X(PRICES,  ACCOUNTS, "prices",  "price version",                 "JSON: the prices it stands for", "worker, once per version", "tallyctl audit", "never") \
 X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "keeper, tallyctl", "when dead and drained") \
-X(SPEND,   LIVE,     "spend",   "scope kind, window u32, id",    "spent, held (int64 nano-dollars), window end", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
+X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, id", "alerts, spent, held (int64 nano-dollars)", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
 X(HOLDS,   LIVE,     "holds",   "owner u64, number u64",         "struct hold row: amount, scopes, what is known", "worker, keeper", "keeper, tallyctl", "at settlement") \
 X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days") \
 X(HEALTH,  LIVE,     "health",  "deployment id",                 "struct health_row: breaker, window, latency", "worker, keeper, tallyctl", "worker, tallyctl", "keeper, 30 days unused") \
 X(LIMITS,  LIVE,     "limits",  "scope kind, minute u32, id",    "requests, tokens in this minute", "worker", "worker", "keeper, 3 minutes") \
 X(INFLIGHT, LIVE,    "inflight", "deployment id, owner u64",     "count, deadline",              "worker, keeper",   "worker, tallyctl", "with its owner") \
 X(OUTBOX,  LIVE,     "outbox",  "owner u64, seq u64",            "trace record, JSON text",      "worker, keeper; deleted on the logger's word", "worker, keeper", "when on file") \
+X(ALERTS,  LIVE,     "alerts",  "time u64, random u64",          "JSON: an event that operators are told of", "worker, keeper", "keeper", "keeper, when told or an hour old") \
 X(LIVEMETA, LIVE,    "livemeta", "name",                         "text or number",               "keeper",           "all",              "never")
 /* clang-format on */
 

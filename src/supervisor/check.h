@@ -13,8 +13,8 @@
  */
 int check_load(const char *path, struct config **config_r, int *fd_r,
     struct err *err) MUST_CHECK;
-/* Warns (or, without tallygate.open, ends the process) when everybody may use
-   the gateway: no keys and an address that others can reach. */
+/* Warns when everybody may use the gateway: no master key, and an address that
+   others can reach. */
 void check_exposure(const struct config *c, const char *host_given);
 
 #endif

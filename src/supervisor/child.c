@@ -163,6 +163,7 @@ child_start(struct child *c, const struct child_setup *setup, int64_t now_nsecs,
 	c->started_nsecs = c->heard_nsecs = now_nsecs;
 	c->ready_nsecs = c->kill_nsecs = 0;
 	c->in_flight = 0;
+	c->reopen_due = false;
 	return 0;
 }
 

@@ -39,7 +39,8 @@ struct child {
 	uint32_t in_flight;
 	uint64_t done;
 	struct policy_history history;
-	bool wanted; /* start it again when it dies */
+	bool wanted;     /* start it again when it dies */
+	bool reopen_due; /* SIGUSR1 came before it could take it */
 };
 
 /* What a new process is given. */

@@ -1,9 +1,12 @@
 /*
- * Reload: a new generation of workers and keeper beside the old one; the old
- * ones retire when all new ones are ready. A refused configuration, or a new
- * child that dies before it is ready, leaves the old generation as it was.
+ * Reload: a new generation of workers beside the old one; the old ones retire
+ * when all new ones are ready. Until then the old generation is whole: one of
+ * its workers that dies is started again, with the configuration it had. A
+ * refused configuration, or a new worker that dies before it is ready, leaves
+ * everything as it was.
  *
- * The logger stays: what it is told (file, rotation) needs a restart.
+ * Keeper and logger hold nobody's stream: they are replaced, the logger only
+ * when something it is told has changed.
  */
 #include "supervisor/supervisor.h"
 
@@ -11,105 +14,185 @@
 #include "base/log.h"
 #include "supervisor/check.h"
 
-#include <signal.h>
-#include <unistd.h>
+/* Generations with living workers, the newest included: streams may last
+   minutes, reloads may come every second. */
+#define MAX_GENERATIONS 4
 
-static bool
-is_new(const struct supervisor *s, const struct child *c)
+bool
+reload_is_new(const struct supervisor *s, const struct child *c)
 {
-	return c->role == CONTRACT_WORKER && c->generation == s->generation;
+	return s->reloading && c->role == CONTRACT_WORKER &&
+	       c->generation == s->generation;
 }
 
-static int
-wanted_workers(const struct supervisor *s)
+static size_t
+count_generations(const struct supervisor *s)
 {
-	int n = s->options.num_workers >= 0 ? s->options.num_workers
-					    : (int)s->config->workers;
+	size_t n = 0;
 
-	return n > 0 ? n : (int)sysconf(_SC_NPROCESSORS_ONLN);
+	LIST_EACH(node, &s->children) {
+		const struct child *c = LIST_OBJ(node, struct child, node);
+		bool first = c->role == CONTRACT_WORKER && c->pid > 0;
+
+		LIST_EACH(before, &s->children) {
+			const struct child *b =
+			    LIST_OBJ(before, struct child, node);
+
+			if (b == c)
+				break;
+			if (b->role == CONTRACT_WORKER && b->pid > 0 &&
+			    b->generation == c->generation)
+				first = false;
+		}
+		n += first;
+	}
+	return n;
+}
+
+/* NULL, or what a reload has to wait for. */
+static const char *
+obstacle(const struct supervisor *s)
+{
+	if (s->reloading)
+		return "the one before is still under way";
+	if (count_generations(s) >= MAX_GENERATIONS)
+		return "too many old generations still have requests open";
+	return NULL;
 }
 
 void
 reload_begin(struct supervisor *s)
 {
+	const char *wait_for = obstacle(s);
 	struct config *config = NULL;
 	struct err err = { 0 };
+	size_t workers;
 	int fd = -1;
 
-	if (s->reloading) {
-		log_warn("reload: the last one is still under way");
+	s->reload_due = wait_for != NULL;
+	if (wait_for != NULL) {
+		if (!s->reload_told)
+			log_warn("reload waits: %s", wait_for);
+		s->reload_told = true;
 		return;
 	}
+	s->reload_told = false;
 	if (check_load(s->options.config_path, &config, &fd, &err) != 0) {
 		log_error("reload refused, the old configuration stays: %s",
 		    err.text);
 		return;
 	}
-	config_free(&s->config);
-	fd_close(&s->config_fd);
+	s->old_config = s->config;
+	s->old_config_fd = s->config_fd;
+	s->old_generation = s->generation;
 	s->config = config;
 	s->config_fd = fd;
-	s->generation++;
+	s->generation = ++s->last_generation;
 	s->reloading = true;
 	log_info("reload: generation %u starts", s->generation);
-	/* The old workers are no longer started again when they die. */
-	LIST_EACH(node, &s->children) {
-		struct child *c = LIST_OBJ(node, struct child, node);
-
-		if (c->role == CONTRACT_WORKER)
-			c->wanted = false;
-	}
-	for (int i = 0; i < wanted_workers(s); i++)
+	workers = supervisor_wanted_workers(s);
+	for (size_t i = 0; i < workers; i++)
 		supervisor_add_child(s, CONTRACT_WORKER, (uint32_t)i);
 }
 
+static bool
+all_new_ready(const struct supervisor *s)
+{
+	LIST_EACH(node, &s->children) {
+		const struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (reload_is_new(s, c) && c->state != CHILD_READY)
+			return false;
+	}
+	return true;
+}
+
 static void
-retire(struct child *c)
+retire(struct child *c, enum contract_command command)
 {
 	if (c->state == CHILD_EMPTY || c->state == CHILD_RETIRING)
 		return;
 	c->state = CHILD_RETIRING;
-	child_command(c, CONTRACT_RETIRE);
+	child_command(c, command);
+}
+
+/* What the logger gets in its environment. */
+static bool
+same_traces(const struct config *a, const struct config *b)
+{
+	return strcmp(a->traces_path, b->traces_path) == 0 &&
+	       a->traces_rotate_bytes == b->traces_rotate_bytes &&
+	       a->traces_keep == b->traces_keep &&
+	       a->sync_interval_msecs == b->sync_interval_msecs &&
+	       a->durability_power == b->durability_power;
+}
+
+/* The new generation serves. */
+static void
+finish(struct supervisor *s)
+{
+	bool same_logger = same_traces(s->old_config, s->config);
+
+	LIST_EACH(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		switch (c->role) {
+		case CONTRACT_WORKER:
+			if (reload_is_new(s, c))
+				break;
+			c->wanted = false;
+			retire(c, CONTRACT_RETIRE);
+			break;
+		case CONTRACT_KEEPER:
+			retire(c, CONTRACT_RETIRE);
+			break;
+		case CONTRACT_LOGGER:
+			/* Its clients stay connected: it has to leave them. */
+			if (!same_logger)
+				retire(c, CONTRACT_STOP);
+			break;
+		case CONTRACT_SUPERVISOR:
+			break;
+		}
+	}
+	s->reloading = false;
+	config_free(&s->old_config);
+	fd_close(&s->old_config_fd);
+	s->state_changed = true;
+	log_info("reload: generation %u serves", s->generation);
 }
 
 void
 reload_advance(struct supervisor *s)
 {
-	LIST_EACH(node, &s->children) {
-		struct child *c = LIST_OBJ(node, struct child, node);
-
-		if (is_new(s, c) && c->state != CHILD_READY)
-			return;
-	}
-	s->reloading = false;
-	LIST_EACH_SAFE(node2, &s->children) {
-		struct child *c = LIST_OBJ(node2, struct child, node);
-
-		if (c->role == CONTRACT_WORKER && !is_new(s, c))
-			retire(c);
-		/* The keeper holds nobody's stream: it is simply replaced. */
-		if (c->role == CONTRACT_KEEPER)
-			child_command(c, CONTRACT_RETIRE);
-	}
-	log_info("reload: generation %u serves", s->generation);
+	if (s->reloading && all_new_ready(s))
+		finish(s);
+	if (s->reload_due && obstacle(s) == NULL)
+		reload_begin(s);
 }
 
 void
 reload_abandon(struct supervisor *s)
 {
-	s->reloading = false;
 	log_error("reload: a new worker did not start; the old generation "
 		  "stays");
 	LIST_EACH(node, &s->children) {
 		struct child *c = LIST_OBJ(node, struct child, node);
 
-		if (c->role != CONTRACT_WORKER)
+		if (!reload_is_new(s, c))
 			continue;
-		if (is_new(s, c)) {
-			c->wanted = false;
-			child_command(c, CONTRACT_STOP);
-		} else {
-			c->wanted = true;
-		}
+		c->wanted = false;
+		/* One that was ready may have requests by now. */
+		retire(c,
+		    c->state == CHILD_READY ? CONTRACT_RETIRE : CONTRACT_STOP);
 	}
+	s->reloading = false;
+	config_free(&s->config);
+	fd_close(&s->config_fd);
+	s->config = s->old_config;
+	s->config_fd = s->old_config_fd;
+	s->generation = s->old_generation;
+	s->old_config = NULL;
+	s->old_config_fd = -1;
+	s->state_changed = true;
 }

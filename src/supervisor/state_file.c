@@ -1,6 +1,8 @@
-/* run/supervisor.json: what runs, for tallyctl and scripts. Written when the
-   gateway is ready and after each change. It stays when the gateway stops (it
-   names the configuration); whether one runs is told by the lock. */
+/*
+ * run/supervisor.json: what runs, for tallyctl and scripts. Written when the
+ * gateway is ready and after each change, removed when it stops. run/config
+ * names the configuration it last ran with and stays.
+ */
 #include "supervisor/supervisor.h"
 
 #include "base/fd.h"
@@ -9,7 +11,9 @@
 
 #include <unistd.h>
 
-#define STATE_FILE "run/supervisor.json"
+#define STATE_FILE  "run/supervisor.json"
+#define CONFIG_FILE "run/config"
+#define TRACES_FILE "run/traces"
 
 static void
 write_child(struct jsonw *w, const struct child *c)
@@ -67,4 +71,37 @@ state_file_write(const struct supervisor *s)
 		log_warn("%s", err.text);
 	buf_fini(&b);
 	free(path);
+}
+
+bool
+state_file_remove(const struct supervisor *s)
+{
+	char *path = path_join(s->state_dir, STATE_FILE);
+	bool there = unlink(path) == 0;
+
+	free(path);
+	return there;
+}
+
+static void
+note(const struct supervisor *s, const char *name, const char *text)
+{
+	char *path = path_join(s->state_dir, name);
+	struct err err;
+
+	if (text != NULL && file_write(path, str_of(text), &err) != 0)
+		log_warn("%s", err.text);
+	free(path);
+}
+
+void
+state_file_note_config(const struct supervisor *s)
+{
+	char *config = realpath(s->options.config_path, NULL);
+	char *traces = supervisor_trace_path(s);
+
+	note(s, CONFIG_FILE, config);
+	note(s, TRACES_FILE, traces);
+	free(config);
+	free(traces);
 }

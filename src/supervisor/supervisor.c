@@ -16,16 +16,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_MSECS       200
-#define DEFAULT_PORT     4000
-#define DEFAULT_HOST     "0.0.0.0"
-#define STOP_SLACK_NSECS (5 * NSECS_PER_SEC)
-#define MAX_POLLED       1024
+#define TICK_MSECS   200
+#define DEFAULT_PORT 4000
+#define DEFAULT_HOST "0.0.0.0"
+/* After a supervisor that was killed: its workers let go of the port as soon as
+   they see it. */
+#define PORT_TRIES     30
+#define PORT_TRY_USECS 100000
 
 /* ---- children ----------------------------------------------------------- */
 
@@ -57,15 +58,32 @@ supervisor_count(const struct supervisor *s, enum contract_role role)
 	return n;
 }
 
+char *
+supervisor_trace_path(const struct supervisor *s)
+{
+	const char *path = s->config->traces_path;
+
+	return path[0] == '/' ? xstrdup(path) : path_join(s->state_dir, path);
+}
+
+size_t
+supervisor_wanted_workers(const struct supervisor *s)
+{
+	int64_t n = s->options.num_workers >= 0 ? s->options.num_workers
+						: s->config->workers;
+
+	if (n <= 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (size_t)n : 1;
+}
+
 /* The logger's settings, which it gets instead of the configuration. */
 static void
 fill_env(const struct supervisor *s, enum contract_role role, char **env,
     size_t size)
 {
-	const struct config *c = s->config;
-	char *traces = c->traces_path[0] == '/'
-			   ? xstrdup(c->traces_path)
-			   : path_join(s->state_dir, c->traces_path);
+	const struct config *c = s->reloading ? s->old_config : s->config;
+	char *traces = supervisor_trace_path(s);
 	size_t n = 0;
 
 	env[n++] = xasprintf(CONTRACT_ENV_VERSION "=%d", CONTRACT_VERSION);
@@ -96,11 +114,16 @@ int
 supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
 {
 	bool is_logger = c->role == CONTRACT_LOGGER;
+	/* While a reload is under way the old configuration still holds, but
+	   for its own workers. */
+	bool old = s->reloading && !reload_is_new(s, c);
 	char *env[16];
 	struct child_setup setup = {
 		.exe = s->exe,
 		.state_dir = s->state_dir,
-		.config_fd = is_logger ? -1 : s->config_fd,
+		.config_fd = is_logger ? -1
+			     : old     ? s->old_config_fd
+				       : s->config_fd,
 		.trace_fd = is_logger ? s->trace_fd : -1,
 		.listeners = s->listeners,
 		.listener_count =
@@ -111,8 +134,10 @@ supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
 	int rc;
 
 	fill_env(s, c->role, env, ARRAY_LEN(env));
-	c->generation = s->generation;
+	if (c->role != CONTRACT_WORKER)
+		c->generation = old ? s->old_generation : s->generation;
 	rc = child_start(c, &setup, clock_mono_nsecs(), err);
+	s->state_changed = true;
 	for (size_t i = 0; i < ARRAY_LEN(env); i++)
 		free(env[i]);
 	return rc;
@@ -133,15 +158,12 @@ all_ready(const struct supervisor *s)
 static void
 announce_if_ready(struct supervisor *s)
 {
-	if (s->stopping || !all_ready(s))
+	if (s->was_ready || s->stopping || !all_ready(s))
 		return;
-	if (!s->was_ready) {
-		s->was_ready = true;
-		log_info("ready: http://%s, %zu workers, state in %s",
-		    s->address, supervisor_count(s, CONTRACT_WORKER),
-		    s->state_dir);
-	}
-	state_file_write(s);
+	s->was_ready = true;
+	state_file_note_config(s);
+	log_info("ready: http://%s, %zu workers, state in %s", s->address,
+	    supervisor_count(s, CONTRACT_WORKER), s->state_dir);
 }
 
 static void
@@ -151,40 +173,72 @@ drop_child(struct child *c)
 	free(c);
 }
 
-static void
-on_death(struct supervisor *s, struct child *c, int status)
+/* What an exit code says about starting it again. */
+static bool
+is_refusal(int status)
 {
-	int64_t now = clock_mono_nsecs(), ready = c->ready_nsecs;
-	bool clean =
-	    WIFEXITED(status) && WEXITSTATUS(status) == CONTRACT_EXIT_RETIRED;
-	bool was_starting = c->state == CHILD_STARTING;
-	bool refused = WIFEXITED(status) &&
-		       (WEXITSTATUS(status) == CONTRACT_EXIT_CONFIG ||
-			   WEXITSTATUS(status) == CONTRACT_EXIT_VERSION);
+	return WIFEXITED(status) &&
+	       (WEXITSTATUS(status) == CONTRACT_EXIT_CONFIG ||
+		   WEXITSTATUS(status) == CONTRACT_EXIT_VERSION);
+}
 
-	if (clean && (c->state == CHILD_RETIRING || s->stopping))
-		log_info("%s left", child_name(c));
-	else
-		log_warn("%s: %s", child_name(c), child_exit_text(status));
-	child_gone(c);
-	if (!c->wanted || s->stopping) {
-		drop_child(c);
-		return;
-	}
-	if (s->reloading && was_starting) {
-		reload_abandon(s);
-		return;
-	}
-	if (refused && !s->was_ready) {
-		log_error("the first generation cannot start");
-		s->stopping = s->stop_now = true;
-		return;
-	}
-	c->start_nsecs = policy_after_death(&c->history, ready, now);
+static void
+schedule(struct child *c, int64_t ready_nsecs, int status)
+{
+	int64_t now = clock_mono_nsecs();
+
+	c->start_nsecs =
+	    is_refusal(status)
+		? policy_after_refusal(&c->history, now)
+		: policy_after_death(&c->history, ready_nsecs, now);
 	if (c->start_nsecs > now)
 		log_warn("%s[%u] starts again in %lld ms",
 		    contract_role_name(c->role), c->slot,
 		    (long long)((c->start_nsecs - now) / NSECS_PER_MSEC));
+}
+
+/* Somebody was killed, perhaps with a wake-up in his hands: see contract.h. */
+static void
+wake_all(const struct supervisor *s)
+{
+	LIST_EACH(node, &s->children)
+		child_signal(LIST_OBJ(node, struct child, node), SIGURG);
+}
+
+static void
+on_death(struct supervisor *s, struct child *c, int status)
+{
+	bool clean =
+	    WIFEXITED(status) && WEXITSTATUS(status) == CONTRACT_EXIT_RETIRED;
+	bool was_starting = c->state == CHILD_STARTING;
+	bool was_asked = c->state == CHILD_RETIRING;
+	int64_t ready = c->ready_nsecs;
+
+	if (clean && (was_asked || s->stopping))
+		log_info("%s left", child_name(c));
+	else
+		log_warn("%s: %s", child_name(c), child_exit_text(status));
+	s->state_changed = true;
+	child_gone(c);
+	if (WIFSIGNALED(status))
+		wake_all(s);
+	if (!c->wanted)
+		return; /* the loop drops it */
+	if (was_starting && reload_is_new(s, c)) {
+		reload_abandon(s);
+		return;
+	}
+	if (is_refusal(status) && !s->was_ready) {
+		log_error("the first generation cannot start");
+		s->exit_status =
+		    WEXITSTATUS(status) == CONTRACT_EXIT_CONFIG ? 2 : 1;
+		s->stopping = s->stop_now = true;
+		return;
+	}
+	if (clean && was_asked)
+		c->start_nsecs = 0; /* its successor, at once */
+	else
+		schedule(c, ready, status);
 }
 
 static void
@@ -194,7 +248,7 @@ reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		LIST_EACH_SAFE(node, &s->children) {
+		LIST_EACH(node, &s->children) {
 			struct child *c = LIST_OBJ(node, struct child, node);
 
 			if (c->pid == pid) {
@@ -213,8 +267,13 @@ hear(struct supervisor *s, struct child *c)
 	bool eof = false;
 	int rc = contract_read_report(c->status_fd, &st, &eof);
 
-	if (rc < 0)
-		log_warn("%s sent a garbled report", child_name(c));
+	if (rc < 0) {
+		/* Whatever it is, it is not what we started. */
+		log_error("%s sent a garbled report: killed", child_name(c));
+		child_signal(c, SIGKILL);
+		fd_close(&c->status_fd);
+		return;
+	}
 	if (eof)
 		fd_close(&c->status_fd); /* it is dying: SIGCHLD tells */
 	if (rc != 1 || st.slot != c->slot || st.generation != c->generation)
@@ -225,9 +284,10 @@ hear(struct supervisor *s, struct child *c)
 	if (st.state == CONTRACT_READY && c->state == CHILD_STARTING) {
 		c->state = CHILD_READY;
 		c->ready_nsecs = c->heard_nsecs;
-		if (s->reloading)
-			reload_advance(s);
-		announce_if_ready(s);
+		s->state_changed = true;
+		if (c->reopen_due)
+			child_signal(c, SIGUSR1);
+		c->reopen_due = false;
 	}
 }
 
@@ -239,7 +299,7 @@ check_child(struct supervisor *s, struct child *c, int64_t now)
 	int64_t quiet;
 
 	if (c->state == CHILD_EMPTY) {
-		if (!c->wanted || s->stopping || now < c->start_nsecs)
+		if (!c->wanted || now < c->start_nsecs)
 			return;
 		if (supervisor_start_child(s, c, &err) != 0) {
 			log_error("%s", err.text);
@@ -257,6 +317,8 @@ check_child(struct supervisor *s, struct child *c, int64_t now)
 	}
 	quiet = c->state == CHILD_STARTING ? POLICY_READY_NSECS
 					   : POLICY_STALL_NSECS;
+	if (now - c->heard_nsecs > POLICY_WAKE_NSECS)
+		child_signal(c, SIGURG);
 	if (now - c->heard_nsecs <= quiet)
 		return;
 	log_error("%s has said nothing for %lld s: killed", child_name(c),
@@ -265,64 +327,22 @@ check_child(struct supervisor *s, struct child *c, int64_t now)
 	c->kill_nsecs = now + POLICY_KILL_NSECS;
 }
 
-/* ---- stopping ----------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------ */
 
+/* Before it is READY the signal would kill it. */
 static void
-retire_role(struct supervisor *s, enum contract_role role)
+reopen_traces(struct supervisor *s)
 {
 	LIST_EACH(node, &s->children) {
 		struct child *c = LIST_OBJ(node, struct child, node);
 
-		if (c->role != role || c->state == CHILD_EMPTY ||
-		    c->state == CHILD_RETIRING)
+		if (c->role != CONTRACT_LOGGER)
 			continue;
-		c->state = CHILD_RETIRING;
-		c->wanted = false;
-		child_command(c, CONTRACT_RETIRE);
+		c->reopen_due = c->state == CHILD_STARTING;
+		if (!c->reopen_due)
+			child_signal(c, SIGUSR1);
 	}
 }
-
-static void
-begin_stop(struct supervisor *s)
-{
-	s->stopping = true;
-	s->stop_deadline_nsecs =
-	    clock_mono_nsecs() +
-	    s->config->limits.drain_msecs * NSECS_PER_MSEC + STOP_SLACK_NSECS;
-	log_info("stopping: waiting for requests to finish (a second signal "
-		 "stops at once)");
-	LIST_EACH_SAFE(node, &s->children) {
-		struct child *c = LIST_OBJ(node, struct child, node);
-
-		if (c->state == CHILD_EMPTY)
-			drop_child(c);
-	}
-}
-
-/*
- * Workers first; then the keeper, which ships what they left; then the logger,
- * which writes it. Each waits for the one before.
- */
-static void
-advance_stop(struct supervisor *s)
-{
-	if (s->stop_now || clock_mono_nsecs() > s->stop_deadline_nsecs) {
-		LIST_EACH(node, &s->children)
-			child_signal(LIST_OBJ(node, struct child, node),
-			    SIGKILL);
-		s->stop_now = true;
-		return;
-	}
-	retire_role(s, CONTRACT_WORKER);
-	if (supervisor_count(s, CONTRACT_WORKER) > 0)
-		return;
-	retire_role(s, CONTRACT_KEEPER);
-	if (supervisor_count(s, CONTRACT_KEEPER) > 0)
-		return;
-	retire_role(s, CONTRACT_LOGGER);
-}
-
-/* ---- signals ------------------------------------------------------------ */
 
 static void
 on_signal(struct supervisor *s, int signo)
@@ -334,7 +354,7 @@ on_signal(struct supervisor *s, int signo)
 			log_warn("stopping at once");
 			s->stop_now = true;
 		} else {
-			begin_stop(s);
+			stop_begin(s);
 		}
 		break;
 	case SIGHUP:
@@ -342,12 +362,7 @@ on_signal(struct supervisor *s, int signo)
 			reload_begin(s);
 		break;
 	case SIGUSR1:
-		LIST_EACH(node, &s->children) {
-			struct child *c = LIST_OBJ(node, struct child, node);
-
-			if (c->role == CONTRACT_LOGGER)
-				child_signal(c, SIGUSR1);
-		}
+		reopen_traces(s);
 		break;
 	case SIGCHLD:
 		reap(s);
@@ -377,6 +392,8 @@ open_signals(struct supervisor *s, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		sigaddset(&set, signals[i]);
 	signal(SIGPIPE, SIG_IGN);
+	/* Ignored by who started us, children would be gone unseen. */
+	signal(SIGCHLD, SIG_DFL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return err_set_errno(err, ERR_IO, "signals");
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -388,31 +405,55 @@ open_signals(struct supervisor *s, struct err *err)
 /* ---- the loop ----------------------------------------------------------- */
 
 static void
+make_room(struct supervisor *s)
+{
+	size_t n = 1;
+
+	LIST_EACH(node, &s->children)
+		n++;
+	if (n <= s->polled_size)
+		return;
+	s->polled_size = n * 2;
+	s->polled = xrealloc(s->polled, s->polled_size * sizeof(*s->polled));
+	s->heard = xrealloc(s->heard, s->polled_size * sizeof(*s->heard));
+}
+
+static void
 wait_for_events(struct supervisor *s)
 {
-	struct pollfd fds[MAX_POLLED];
-	struct child *who[MAX_POLLED];
 	nfds_t n = 1;
 
-	fds[0] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
+	make_room(s);
+	s->polled[0] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
 	LIST_EACH(node, &s->children) {
 		struct child *c = LIST_OBJ(node, struct child, node);
 
-		if (c->status_fd < 0 || n == MAX_POLLED)
+		if (c->status_fd < 0)
 			continue;
-		fds[n] =
+		s->polled[n] =
 		    (struct pollfd){ .fd = c->status_fd, .events = POLLIN };
-		who[n++] = c;
+		s->heard[n++] = c;
 	}
-	if (poll(fds, n, TICK_MSECS) <= 0)
+	if (poll(s->polled, n, TICK_MSECS) <= 0)
 		return;
 	for (nfds_t i = 1; i < n; i++) {
-		if (fds[i].revents != 0)
-			hear(s, who[i]);
+		if (s->polled[i].revents != 0)
+			hear(s, s->heard[i]);
 	}
-	/* Last: it may free children. */
-	if (fds[0].revents != 0)
+	/* Last: a death closes descriptors that were polled. */
+	if (s->polled[0].revents != 0)
 		read_signals(s);
+}
+
+static void
+drop_unwanted(struct supervisor *s)
+{
+	LIST_EACH_SAFE(node, &s->children) {
+		struct child *c = LIST_OBJ(node, struct child, node);
+
+		if (c->state == CHILD_EMPTY && !c->wanted)
+			drop_child(c);
+	}
 }
 
 static int
@@ -421,21 +462,22 @@ loop(struct supervisor *s)
 	while (!s->stopping || !list_empty(&s->children)) {
 		int64_t now = clock_mono_nsecs();
 
-		LIST_EACH_SAFE(node, &s->children)
+		if (s->stopping)
+			stop_advance(s);
+		else
+			reload_advance(s);
+		drop_unwanted(s);
+		LIST_EACH(node, &s->children)
 			check_child(s, LIST_OBJ(node, struct child, node), now);
-		if (s->stopping) {
-			advance_stop(s);
-			LIST_EACH_SAFE(node2, &s->children) {
-				struct child *c =
-				    LIST_OBJ(node2, struct child, node);
-
-				if (c->state == CHILD_EMPTY)
-					drop_child(c);
-			}
+		announce_if_ready(s);
+		if (s->state_changed && s->was_ready && !s->stopping) {
+			s->state_changed = false;
+			state_file_write(s);
 		}
-		wait_for_events(s);
+		if (!list_empty(&s->children))
+			wait_for_events(s);
 	}
-	return s->was_ready ? 0 : 1;
+	return s->exit_status;
 }
 
 /* ---- start -------------------------------------------------------------- */
@@ -444,6 +486,7 @@ static int
 open_state_dir(struct supervisor *s, struct err *err)
 {
 	static const char *const below[] = { "store", "run" };
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *lock;
 
 	s->state_dir = config_state_dir(s->config, s->options.state_dir);
@@ -462,7 +505,7 @@ open_state_dir(struct supervisor *s, struct err *err)
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		err_set_errno(err, ERR_IO, "%s", lock);
-	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+	else if (fcntl(s->lock_fd, F_OFD_SETLK, &whole) != 0) {
 		err_set(err, ERR_IO,
 		    "%s is in use by another tallygate (see `tallyctl --state "
 		    "%s status`)",
@@ -471,6 +514,20 @@ open_state_dir(struct supervisor *s, struct err *err)
 	}
 	free(lock);
 	return s->lock_fd < 0 ? -1 : 0;
+}
+
+static int
+open_port(struct supervisor *s, const char *host, int *port, struct err *err)
+{
+	/* A file left over: the supervisor before us was killed. */
+	int tries = state_file_remove(s) ? PORT_TRIES : 1;
+	int fd = listen_tcp(host, *port, port, err);
+
+	while (fd < 0 && --tries > 0) {
+		usleep(PORT_TRY_USECS);
+		fd = listen_tcp(host, *port, port, err);
+	}
+	return fd;
 }
 
 static int
@@ -486,7 +543,7 @@ open_listeners(struct supervisor *s, struct err *err)
 	if (port < 0)
 		port = s->config->port != CONFIG_UNSET ? (int)s->config->port
 						       : DEFAULT_PORT;
-	s->listeners[0] = listen_tcp(host, port, &port, err);
+	s->listeners[0] = open_port(s, host, &port, err);
 	if (s->listeners[0] < 0)
 		return -1;
 	s->listener_count = 1;
@@ -501,15 +558,11 @@ open_listeners(struct supervisor *s, struct err *err)
 static void
 add_children(struct supervisor *s)
 {
-	int workers = s->options.num_workers;
+	size_t workers = supervisor_wanted_workers(s);
 
-	if (workers < 0)
-		workers = (int)s->config->workers;
-	if (workers <= 0)
-		workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	supervisor_add_child(s, CONTRACT_LOGGER, 0);
 	supervisor_add_child(s, CONTRACT_KEEPER, 0);
-	for (int i = 0; i < workers; i++)
+	for (size_t i = 0; i < workers; i++)
 		supervisor_add_child(s, CONTRACT_WORKER, (uint32_t)i);
 }
 
@@ -524,29 +577,53 @@ own_path(void)
 	return n <= 0 ? xstrdup("tallygate") : xstrndup(path, (size_t)n);
 }
 
+static void
+supervisor_free(struct supervisor *s)
+{
+	config_free(&s->config);
+	config_free(&s->old_config); /* a reload was under way */
+	free(s->polled);
+	free(s->heard);
+	free(s->exe);
+	free(s->state_dir);
+	free(s);
+}
+
+/* Everything up to the first child; an exit status or 0. */
+static int
+open_all(struct supervisor *s, struct err *err)
+{
+	if (check_load(s->options.config_path, &s->config, &s->config_fd,
+		err) != 0)
+		return 2;
+	check_exposure(s->config, s->options.host);
+	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
+	    open_signals(s, err) != 0)
+		return 1;
+	return 0;
+}
+
 int
 supervisor_main(const struct supervisor_options *options)
 {
 	struct supervisor *s = xcalloc(1, sizeof(*s));
 	struct err err = { 0 };
+	int status;
 
 	s->options = *options;
 	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
-	s->generation = 1;
+	s->old_config_fd = -1;
+	s->generation = s->last_generation = 1;
 	s->started_wall_nsecs = clock_wall_nsecs();
 	s->exe = own_path();
 	list_init(&s->children);
-	if (check_load(options->config_path, &s->config, &s->config_fd, &err) !=
-	    0) {
+	status = open_all(s, &err);
+	if (status == 0) {
+		add_children(s);
+		status = loop(s);
+	} else {
 		log_error("%s", err.text);
-		return 2;
 	}
-	check_exposure(s->config, options->host);
-	if (open_state_dir(s, &err) != 0 || open_listeners(s, &err) != 0 ||
-	    open_signals(s, &err) != 0) {
-		log_error("%s", err.text);
-		return 1;
-	}
-	add_children(s);
-	return loop(s);
+	supervisor_free(s);
+	return status;
 }

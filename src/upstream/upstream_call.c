@@ -355,6 +355,8 @@ classify(CURLcode code, bool sent, bool head)
 	case CURLE_WEIRD_SERVER_REPLY:
 		return UPSTREAM_GARBAGE;
 	case CURLE_OUT_OF_MEMORY:
+		/* Also the library's word for a head above its limit. */
+		return sent ? UPSTREAM_GARBAGE : UPSTREAM_FAILED;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
 	case CURLE_FAILED_INIT:
@@ -380,6 +382,8 @@ call_result(const struct upstream_call *c, CURLcode code,
 	r.end = classify(code, r.sent, c->head_given);
 	r.status = c->head_given ? c->head.status : 0;
 	r.body_bytes = c->body_bytes;
+	if (code == CURLE_OUT_OF_MEMORY && r.sent)
+		text = "the answer's head is too large";
 	if (code == CURLE_OK && r.end != UPSTREAM_DONE)
 		text = "the connection ended inside the answer's head";
 	if (r.end != UPSTREAM_DONE)

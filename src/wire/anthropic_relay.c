@@ -137,9 +137,11 @@ passes_limit(const struct relay *r, const struct anthropic_event *e)
 	const struct anthropic_relay *s = r->state;
 	int64_t limit = r->options.stop_after_tokens;
 
-	return limit >= 0 && e->text_bytes > 0 &&
-	       relay_guess(r->facts.delivered_bytes + e->text_bytes,
-		   s->deltas + 1) > limit;
+	if (limit < 0 || e->text_bytes == 0)
+		return false;
+	return s->deltas + 1 > limit ||
+	       relay_least_tokens(r->facts.delivered_bytes + e->text_bytes) >
+		   limit;
 }
 
 /* ---- streams ----------------------------------------------------------- */

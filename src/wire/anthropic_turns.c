@@ -136,6 +136,8 @@ write_thinking(struct turn *t, const struct skim_value *blocks)
 
 		pick(&block, wanted, ARRAY_LEN(wanted));
 		redacted = skim_string_is(&type, "redacted_thinking");
+		if (!redacted && !skim_string_is(&type, "thinking"))
+			continue;
 		if (pick_is_empty(redacted ? &data : &signature))
 			continue;
 		any = true;

@@ -47,10 +47,12 @@ key_length(struct str text, size_t i)
 	if (i > 0 && is_word(text.p[i - 1]))
 		return 0;
 	for (size_t k = 0; k < ARRAY_LEN(prefixes); k++) {
-		size_t start = strlen(prefixes[k]), n;
+		size_t start, n;
 
-		if (!str_starts(rest, prefixes[k]))
+		if (rest.p[0] != prefixes[k][0] ||
+		    !str_starts(rest, prefixes[k]))
 			continue;
+		start = strlen(prefixes[k]);
 		n = token_end(rest, start);
 		if (n - start >= TOKEN_MIN_BYTES)
 			return n;

@@ -70,16 +70,17 @@ number_text(struct body *b, int64_t n)
 static struct str
 quoted_text(struct body *b, const char *s)
 {
-	struct str text;
+	size_t n = strlen(s), room = 6 * n + 2;
 	struct buf q;
 
-	buf_init(&q, 6 * strlen(s) + 2);
+	/* In the arena at once: a name is short, and escapes are rare. */
+	buf_init(&q, room);
+	q.data = arena_alloc(b->arena, room + 1);
+	q.size = room + 1;
 	buf_add_char(&q, '"');
-	jsonw_escape(&q, str_of(s));
+	jsonw_escape(&q, str_make(s, n));
 	buf_add_char(&q, '"');
-	text = arena_str(b->arena, buf_str(&q));
-	buf_fini(&q);
-	return text;
+	return buf_str(&q);
 }
 
 static void
@@ -179,7 +180,7 @@ with_usage(struct body *b, struct str object)
 
 	skim_iter_init(&it, object);
 	while (skim_iter_next(&it, &key, &v) == 1) {
-		if (str_is(key, "include_usage"))
+		if (SKIM_KEY_IS(key, "include_usage"))
 			return str_of(arena_printf(b->arena, "%.*strue%.*s",
 			    (int)v.value_start, object.p,
 			    (int)(object.n - v.value_end),

@@ -10,7 +10,7 @@
 
 #define REFUSED_BYTES 512
 
-#define REASONING_FAMILIES "o1 o3 o4 gpt-5"
+#define REASONING "o1 o3 o4 gpt-5"
 
 struct param_row {
 	const char *param;
@@ -104,25 +104,40 @@ static const struct param_row vllm_rows[] = {
 	{ "priority", PARAM_KEEP, NULL },
 };
 
+/* Its OpenAI endpoint answers 400 to names it does not know. */
 static const struct param_row gemini_rows[] = {
-	{ "extra_body", PARAM_KEEP, NULL },
+	{ "extra_body",        PARAM_KEEP,   NULL },
+	{ "user",              PARAM_DROP,   NULL },
+	{ "metadata",          PARAM_DROP,   NULL },
+	{ "logit_bias",        PARAM_REFUSE, NULL },
+	{ "store",             PARAM_REFUSE, NULL },
+	{ "safety_identifier", PARAM_REFUSE, NULL },
+	{ "prompt_cache_key",  PARAM_REFUSE, NULL },
 };
 
 #define ROWS(rows) rows, ARRAY_LEN(rows)
 static const struct {
-	const char *providers; /* blank separated */
+	const char *provider;
 	const char *models;    /* families, blank separated; NULL all */
 	const struct param_row *rows;
 	size_t count;
 } groups[] = {
-	{ "openai azure", REASONING_FAMILIES, ROWS(reasoning_rows) },
-	{ "mistral codestral", NULL, ROWS(mistral_rows) },
-	{ "anthropic", NULL, ROWS(anthropic_rows) },
-	{ "groq", NULL, ROWS(groq_rows) },
-	{ "cerebras", NULL, ROWS(cerebras_rows) },
-	{ "ollama ollama_chat deepseek together_ai perplexity nvidia_nim", NULL, ROWS(old_limit_rows) },
-	{ "hosted_vllm vllm", NULL, ROWS(vllm_rows) },
-	{ "gemini", NULL, ROWS(gemini_rows) },
+	{ "openai",      REASONING, ROWS(reasoning_rows) },
+	{ "azure",       REASONING, ROWS(reasoning_rows) },
+	{ "mistral",     NULL,      ROWS(mistral_rows) },
+	{ "codestral",   NULL,      ROWS(mistral_rows) },
+	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
+	{ "groq",        NULL,      ROWS(groq_rows) },
+	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
+	{ "ollama",      NULL,      ROWS(old_limit_rows) },
+	{ "ollama_chat", NULL,      ROWS(old_limit_rows) },
+	{ "deepseek",    NULL,      ROWS(old_limit_rows) },
+	{ "together_ai", NULL,      ROWS(old_limit_rows) },
+	{ "perplexity",  NULL,      ROWS(old_limit_rows) },
+	{ "nvidia_nim",  NULL,      ROWS(old_limit_rows) },
+	{ "hosted_vllm", NULL,      ROWS(vllm_rows) },
+	{ "vllm",        NULL,      ROWS(vllm_rows) },
+	{ "gemini",      NULL,      ROWS(gemini_rows) },
 };
 /* clang-format on */
 
@@ -163,7 +178,7 @@ is_of_family(const char *families, const char *model)
 bool
 param_model_reasons(const char *model)
 {
-	return is_of_family(REASONING_FAMILIES, model);
+	return is_of_family(REASONING, model);
 }
 
 void
@@ -171,7 +186,6 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice)
 {
 	const struct config_deployment *d = choice->deployment;
-	struct str provider = str_of(d->provider->prefix);
 
 	memset(p, 0, sizeof(*p));
 	p->request = r;
@@ -188,7 +202,7 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 	if (wire_api_is_anthropic(r->api))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (!param_is_listed(groups[i].providers, provider) ||
+		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
 		    !is_of_family(groups[i].models, p->model))
 			continue;
 		p->rows = groups[i].rows;

@@ -67,13 +67,17 @@ estimate_usage(struct relay *r)
 {
 	struct openai_relay *s = r->state;
 	struct usage u = r->facts.usage;
+	int64_t output = r->facts.output_guess_tokens;
 
 	if (s->usage.len > 0)
 		return;
+	/* It was ended because more than that may not be charged. */
+	if (output > r->options.stop_after_tokens)
+		output = r->options.stop_after_tokens;
 	if (u.prompt_tokens == 0)
 		u.prompt_tokens = r->options.request->prompt_guess_tokens;
-	if (u.completion_tokens < r->facts.output_guess_tokens)
-		u.completion_tokens = r->facts.output_guess_tokens;
+	if (u.completion_tokens < output)
+		u.completion_tokens = output;
 	usage_json_write(&u, &s->usage);
 }
 
@@ -112,12 +116,13 @@ passes_limit(const struct relay *r, const struct openai_view *v)
 	/* A provider that counts as it goes (vLLM, Gemini) knows better. */
 	if (u->source == USAGE_PROVIDER && u->completion_tokens >= limit)
 		return true;
-	return openai_guess(r->facts.delivered_bytes + v->text_bytes,
-		   s->deltas + 1) > limit;
+	return s->deltas + 1 > limit ||
+	       relay_least_tokens(r->facts.delivered_bytes + v->text_bytes) >
+		   limit;
 }
 
 static int
-take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
+take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
     struct err *err)
 {
 	struct openai_relay *s = r->state;
@@ -127,7 +132,7 @@ take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
 
 	if (r->options.stop_after_tokens >= 0)
 		before = s->choices;
-	if (openai_view_read(&v, VIEW_CHUNK, event->data, &s->choices) != 0)
+	if (openai_view_read(&v, VIEW_CHUNK, data, &s->choices) != 0)
 		return openai_malformed(r, err, "event %lld, at byte %zu: %s",
 		    (long long)r->facts.chunks, v.wrong_at, v.wrong);
 	if (openai_check_error(r, &v, err) != 0)
@@ -151,7 +156,7 @@ take_chunk(struct relay *r, const struct sse_event *event, struct buf *out,
 	openai_rename_model(r, &v);
 	if (v.too_many_edits)
 		return openai_malformed(r, err, "too much to mend in a chunk");
-	write_event(&v, event->many_lines, out);
+	write_event(&v, many_lines, out);
 	r->facts.chunks++;
 	return 0;
 }
@@ -181,7 +186,7 @@ take_event(struct relay *r, const struct sse_event *event, struct buf *out,
 		return 0;
 	if (str_starts(data, "[DONE]"))
 		return take_done(r, out, err);
-	return take_chunk(r, event, out, err);
+	return take_chunk(r, data, event->many_lines, out, err);
 }
 
 /* The first byte that is no blank tells events from a JSON answer. */

@@ -137,8 +137,8 @@ read_function(struct openai_view *v, struct skim_iter *it)
 		return skip(it);
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (str_is(key, "name") || str_is(key, "arguments") ||
-		    str_is(key, "input"))
+		if (SKIM_KEY_IS(key, "name") || SKIM_KEY_IS(key, "arguments") ||
+		    SKIM_KEY_IS(key, "input"))
 			r = skip_text(v, &sub);
 		else
 			r = skip(&sub);
@@ -166,13 +166,14 @@ read_tool_call(struct choice_reading *c, struct skim_iter *it)
 	skim_iter_enter(it, &sub);
 	inside = sub.at;
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (str_is(key, "index")) {
+		if (SKIM_KEY_IS(key, "index")) {
 			r = skim_iter_skip(&sub, &index);
 			if (r == 1 && skim_int(&index, &n) == 0) {
 				numbered = true;
 				c->top_tool = n > c->top_tool ? n : c->top_tool;
 			}
-		} else if (str_is(key, "function") || str_is(key, "custom")) {
+		} else if (SKIM_KEY_IS(key, "function") ||
+			   SKIM_KEY_IS(key, "custom")) {
 			r = read_function(c->v, &sub);
 		} else {
 			r = skip(&sub);
@@ -219,7 +220,8 @@ read_audio(struct openai_view *v, struct skim_iter *it)
 	v->has_token = true;
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		r = str_is(key, "transcript") ? skip_text(v, &sub) : skip(&sub);
+		r = SKIM_KEY_IS(key, "transcript") ? skip_text(v, &sub)
+						   : skip(&sub);
 		if (r != 1)
 			break;
 	}
@@ -238,23 +240,27 @@ read_delta_member(struct choice_reading *c, struct skim_iter *it,
 		c->has_role = true;
 		return skim_iter_skip(it, &c->role);
 	case 5:
-		return str_is(key, "audio") ? read_audio(c->v, it) : skip(it);
+		return SKIM_KEY_IS(key, "audio") ? read_audio(c->v, it)
+						 : skip(it);
 	case 7:
-		return str_is(key, "content") || str_is(key, "refusal")
+		return SKIM_KEY_IS(key, "content") ||
+			       SKIM_KEY_IS(key, "refusal")
 			   ? skip_text(c->v, it)
 			   : skip(it);
 	case 9:
-		return str_is(key, "reasoning") ? skip_text(c->v, it)
-						: skip(it);
+		return SKIM_KEY_IS(key, "reasoning") ? skip_text(c->v, it)
+						     : skip(it);
 	case 10:
-		return str_is(key, "tool_calls") ? read_tool_calls(c, it)
-						 : skip(it);
+		return SKIM_KEY_IS(key, "tool_calls") ? read_tool_calls(c, it)
+						      : skip(it);
 	case 13:
-		return str_is(key, "function_call") ? read_function(c->v, it)
-						    : skip(it);
+		return SKIM_KEY_IS(key, "function_call")
+			   ? read_function(c->v, it)
+			   : skip(it);
 	case 17:
-		return str_is(key, "reasoning_content") ? skip_text(c->v, it)
-							: skip(it);
+		return SKIM_KEY_IS(key, "reasoning_content")
+			   ? skip_text(c->v, it)
+			   : skip(it);
 	default:
 		return skip(it);
 	}
@@ -373,20 +379,20 @@ read_choice_member(struct choice_reading *c, struct skim_iter *it,
 	struct skim_value v;
 	int64_t n;
 
-	if (str_is(key, "index")) {
+	if (SKIM_KEY_IS(key, "index")) {
 		if (skim_iter_skip(it, &v) != 1)
 			return -1;
 		if (skim_int(&v, &n) == 0)
 			c->index = n;
 		return 1;
 	}
-	if (str_is(key, "delta") || str_is(key, "message"))
+	if (SKIM_KEY_IS(key, "delta") || SKIM_KEY_IS(key, "message"))
 		return read_delta(c, it);
-	if (str_is(key, "finish_reason"))
+	if (SKIM_KEY_IS(key, "finish_reason"))
 		return skim_iter_skip(it, &c->finish);
-	if (str_is(key, "text"))
+	if (SKIM_KEY_IS(key, "text"))
 		return skip_text(c->v, it);
-	if (str_is(key, "error"))
+	if (SKIM_KEY_IS(key, "error"))
 		return skim_iter_skip(it, &c->v->choice_error);
 	return skip(it);
 }
@@ -462,9 +468,9 @@ read_x_groq(struct openai_view *v, struct skim_iter *it)
 		return skip(it);
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (str_is(key, "usage"))
+		if (SKIM_KEY_IS(key, "usage"))
 			r = skim_iter_skip(&sub, &v->groq_usage);
-		else if (str_is(key, "error"))
+		else if (SKIM_KEY_IS(key, "error"))
 			r = skim_iter_skip(&sub, &v->error);
 		else
 			r = skip(&sub);
@@ -481,9 +487,9 @@ top_value(struct openai_view *v, struct str key)
 {
 	switch (key.n) {
 	case 2:
-		return str_is(key, "id") ? &v->id : NULL;
+		return SKIM_KEY_IS(key, "id") ? &v->id : NULL;
 	case 4:
-		return str_is(key, "data") ? &v->data : NULL;
+		return SKIM_KEY_IS(key, "data") ? &v->data : NULL;
 	case 5:
 		if (memcmp(key.p, "model", 5) == 0)
 			return &v->model;
@@ -491,9 +497,10 @@ top_value(struct openai_view *v, struct str key)
 			return &v->usage;
 		return memcmp(key.p, "error", 5) == 0 ? &v->error : NULL;
 	case 7:
-		return str_is(key, "created") ? &v->created : NULL;
+		return SKIM_KEY_IS(key, "created") ? &v->created : NULL;
 	case 12:
-		return str_is(key, "service_tier") ? &v->service_tier : NULL;
+		return SKIM_KEY_IS(key, "service_tier") ? &v->service_tier
+							: NULL;
 	default:
 		return NULL;
 	}
@@ -504,9 +511,9 @@ read_top_member(struct openai_view *v, struct skim_iter *it, struct str key)
 {
 	struct skim_value *value;
 
-	if (str_is(key, "choices") && v->choice_list.type == SKIM_ABSENT)
+	if (SKIM_KEY_IS(key, "choices") && v->choice_list.type == SKIM_ABSENT)
 		return read_choices(v, it);
-	if (str_is(key, "x_groq"))
+	if (SKIM_KEY_IS(key, "x_groq"))
 		return read_x_groq(v, it);
 	value = top_value(v, key);
 	return value == NULL ? skip(it) : skim_iter_skip(it, value);

@@ -21,15 +21,15 @@ read_whole_choice(struct skim_iter *it, struct whole_choice *c)
 	memset(c, 0, sizeof(*c));
 	skim_iter_enter(it, &sub);
 	while (skim_iter_next(&sub, &key, &v) == 1) {
-		if (str_is(key, "index"))
+		if (SKIM_KEY_IS(key, "index"))
 			c->index = v;
-		else if (str_is(key, "message"))
+		else if (SKIM_KEY_IS(key, "message"))
 			c->message = v;
-		else if (str_is(key, "text"))
+		else if (SKIM_KEY_IS(key, "text"))
 			c->text = v;
-		else if (str_is(key, "finish_reason"))
+		else if (SKIM_KEY_IS(key, "finish_reason"))
 			c->finish = v;
-		else if (str_is(key, "logprobs"))
+		else if (SKIM_KEY_IS(key, "logprobs"))
 			c->logprobs = v;
 	}
 	skim_iter_leave(it, &sub);

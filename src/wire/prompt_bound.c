@@ -104,12 +104,13 @@ walk_media_object(struct skim_iter *it, struct prompt_size *size,
 
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_next(&sub, &key, &v)) == 1) {
-		bool place = str_is(key, "url") || str_is(key, "file_url") ||
-			     str_is(key, "file_id");
+		bool place = SKIM_KEY_IS(key, "url") ||
+			     SKIM_KEY_IS(key, "file_url") ||
+			     SKIM_KEY_IS(key, "file_id");
 
 		any = any || place;
-		low =
-		    low || (str_is(key, "detail") && skim_string_is(&v, "low"));
+		low = low ||
+		      (SKIM_KEY_IS(key, "detail") && skim_string_is(&v, "low"));
 		elsewhere = elsewhere || (place && v.type == SKIM_STRING &&
 					     !is_data_url(&v));
 		if (media != MEDIA_IMAGE || !place || !is_data_url(&v))
@@ -161,9 +162,10 @@ add_source(struct prompt_size *size, const struct skim_value *source,
 	size->images += is_image;
 	skim_iter_init(&it, source->value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
-		if (!is_image && (str_is(key, "url") || str_is(key, "file_id")))
+		if (!is_image &&
+		    (SKIM_KEY_IS(key, "url") || SKIM_KEY_IS(key, "file_id")))
 			size->references++;
-		if (!is_image || !str_is(key, "data"))
+		if (!is_image || !SKIM_KEY_IS(key, "data"))
 			prompt_add_value(size, &v);
 	}
 }
@@ -183,6 +185,8 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 	while ((r = skim_iter_peek(&part, &key)) == 1) {
 		enum media media = media_of(key);
 
+		size->has_sound = size->has_sound || media == MEDIA_FILE ||
+				  str_is(key, "input_audio");
 		if (media == MEDIA_IMAGE || media == MEDIA_FILE) {
 			r = walk_media(&part, size, media);
 		} else if (media == MEDIA_PARTS &&
@@ -195,7 +199,7 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			if (r != 1)
 				break;
 			prompt_add_value(size, &v);
-			is_image = is_image || (str_is(key, "type") &&
+			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
 						   skim_string_is(&v, "image"));
 		}
 		if (r != 1)
@@ -227,6 +231,18 @@ walk_parts(struct skim_iter *it, struct prompt_size *size)
 	return r == 0 ? 1 : -1;
 }
 
+/* Any other member of a message. An answer that was sound is named by its id
+   later: all of it is part of the prompt then. */
+static int
+walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
+{
+	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
+		size->has_sound = true;
+		size->references++;
+	}
+	return skip_text(it, size);
+}
+
 static int
 walk_message(struct skim_iter *it, struct prompt_size *size)
 {
@@ -236,11 +252,12 @@ walk_message(struct skim_iter *it, struct prompt_size *size)
 
 	skim_iter_enter(it, &message);
 	while ((r = skim_iter_peek(&message, &key)) == 1) {
-		if ((str_is(key, "content") || str_is(key, "output")) &&
+		if ((SKIM_KEY_IS(key, "content") ||
+			SKIM_KEY_IS(key, "output")) &&
 		    skim_iter_type(&message) == SKIM_ARRAY)
 			r = walk_parts(&message, size);
 		else
-			r = skip_text(&message, size);
+			r = walk_member(&message, size, key);
 		if (r != 1)
 			break;
 	}
@@ -318,6 +335,15 @@ prompt_bound(const struct prompt_size *size)
 	n += size->is_chat ? PROMPT_BASE_TOKENS : 0;
 	n += size->has_tools ? PROMPT_TOOLS_TOKENS : 0;
 	return n;
+}
+
+int64_t
+prompt_image_bound(const struct prompt_size *size)
+{
+	/* A file or video elsewhere may be all images. */
+	return PROMPT_IMAGE_TOKENS * (size->images - size->images_low) +
+	       PROMPT_IMAGE_LOW_TOKENS * size->images_low +
+	       PROMPT_FILE_TOKENS * size->references;
 }
 
 int64_t

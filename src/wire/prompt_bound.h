@@ -45,6 +45,7 @@ struct prompt_size {
 	int64_t images;     /* all */
 	int64_t images_low; /* of these, with detail "low" */
 	int64_t references; /* files, videos and sounds elsewhere */
+	bool has_sound;     /* some of it may be billed as audio */
 	bool has_tools;
 	bool is_chat; /* a chat template is laid around it */
 };
@@ -59,5 +60,7 @@ int prompt_walk(struct skim_iter *it, struct prompt_size *size,
 void prompt_add_value(struct prompt_size *size, const struct skim_value *v);
 int64_t prompt_bound(const struct prompt_size *size);
 int64_t prompt_guess(const struct prompt_size *size);
+/* Of the bound: what may be billed as images. */
+int64_t prompt_image_bound(const struct prompt_size *size);
 
 #endif

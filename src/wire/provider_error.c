@@ -110,12 +110,12 @@ read_detail(struct reading *in, const struct skim_value *v)
 	buf_init(&msg, TEXT_BYTES);
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "loc"))
+		if (SKIM_KEY_IS(key, "loc"))
 			read_place(in, &item, &place);
-		else if (str_is(key, "msg") && item.type == SKIM_STRING &&
+		else if (SKIM_KEY_IS(key, "msg") && item.type == SKIM_STRING &&
 			 skim_unescape(item.value, &msg) != 0)
 			buf_clear(&msg);
-		else if (str_is(key, "type") && in->e->type[0] == '\0')
+		else if (SKIM_KEY_IS(key, "type") && in->e->type[0] == '\0')
 			set_field(in, &item, in->e->type, sizeof(in->e->type));
 	}
 	if (in->text.len > 0)
@@ -156,12 +156,12 @@ static void
 read_nested(struct reading *in, struct str key, const struct skim_value *v,
     int nesting)
 {
-	bool is_error = str_is(key, "error");
+	bool is_error = SKIM_KEY_IS(key, "error");
 
 	if (v->type == SKIM_STRING)
 		add_text(in, v);
 	else if (v->type == SKIM_ARRAY)
-		read_list(in, v, str_is(key, "detail"), nesting);
+		read_list(in, v, SKIM_KEY_IS(key, "detail"), nesting);
 	else
 		read_object(in, v, is_error, nesting + 1);
 }
@@ -178,7 +178,7 @@ read_metadata(struct reading *in, const struct skim_value *v)
 		return;
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "raw") && item.type == SKIM_STRING &&
+		if (SKIM_KEY_IS(key, "raw") && item.type == SKIM_STRING &&
 		    skim_unescape(item.value, &in->extra) != 0)
 			buf_clear(&in->extra);
 	}
@@ -192,25 +192,26 @@ read_member(struct reading *in, struct str key, const struct skim_value *v,
 	struct provider_error *e = in->e;
 	int64_t n;
 
-	if (str_is(key, "error") || str_is(key, "message") ||
-	    str_is(key, "msg") || str_is(key, "detail") ||
-	    str_is(key, "errors") || str_is(key, "error_message")) {
+	if (SKIM_KEY_IS(key, "error") || SKIM_KEY_IS(key, "message") ||
+	    SKIM_KEY_IS(key, "msg") || SKIM_KEY_IS(key, "detail") ||
+	    SKIM_KEY_IS(key, "errors") || SKIM_KEY_IS(key, "error_message")) {
 		read_nested(in, key, v, nesting);
-	} else if (str_is(key, "type")) {
+	} else if (SKIM_KEY_IS(key, "type")) {
 		if (inner || e->type[0] == '\0')
 			set_field(in, v, e->type, sizeof(e->type));
-	} else if (str_is(key, "code")) {
+	} else if (SKIM_KEY_IS(key, "code")) {
 		if (inner || e->code[0] == '\0')
 			read_code(in, v);
-	} else if (str_is(key, "param")) {
+	} else if (SKIM_KEY_IS(key, "param")) {
 		set_field(in, v, e->param, sizeof(e->param));
-	} else if (str_is(key, "status") || str_is(key, "statusCode") ||
-		   str_is(key, "raw_status_code")) {
+	} else if (SKIM_KEY_IS(key, "status") ||
+		   SKIM_KEY_IS(key, "statusCode") ||
+		   SKIM_KEY_IS(key, "raw_status_code")) {
 		if (skim_int(v, &n) == 0 && n >= 400 && n <= 599)
 			in->body_status = (int)n;
 		else if (e->type[0] == '\0')
 			set_field(in, v, e->type, sizeof(e->type));
-	} else if (str_is(key, "metadata")) {
+	} else if (SKIM_KEY_IS(key, "metadata")) {
 		read_metadata(in, v);
 	}
 }

@@ -25,3 +25,16 @@ relay_close(struct relay *r)
 	free(r->state);
 	r->state = NULL;
 }
+
+/* Bytes of text per token that no text keeps up for long, and what a run of
+   blanks or dashes may add to that. */
+#define MOST_BYTES_PER_TOKEN 8
+#define LONG_RUN_BYTES       256
+
+int64_t
+relay_least_tokens(int64_t text_bytes)
+{
+	return text_bytes <= LONG_RUN_BYTES
+		   ? 0
+		   : (text_bytes - LONG_RUN_BYTES) / MOST_BYTES_PER_TOKEN;
+}

@@ -20,8 +20,10 @@ struct relay_options {
 				    first bytes itself */
 	size_t max_event_bytes;
 	size_t max_answer_bytes; /* plain answers */
-	/* End a stream with finish_reason length when its output passes this
-	   many tokens (estimated from delivered text); -1 never. */
+	/* End a stream with finish_reason length when its output is certainly
+	   more than this many tokens: so many deltas came, or so many bytes
+	   (relay_least_tokens), or the provider counts them itself. -1 never.
+	   An honest provider is never ended early. */
 	int64_t stop_after_tokens;
 };
 
@@ -52,6 +54,10 @@ struct relay_facts {
 	int64_t output_guess_tokens;
 	int64_t chunks; /* events forwarded */
 };
+
+/* No tokenizer in use needs fewer tokens for so much text: words have 4 to 5
+   bytes a token; long runs of one character come on top. */
+int64_t relay_least_tokens(int64_t text_bytes);
 
 struct relay;
 

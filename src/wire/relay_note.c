@@ -69,9 +69,17 @@ void
 relay_copy_string(const struct skim_value *v, char *field, size_t size)
 {
 	struct buf b;
+	size_t n;
 
 	if (v->type != SKIM_STRING)
 		return;
+	n = v->value.n - 2;
+	/* Without escapes it has no control characters and is valid UTF-8. */
+	if (n < size && memchr(v->value.p, '\\', v->value.n) == NULL) {
+		memcpy(field, v->value.p + 1, n);
+		field[n] = '\0';
+		return;
+	}
 	buf_init(&b, 4096);
 	if (skim_unescape(v->value, &b) == 0)
 		mask_line(buf_str(&b), NULL, field, size);

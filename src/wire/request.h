@@ -91,6 +91,9 @@ struct wire_request {
 	 * (wire/prompt_bound.h has the rules).
 	 */
 	int64_t prompt_bound_tokens;
+	/* Of these: what may be billed at the price of images, of audio. */
+	int64_t image_bound_tokens, audio_bound_tokens;
+	bool audio_output; /* the answer may be sound */
 	/* A fair guess, for estimates when a provider gives no usage. */
 	int64_t prompt_guess_tokens;
 };

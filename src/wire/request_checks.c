@@ -57,6 +57,19 @@ check_input(struct request_parse *p, enum request_key id,
 	return 0;
 }
 
+/* "audio", or "modalities" with anything but text in it. */
+static bool
+wants_sound(const struct wire_request *r)
+{
+	const struct wire_member *audio =
+	    wire_request_member(r, str_of("audio"));
+	const struct wire_member *kinds =
+	    wire_request_member(r, str_of("modalities"));
+
+	return (audio != NULL && audio->at.type != SKIM_NULL) ||
+	       (kinds != NULL && str_find(kinds->at.value, "audio") >= 0);
+}
+
 static int
 take_prompt(struct request_parse *p)
 {
@@ -77,18 +90,22 @@ take_prompt(struct request_parse *p)
 	    r->api != WIRE_COMPLETIONS && r->api != WIRE_EMBEDDINGS;
 	r->prompt_bound_tokens = prompt_bound(&p->size);
 	r->prompt_guess_tokens = prompt_guess(&p->size);
+	r->image_bound_tokens = prompt_image_bound(&p->size);
+	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
+	r->audio_output = wants_sound(r);
 	/* Counting is free. */
 	if (r->api == WIRE_COUNT)
-		r->prompt_bound_tokens = 0;
+		r->prompt_bound_tokens = r->image_bound_tokens =
+		    r->audio_bound_tokens = 0;
 	return 0;
 }
 
 static bool *
 stream_option(struct wire_request *r, struct str key)
 {
-	if (str_is(key, "include_usage"))
+	if (SKIM_KEY_IS(key, "include_usage"))
 		return &r->include_usage;
-	if (str_is(key, "continuous_usage_stats"))
+	if (SKIM_KEY_IS(key, "continuous_usage_stats"))
 		return &r->continuous_usage;
 	return NULL;
 }

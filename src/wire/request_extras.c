@@ -71,10 +71,10 @@ take_metadata(struct request_parse *p, enum request_key id, bool *foreign_r)
 	while (skim_iter_next(&it, &key, &item) == 1) {
 		if (item.type != SKIM_STRING || is_litellm_metadata(key))
 			*foreign_r = true;
-		if (str_is(key, "tags") && add_tags(p, id, &item) != 0)
+		if (SKIM_KEY_IS(key, "tags") && add_tags(p, id, &item) != 0)
 			return -1;
 		if (wire_api_is_anthropic(p->r->api) &&
-		    str_is(key, "user_id") && item.type == SKIM_STRING &&
+		    SKIM_KEY_IS(key, "user_id") && item.type == SKIM_STRING &&
 		    p->r->user.n == 0)
 			p->r->user = request_text(p, &item);
 	}

@@ -84,6 +84,11 @@ struct skim_iter {
 	char key[SKIM_KEY_BYTES]; /* the last key when it had escapes */
 };
 
+/* A key against a string literal, compared in place. */
+#define SKIM_KEY_IS(key, lit)                                                  \
+	((key).n == sizeof(lit) - 1 &&                                         \
+	    memcmp((key).p, lit, sizeof(lit) - 1) == 0)
+
 /* At a container's opening bracket, or white space before it. Offsets count
    from the first byte of `container`. */
 void skim_iter_init(struct skim_iter *it, struct str container);

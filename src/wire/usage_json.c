@@ -66,14 +66,14 @@ read_prompt_details(struct reading *in, const struct skim_value *v)
 		return;
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "cached_tokens"))
+		if (SKIM_KEY_IS(key, "cached_tokens"))
 			read_alias(in, &item, &in->u.cached_tokens);
-		else if (str_is(key, "cache_write_tokens") ||
-			 str_is(key, "cache_creation_tokens"))
+		else if (SKIM_KEY_IS(key, "cache_write_tokens") ||
+			 SKIM_KEY_IS(key, "cache_creation_tokens"))
 			read_alias(in, &item, &in->u.cache_write_tokens);
-		else if (str_is(key, "audio_tokens"))
+		else if (SKIM_KEY_IS(key, "audio_tokens"))
 			read_count(in, &item, &in->u.audio_input_tokens);
-		else if (str_is(key, "image_tokens"))
+		else if (SKIM_KEY_IS(key, "image_tokens"))
 			read_count(in, &item, &in->u.image_input_tokens);
 	}
 }
@@ -89,9 +89,9 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 		return;
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "reasoning_tokens"))
+		if (SKIM_KEY_IS(key, "reasoning_tokens"))
 			read_count(in, &item, &in->u.reasoning_tokens);
-		else if (str_is(key, "audio_tokens"))
+		else if (SKIM_KEY_IS(key, "audio_tokens"))
 			read_count(in, &item, &in->u.audio_output_tokens);
 	}
 }
@@ -109,7 +109,7 @@ read_cost_member(struct reading *in, const struct skim_value *v)
 		return;
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "total_cost") &&
+		if (SKIM_KEY_IS(key, "total_cost") &&
 		    read_cost(&item, &in->u.reported_cost_nanos))
 			in->u.has_reported_cost = true;
 	}
@@ -126,7 +126,7 @@ read_cost_details(struct reading *in, const struct skim_value *v)
 		return;
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (str_is(key, "upstream_inference_cost"))
+		if (SKIM_KEY_IS(key, "upstream_inference_cost"))
 			read_cost(&item, &in->upstream_cost_nanos);
 	}
 }
@@ -134,29 +134,29 @@ read_cost_details(struct reading *in, const struct skim_value *v)
 static void
 read_member(struct reading *in, struct str key, const struct skim_value *v)
 {
-	if (str_is(key, "prompt_tokens"))
+	if (SKIM_KEY_IS(key, "prompt_tokens"))
 		in->any |= read_count(in, v, &in->u.prompt_tokens);
-	else if (str_is(key, "completion_tokens"))
+	else if (SKIM_KEY_IS(key, "completion_tokens"))
 		in->any |= read_count(in, v, &in->u.completion_tokens);
-	else if (str_is(key, "total_tokens"))
+	else if (SKIM_KEY_IS(key, "total_tokens"))
 		read_count(in, v, &in->total);
-	else if (str_is(key, "prompt_tokens_details") ||
-		 str_is(key, "prompt_token_details"))
+	else if (SKIM_KEY_IS(key, "prompt_tokens_details") ||
+		 SKIM_KEY_IS(key, "prompt_token_details"))
 		read_prompt_details(in, v);
-	else if (str_is(key, "completion_tokens_details"))
+	else if (SKIM_KEY_IS(key, "completion_tokens_details"))
 		read_completion_details(in, v);
-	else if (str_is(key, "prompt_cache_hit_tokens") ||
-		 str_is(key, "num_cached_tokens") ||
-		 str_is(key, "cached_tokens") ||
-		 str_is(key, "cache_read_input_tokens"))
+	else if (SKIM_KEY_IS(key, "prompt_cache_hit_tokens") ||
+		 SKIM_KEY_IS(key, "num_cached_tokens") ||
+		 SKIM_KEY_IS(key, "cached_tokens") ||
+		 SKIM_KEY_IS(key, "cache_read_input_tokens"))
 		read_alias(in, v, &in->u.cached_tokens);
-	else if (str_is(key, "cache_creation_input_tokens"))
+	else if (SKIM_KEY_IS(key, "cache_creation_input_tokens"))
 		read_alias(in, v, &in->u.cache_write_tokens);
-	else if (str_is(key, "cost"))
+	else if (SKIM_KEY_IS(key, "cost"))
 		read_cost_member(in, v);
-	else if (str_is(key, "cost_details"))
+	else if (SKIM_KEY_IS(key, "cost_details"))
 		read_cost_details(in, v);
-	else if (str_is(key, "is_byok"))
+	else if (SKIM_KEY_IS(key, "is_byok"))
 		in->byok = v->type == SKIM_TRUE;
 }
 

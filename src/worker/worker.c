@@ -15,6 +15,7 @@
 #include "ipc/record.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
    this often. */
 #define BATCH_RETRY_MSECS 100
 #define HIGH_WATER_BYTES  (256 * 1024)
+#define TRIM_BYTES        (4 * 1024 * 1024)
 /* Rounds of commit and resume in one turn before I/O gets its chance. */
 #define ROUNDS_PER_TURN 4
 
@@ -76,12 +78,14 @@ on_settled(void *arg)
 
 /* ---- leaving ------------------------------------------------------------ */
 
-/* Retired and nothing left to do: the records are on file too, unless the
-   logger is away (then the keeper ships them). */
+/* Retired, every request settled and every answer on its way: a connection
+   closes when its last byte is out. Records that are not on file yet are
+   shipped by the keeper. */
 static void
 leave_if_done(struct worker *w)
 {
-	if (w->draining && w->env.active == 0 && w->batch.queued == 0)
+	if (w->draining && w->env.active == 0 && w->batch.queued == 0 &&
+	    http_server_connections(w->http) == 0)
 		w->stopping = true;
 }
 
@@ -100,13 +104,6 @@ retire(struct worker *w)
 	log_info("retiring: %zu requests to finish", w->env.active);
 	contract_report(&w->child, CONTRACT_DRAINING, (uint32_t)w->env.active,
 	    w->env.finished);
-	leave_if_done(w);
-}
-
-static void
-on_exchange_end(void *arg)
-{
-	leave_if_done(arg);
 }
 
 static void
@@ -116,8 +113,11 @@ on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (w->draining)
-		w->stopping = true; /* asked twice: at once */
+	/* A second one: at once. One that comes behind the supervisor's word
+	   (to the whole process group) is not the second. */
+	if (w->termed)
+		w->stopping = true;
+	w->termed = true;
 	retire(w);
 }
 
@@ -162,7 +162,6 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	contract_report(&w->child,
 	    w->draining ? CONTRACT_DRAINING : CONTRACT_READY,
 	    (uint32_t)w->env.active, w->env.finished);
-	leave_if_done(w);
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -202,7 +201,8 @@ open_store(struct worker *w, struct err *err)
 	if (owner_register(w->store, w->store_dir, &row, &w->owner, err) != 0)
 		return -1;
 	batch_init(&w->batch, w->store);
-	return 0;
+	w->prices = price_book_new(w->store);
+	return price_book_add_catalog(w->prices, w->catalog, err);
 }
 
 static int
@@ -234,6 +234,14 @@ open_services(struct worker *w, struct err *err)
 }
 
 static void
+on_file(void *arg, uint64_t seq)
+{
+	struct worker *w = arg;
+
+	exchange_on_file(&w->env, seq);
+}
+
+static void
 open_outbox(struct worker *w)
 {
 	char *path = path_join(w->child.state_dir, RECORD_SOCKET);
@@ -243,6 +251,8 @@ open_outbox(struct worker *w)
 		.batch = &w->batch,
 		.socket_path = path,
 		.owner = w->owner.id,
+		.on_file = on_file,
+		.arg = w,
 	};
 
 	w->outbox = outbox_new(&options);
@@ -256,12 +266,13 @@ fill_envs(struct worker *w)
 	w->env.config = w->config;
 	w->env.catalog = w->catalog;
 	w->env.budgets = w->budgets;
+	w->env.prices = w->prices;
+	w->env.power = w->config->durability_power;
 	w->env.store = w->store;
 	w->env.batch = &w->batch;
 	w->env.owner = &w->owner;
 	w->env.upstream = w->upstream;
 	w->env.on_settled = on_settled;
-	w->env.on_end = on_exchange_end;
 	w->env.arg = w;
 	exchange_env_init(&w->env);
 	w->admin.config = w->config;
@@ -276,9 +287,6 @@ watch_events(struct worker *w)
 {
 	struct timeval second = { HEARTBEAT_SECS, 0 };
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	event_assign(&w->heartbeat, w->base, -1, EV_PERSIST, on_heartbeat, w);
 	event_add(&w->heartbeat, &second);
 	event_assign(&w->life, w->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
@@ -299,9 +307,42 @@ new_base(void)
 	/* Fewer epoll_ctl calls: changes of one turn are merged. Safe since
 	   nobody closes a descriptor before its event is deleted. */
 	event_config_set_flag(c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	/* A deadline counts from when it was set, not from when the turn
+	   began: none fires early. */
+	event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	base = event_base_new_with_config(c);
 	event_config_free(c);
 	return base;
+}
+
+/* Once on the host: the first worker says it. */
+static void
+warn_unpriced(const struct worker *w)
+{
+	char names[256];
+	size_t n = 0, used = 0;
+
+	if (w->child.slot != 0)
+		return;
+	names[0] = '\0';
+	for (size_t i = 0; i < w->catalog->deployment_count; i++) {
+		const struct deployment *d = &w->catalog->deployments[i];
+
+		if (d->price.known || d->is_wildcard)
+			continue;
+		n++;
+		if (used < sizeof(names))
+			used +=
+			    (size_t)snprintf(names + used, sizeof(names) - used,
+				"%s%s", n > 1 ? ", " : "", d->id);
+	}
+	if (n > 0)
+		log_warn("no price is known for %zu deployments (%s): %s", n,
+		    names,
+		    w->config->unpriced_refuse
+			? "they are refused (tallygate.unpriced)"
+			: "they cost nothing, and are refused under a budget "
+			  "(tallygate.unpriced, tallygate.prices)");
 }
 
 static int
@@ -321,6 +362,7 @@ open_all(struct worker *w, struct err *err)
 	if (open_store(w, err) != 0 || open_services(w, err) != 0)
 		return CONTRACT_EXIT_FAILED;
 	fill_envs(w);
+	warn_unpriced(w);
 	open_outbox(w);
 	for (int i = 0; i < w->child.listener_count; i++) {
 		if (http_server_listen(w->http, w->child.listeners[i], err) !=
@@ -338,8 +380,13 @@ close_all(struct worker *w)
 	http_server_free(&w->http);
 	run_batch(w);
 	outbox_free(&w->outbox);
+	price_book_free(&w->prices);
 	owner_release(&w->owner);
 	store_close(&w->store);
+	budgets_free(&w->budgets);
+	catalog_free(&w->catalog);
+	config_free(&w->config);
+	free(w->store_dir);
 }
 
 int
@@ -349,6 +396,9 @@ worker_main(uint32_t slot, uint32_t generation)
 	struct err err = { 0 };
 	int rc;
 
+	/* Memory goes back to the kernel in large steps only: with the default
+	   every second request gave some back and took it again. */
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
@@ -359,6 +409,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	while (!w->stopping) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		end_turn(w);
+		leave_if_done(w);
 	}
 	close_all(w);
 	return CONTRACT_EXIT_RETIRED;

@@ -21,6 +21,7 @@ struct worker {
 	struct config *config;
 	struct catalog *catalog;
 	struct budgets *budgets;
+	struct price_book *prices;
 	struct store *store;
 	char *store_dir;
 	struct owner owner;
@@ -32,7 +33,7 @@ struct worker {
 	struct admin_env admin;
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
 	bool outbox_dirty; /* a settlement was committed in this turn */
-	bool draining, stopping;
+	bool draining, termed, stopping;
 };
 
 /* Main of `--role worker`; returns an exit code (enum contract_exit). */

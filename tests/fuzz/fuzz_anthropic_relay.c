@@ -3,12 +3,12 @@
  * first byte says which relay, plain or stream, and whether the output is
  * limited; the rest is the provider's answer. Whatever comes, the bytes whole
  * and one by one give the same, and what a client gets of a stream is whole
- * events of valid JSON. Corpus: tests/fuzz/corpus_anthropic_relay.
+ * events of valid JSON. Corpus: tests/fuzz/corpus/fuzz_anthropic_relay.
  */
+#include "fuzz.h"
+
 #include "wire/dialect.h"
 #include "wire/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const bodies[] = {
 	"{\"model\":\"m\",\"max_tokens\":9,"

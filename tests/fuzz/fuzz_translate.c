@@ -2,11 +2,11 @@
  * Fuzz target: requests of any bytes through the translations, chat to
  * Anthropic and Anthropic to chat. The first byte says which way, and whether
  * drop_params is on. Either there is a reason fit for a client, or one body of
- * valid JSON. Corpus: tests/fuzz/corpus_translate.
+ * valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
  */
-#include "wire/dialect.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "wire/dialect.h"
 
 static const char *const models[] = { "claude-sonnet-4-5", "claude-opus-5-5",
 	"claude-sonnet-4-20250514", "gpt-5" };

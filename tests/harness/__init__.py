@@ -8,7 +8,9 @@ client.py    raw HTTP client: sees framing, order and time of every byte
 clock.py     TestClock: moves the gateway's wall clock
 books.py     trace files: the chain, the sums, exact money
 match.py     JSON with wildcards against JSON
-scenario.py  *.scn files: parser; runner.py: plays them
+scenario.py  *.scn files: the form and its parser
+runner.py    plays them; stage.py: their providers, caller.py: their clients,
+             expect.py: what the answers should be
 load.py      bounded load with a record of what came of each request
 
 Only the standard library and pytest. Nothing here sleeps to wait for

@@ -116,3 +116,68 @@ def cost(prices, tokens):
              + (tokens["completion_tokens"] - thought) * out
              + thought * price.get("output_cost_per_reasoning_token", out))
     return exact.quantize(NANO, ROUND_HALF_UP)
+
+
+# ---- request by request against the provider's own log -----------------------
+
+FLAGGED = ("lost", "client_gone", "cut")
+
+
+class Reckoning:
+    """What traces and providers say about the same requests.
+
+    served: the providers' records (id, model, status, outcome, tokens);
+    prices: {upstream model: prices}. `problems` must be empty; `flagged` are
+    the requests that may differ, because their trace says so.
+    """
+
+    def __init__(self, lines, served, prices):
+        self.prices = prices
+        self.problems, self.flagged, self.counted = [], [], 0
+        self.by_id = {}
+        for record in served:
+            if record["outcome"] == "served" and record["status"] == 200:
+                self.by_id.setdefault(record["id"], []).append(record)
+        ids = run_ids(lines)
+        self.problems += [f"{i}: more than one trace record"
+                          for i in doubles(ids)]
+        for missing in sorted(set(self.by_id) - set(ids)):
+            self.problems.append(f"{missing}: served, but in no trace: "
+                                 f"{self.by_id[missing]}")
+        for line in lines:
+            self._line(line)
+
+    def _line(self, line):
+        served = self.by_id.get(line["run_id"], [])
+        if line["outcome"] in FLAGGED:
+            self.flagged.append(line)
+            return
+        charged = sum((Decimal(a["cost_usd"]) for a in line["attempts"]),
+                      Decimal(0))
+        if charged != line["cost_usd"]:
+            self.problems.append(f"{line}: the attempts cost {charged}")
+        if line["outcome"] == "ok":
+            self._whole(line, served)
+        elif line["cost_usd"] != 0:
+            self.problems.append(f"{line}: not served, yet charged")
+        elif served:
+            self.flagged.append(line)   # served too late for the gateway
+
+    def _whole(self, line, served):
+        last = line["attempts"][-1]
+        tokens = {k: last[k] for k in ("prompt_tokens", "completion_tokens",
+                                       "cached_tokens")}
+        self.counted += 1
+        if not any({k: r[k] for k in tokens} == tokens for r in served):
+            self.problems.append(f"{line}: the provider says {served}")
+            return
+        wanted = cost(self.prices[line["model"]], last)
+        if last["cost_usd"] != wanted:
+            self.problems.append(f"{line}: costs {wanted}")
+
+    def summary(self):
+        kinds = {}
+        for line in self.flagged:
+            kinds[line["outcome"]] = kinds.get(line["outcome"], 0) + 1
+        return (f"{self.counted} requests agree, flagged: "
+                f"{kinds or 'none'}")

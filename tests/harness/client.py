@@ -142,11 +142,13 @@ class Connection:
         self.buffer = b""
         self.at_end = False
         self.deadline = None
+        self.sent_at = None     # when the last sending began
 
     # ---- out ----
 
     def send(self, data, piece=None):
         """Gone when the other side has closed; what it said can be read."""
+        self.sent_at = time.monotonic()
         try:
             if piece is not None:
                 for i in range(0, len(data), piece):
@@ -174,6 +176,10 @@ class Connection:
                     view = view[self.sock.send(view, socket.MSG_DONTWAIT):]
                 except BlockingIOError:
                     pass
+
+    def widen(self):
+        """Ends a small receive window."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     def half_close(self):
         self.sock.shutdown(socket.SHUT_WR)
@@ -273,6 +279,7 @@ class Connection:
         """The next answer. on_progress(response) after the head and every
         piece; when it returns True reading stops there."""
         r = Response()
+        r.started = self.sent_at or r.started
         self.deadline = time.monotonic() + seconds(timeout or self.timeout)
         try:
             while r.status < 200:

@@ -47,7 +47,7 @@ class Load:
 
     def __init__(self, gateway, model, *, clients=8, rate=150, count=None,
                  duration=None, make=None, prefix="load"):
-        self.address = gateway.address
+        self.gateway = gateway
         self.model, self.rate, self.count = model, rate, count
         self.make = make or self._default_body
         self.prefix = prefix
@@ -57,6 +57,7 @@ class Load:
         self.stopping = threading.Event()
         self.results = []
         self.begun = 0
+        self.refused = 0        # nobody listened: no request was made
         self.started = time.monotonic()
         self.threads = [threading.Thread(target=self._run, daemon=True)
                         for _ in range(clients)]
@@ -99,8 +100,16 @@ class Load:
             result = Result(f"{self.prefix}-{number}",
                             bool(body.get("stream")))
             if conn is None:
-                conn = http.client.HTTPConnection(*self.address,
+                conn = http.client.HTTPConnection(*self.gateway.address,
                                                   timeout=seconds(30))
+            try:
+                if conn.sock is None:
+                    conn.connect()
+            except OSError:
+                conn = None
+                self.refused += 1
+                self.stopping.wait(0.1)
+                continue
             keep = self._ask(conn, body, result)
             result.took = time.monotonic() - result.at
             with self.lock:

@@ -17,8 +17,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 # What a program under test may see of our environment; a key for a real
 # provider must not reach it.
-KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH",
-                    "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR",
+                    "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                    "LSAN_OPTIONS",
                     "ASAN_SYMBOLIZER_PATH", "TZ", "GCOV_PREFIX",
                     "LLVM_PROFILE_FILE")
 

@@ -18,6 +18,7 @@ from harness.wait import seconds, wait_until
 
 PIECE = 65536
 MOST_HEAD = 1 << 20
+TLS_HANDSHAKE = b"\x16"
 
 
 class PeerGone(Exception):
@@ -81,6 +82,8 @@ class Talk:
         while b"\r\n\r\n" not in self.buffer:
             if len(self.buffer) > MOST_HEAD or not self._more():
                 return None
+            if self.buffer[:1] == TLS_HANDSHAKE:
+                return None     # closed, as by a server that has no TLS
         head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         r = Received(number, connection)
@@ -184,6 +187,15 @@ class Talk:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+
+    def peer_left(self):
+        """True when the other side has closed (it sends nothing now)."""
+        if not select.select([self.sock], [], [], 0)[0]:
+            return False
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except OSError:
+            return True
 
     def stays(self, how_long):
         """Silent for so long, or until the other side leaves; True when it

@@ -15,158 +15,19 @@ import subprocess
 import threading
 
 from harness import match, paths, scenario
-from harness.clock import NSECS, TestClock, parse_duration
-from harness.client import Connection, Gone, Response, build
+from harness.caller import Client
+from harness.clock import TestClock, parse_duration
+from harness.expect import Expectation
 from harness.gateway import Gateway
 from harness.process import environment
-from harness.stage import (Difference, Marks, StagedProvider,
-                           bytes_difference, header_difference)
+from harness.stage import Difference, Marks, StagedProvider
 from harness.wait import seconds, wait_until
-
-CLIENT_SECONDS = 20
-CHAT_PATH = "/v1/chat/completions"
 
 
 class Failure(AssertionError):
     def __init__(self, problems):
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-class Client:
-    """One CLIENT section under way."""
-
-    def __init__(self, name, section, runner):
-        self.name, self.section, self.runner = name, section, runner
-        self.responses = []
-        self.connection = None
-        self.method = "POST"
-        self.left = False
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def option(self, word):
-        for d in self.section.directives:
-            if d.word == word:
-                return self.runner.fill(d.rest)
-        return None
-
-    def start(self, connection=None):
-        self.connection = connection
-        self.thread.start()
-
-    def join(self):
-        self.thread.join(seconds(CLIENT_SECONDS + 10))
-        if self.thread.is_alive():
-            self.runner.problem(self.section.line,
-                                f"client {self.name} is still waiting")
-
-    def _run(self):
-        try:
-            self._play()
-        except Gone as e:
-            self._no_answer(str(e))
-        except OSError as e:
-            self._no_answer(f"{type(e).__name__}: {e}")
-        except Difference as e:
-            self.runner.problem(e.line, f"client {self.name}: {e.text}")
-        except Exception as e:      # a mistake of the harness must be seen
-            self.runner.problem(self.section.line, f"client {self.name}: "
-                                f"{type(e).__name__}: {e}")
-
-    def _no_answer(self, why):
-        r = Response()
-        r.broken = why
-        self.responses.append(r)
-
-    # ---- the request ----
-
-    def _chat_body(self, word, rest):
-        model, _, text = rest.partition(" ")
-        said = match.show(scenario.read_quoted(text) if text else "Hello.")
-        stream = ', "stream": true' if word == "stream" else ""
-        return (f'{{"model": "{model}", "messages": [{{"role": "user", '
-                f'"content": {said}}}]{stream}}}')
-
-    def request_bytes(self):
-        fill = self.runner.fill
-        headers, without, body = [], set(), None
-        target, version = CHAT_PATH, "HTTP/1.1"
-        for d in self.section.directives:
-            if d.word in scenario.METHODS:
-                self.method = d.word
-                target, _, given = fill(d.rest).partition(" ")
-                version = given or version
-            elif d.word in ("chat", "stream"):
-                body = self._chat_body(d.word, fill(d.rest)).encode()
-                headers.append(("content-type", "application/json"))
-            elif d.word == "json":
-                body = fill(d.rest).encode()
-                headers.append(("content-type", "application/json"))
-            elif d.word == "body":
-                body = fill(d.rest).encode()
-            elif d.word == "bytes":
-                body = scenario.read_bytes(fill(d.rest))
-            elif d.word == "header":
-                name, _, value = fill(d.rest).partition(":")
-                headers.append((name.strip(), value.strip()))
-            elif d.word == "no header":
-                without.add(d.rest.lower())
-            elif d.word == "raw":
-                raw = scenario.read_bytes(fill(d.rest))
-                self.method = raw.split(b" ", 1)[0].decode("latin-1")
-                return raw
-        names = {k.lower() for k, _ in headers}
-        if "x-request-id" not in names | without:
-            headers.append(("x-request-id", self.name))
-        return build(self.method, target, headers, body, version)
-
-    # ---- the talk ----
-
-    def _play(self):
-        data = self.request_bytes()
-        c = self.connection
-        if c is None:
-            c = self.connection = Connection(
-                self.runner.gateway.address, CLIENT_SECONDS,
-                small_window=self.section.has("small window"))
-        size = self.option("pieces")
-        try:
-            c.send(data, piece=int(size) if size else None)
-            if self.section.has("half close"):
-                c.half_close()
-        except Gone:
-            pass            # what it said before it closed is read below
-        if self.option("leave") == "after sending":
-            self._leave()
-            return
-        self._wait_for_marks()
-        for i in range(int(self.option("responses") or 1)):
-            # Known from the start: an EXPECT may look at what came so far.
-            r = c.read(self.method, self._progress)
-            self.responses.append(r)
-            if self.left or r.broken:
-                return
-
-    def _wait_for_marks(self):
-        for d in self.section.directives:
-            if d.word == "await" and not self.runner.marks.wait(d.rest):
-                raise Difference(d.line, f"nobody set the mark {d.rest}")
-
-    def _progress(self, r):
-        where = self.option("leave")
-        if where == "after head" or (
-                where and where.split()[1].isdigit()
-                and len(r.events) >= int(where.split()[1])):
-            self._leave()
-            return True
-        return False
-
-    def _leave(self):
-        self.left = True
-        self.connection.close()
-        for d in self.section.directives:
-            if d.word == "mark":
-                self.runner.marks.set(d.rest)
 
 
 class Runner:
@@ -203,11 +64,13 @@ class Runner:
                 raise Failure(list(self.problems))
 
     def fill(self, text):
-        """{{provider:a}}, {{file:x}}, {{config}}, {{state}}."""
+        """{{provider:a}}, {{port:a}}, {{file:x}}, {{config}}, {{state}}."""
         def value(found):
             kind, _, name = found[1].partition(":")
             if kind == "provider":
                 return self.providers[name].base_url
+            if kind == "port":
+                return self.providers[name].base_url.rpartition(":")[2]
             if kind == "file":
                 return str(self.files[name])
             if kind == "config":
@@ -351,7 +214,7 @@ class Runner:
             client.join()
 
     def _client_of(self, args):
-        name = re.sub(r"( none| #\d+)$", "", args).strip()
+        name = re.sub(r"( none| ?#\d+)$", "", args).strip()
         if name in ("", "none"):
             return self.last_client
         return self.clients[name]
@@ -531,173 +394,3 @@ class Runner:
         if self.gateway is not None:
             out.append(self.gateway.report())
         return "\n".join(out)
-
-
-class Expectation:
-    """An EXPECT section against an answer."""
-
-    def __init__(self, section, client, response, runner):
-        self.section, self.client = section, client
-        self.r, self.runner = response, runner
-
-    def fail(self, d, text):
-        raise Difference(d.line if d else self.section.line,
-                         f"client {self.client.name}: {text}")
-
-    def check(self):
-        r, s = self.r, self.section
-        if not r.status and not s.has("broken"):
-            self.fail(None, f"no answer: {r.broken}")
-        if r.broken and not s.has("broken"):
-            self.fail(None, f"the answer ended early: {r.broken}")
-        for d in s.directives:
-            if d.word in ("event", "done"):
-                continue
-            getattr(self, "check_" + d.word.replace(" ", "_"))(
-                d, self.runner.fill(d.rest))
-        self._check_events()
-
-    def equal(self, d, what, wanted, came):
-        if wanted != came:
-            self.fail(d, f"{what}: expected {wanted}, came {came}")
-
-    def check_status(self, d, rest):
-        if self.r.status != int(rest):
-            self.fail(d, f"status: expected {rest}, came {self.r.status}: "
-                         f"{self.r.body[:600].decode('utf-8', 'replace')}")
-
-    def check_version(self, d, rest):
-        self.equal(d, "version", rest, self.r.version)
-
-    def check_framing(self, d, rest):
-        self.equal(d, "framing", rest, self.r.framing)
-
-    def check_header(self, d, rest):
-        found = header_difference(rest, self.r.headers)
-        if found:
-            self.fail(d, found)
-
-    def check_no_header(self, d, rest):
-        if self.r.header(rest) is not None:
-            self.fail(d, f"expected no header {rest}, came "
-                         f"'{self.r.header(rest)}'")
-
-    def check_json(self, d, rest):
-        try:
-            value = self.r.json()
-        except ValueError as e:
-            self.fail(d, f"the body is no JSON ({e}): {self.r.body[:500]!r}")
-        found = match.difference(match.parse(rest), value)
-        if found:
-            self.fail(d, found)
-
-    def check_body(self, d, rest):
-        found = bytes_difference(rest.encode(), self.r.body)
-        if found:
-            self.fail(d, f"body: {found}")
-
-    def check_bytes(self, d, rest):
-        found = bytes_difference(scenario.read_bytes(rest), self.r.body)
-        if found:
-            self.fail(d, f"body: {found}")
-
-    def check_text(self, d, rest):
-        if rest.encode() not in self.r.body:
-            self.fail(d, f"expected '{rest}' in {self.r.body[:1500]!r}")
-
-    def check_no_text(self, d, rest):
-        if rest.encode() in self.r.body:
-            self.fail(d, f"expected no '{rest}' in {self.r.body[:1500]!r}")
-
-    def check_content(self, d, rest):
-        self.equal(d, "content", scenario.read_quoted(rest), self.r.text())
-
-    def check_finish(self, d, rest):
-        reasons = [c.get("finish_reason") for c in self.r._choices()
-                   if c.get("finish_reason")]
-        self.equal(d, "finish_reason", [rest], reasons)
-
-    def check_broken(self, d, rest):
-        if self.r.complete:
-            self.fail(d, "the answer is complete")
-        if rest and rest not in self.r.broken:
-            self.fail(d, f"broken: expected {rest}, came {self.r.broken}")
-
-    def check_closed(self, d, _rest):
-        if not self.client.connection.is_closed_within(3):
-            self.fail(d, "the connection was not closed")
-
-    def _asks_again(self):
-        """An answer to another request on the same connection, or None."""
-        c = self.client.connection
-        try:
-            c.send(build("GET", "/health/liveliness", [], None))
-            r = c.read("GET", timeout=5)
-        except Gone:
-            return None
-        return r if r.status else None
-
-    def check_open(self, d, _rest):
-        r = self._asks_again()
-        if r is None or r.status != 200:
-            self.fail(d, "the connection cannot be used again: "
-                         f"{r.describe() if r else 'closed'}")
-
-    def check_usable(self, d, _rest):
-        """Usable, or cleanly closed."""
-        says_close = (self.r.header("connection") or "").lower() == "close"
-        if says_close:
-            self.check_closed(d, "")
-        else:
-            self.check_open(d, "")
-
-    def check_within(self, d, rest):
-        limit = seconds(parse_duration(rest) / NSECS)
-        if self.r.took > limit:
-            self.fail(d, f"took {self.r.took:.3f} s, more than {limit:g} s")
-
-    def check_not_before(self, d, rest):
-        limit = parse_duration(rest) / NSECS
-        if self.r.took < limit:
-            self.fail(d, f"took {self.r.took:.3f} s, less than {limit:g} s")
-
-    # ---- events ----
-
-    def _check_events(self):
-        wanted = [d for d in self.section.directives
-                  if d.word in ("event", "done")]
-        if not wanted:
-            return
-        matchers = []
-        for d in wanted:
-            rest = self.runner.fill(d.rest)
-            if d.word == "done" or rest == "[DONE]":
-                matchers.append(EventMatcher(d.line, "[DONE]"))
-            elif rest == "...":
-                matchers.append(match.ANYTHING)
-            else:
-                matchers.append(EventMatcher(d.line, match.parse(rest)))
-        values = ["[DONE]" if e.is_done else e.json() for e in self.r.events]
-        found = match.sequence_difference(
-            matchers, values, "events",
-            lambda m, value, at: m.difference(value, at))
-        if found:
-            self.fail(wanted[0], found)
-
-
-class EventMatcher:
-    """One `event` line of an EXPECT."""
-
-    def __init__(self, line, matcher):
-        self.line, self.matcher = line, matcher
-
-    def __repr__(self):
-        return f"{match.show(self.matcher)} (line {self.line})"
-
-    def difference(self, value, at):
-        if "[DONE]" not in (self.matcher, value):
-            found = match.difference(self.matcher, value, f"event {at + 1}")
-            return found and f"{found} (line {self.line})"
-        if self.matcher == value:
-            return None
-        return f"event {at + 1}: expected {self}, came {match.short(value)}"

@@ -124,6 +124,12 @@ def chat(text):
         raise ValueError(f"takes 'MODEL [\"TEXT\"]', not '{text}'")
 
 
+def client_mark(text):
+    if not re.fullmatch(r"\w+( after \d+ events?)?", text):
+        raise ValueError("takes 'NAME' or 'NAME after N events', not "
+                         f"'{text}'")
+
+
 def leave(text):
     if not re.fullmatch(r"after (\d+ events?|head|sending)", text):
         raise ValueError("takes 'after N events', 'after head' or "
@@ -202,7 +208,7 @@ CLIENT_WORDS = {
     "body": any_text, "bytes": byte_parts, "raw": byte_parts,
     "responses": whole, "pieces": pieces, "leave": leave,
     "half close": nothing, "small window": nothing, "await": some_text,
-    "mark": some_text,
+    "mark": client_mark,
 }
 EXPECT_WORDS = {
     "status": whole, "version": some_text, "header": header,
@@ -225,7 +231,7 @@ SECTIONS = {
     "PROVIDER": (r"\w+( (down|always|times \d+))?", PROVIDER_WORDS),
     "CLIENT": (r"([\w-]+)?( on [\w-]+)?( background)?|background",
                CLIENT_WORDS),
-    "EXPECT": (r"([\w-]+)?( #\d+)?", EXPECT_WORDS),
+    "EXPECT": (r"([\w-]+)?( ?#\d+)?", EXPECT_WORDS),
     "TRACE": (r"([\w-]+)?( none)?", "fields"),
     "LEDGER": (r"\w+", "rows"),
     "CTL": (r".+", {**RUN_WORDS, "json": matcher}),
@@ -366,14 +372,14 @@ class Scenario:
                 count += 1
                 clients.add(client_name(s, count))
             elif s.kind in ("EXPECT", "TRACE"):
-                name = re.sub(r"( none| #\d+)$", "", s.args).strip()
-                if name in ("none", "") or name.startswith("#"):
+                name = re.sub(r"( none| ?#\d+)$", "", s.args).strip()
+                if name in ("none", ""):
                     if not clients:
                         self.fail(s.line, f"{s.kind} before any CLIENT")
                 elif name not in clients:
                     self.fail(s.line, f"no CLIENT {name} before this")
         for s in self.sections:
-            for name in re.findall(r"\{\{provider:(\w+)\}\}",
+            for name in re.findall(r"\{\{(?:provider|port):(\w+)\}\}",
                                    s.text + "".join(d.rest for d
                                                     in s.directives)):
                 if name not in providers:

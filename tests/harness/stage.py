@@ -240,7 +240,7 @@ class Answer:
                                      f"{d.rest}")
 
     def _all_bytes(self):
-        if self.body is not None:
+        if self.body:
             return len(self.body)
         # A `cut` comes after less than was promised.
         short = any(d.word in ("cut", "reset", "stall", "await gone")

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from harness import answers, books, match, runner, scenario, stage
-from harness.client import Connection, build
+from harness import answers, books, expect, match, scenario, stage
+from harness.client import Connection, Response, build
 from harness.clock import TestClock, parse_duration
 from harness.provider import FakeProvider
 from harness.wait import TooLate, wait_until
@@ -332,13 +332,13 @@ class Answered:
     connection = None
 
 
-def expect(text, body, headers=(), status=200):
+def expectation(text, body, headers=(), status=200):
     section = read(f"t\nCLIENT c\n  GET /\nEXPECT\n{text}").sections[1]
-    r = runner.Response()
+    r = Response()
     r.version, r.status, r.complete = "HTTP/1.1", status, True
     r.headers = list(headers)
     r.add(body)
-    runner.Expectation(section, Answered, r, Stub()).check()
+    expect.Expectation(section, Answered, r, Stub()).check()
 
 
 SSE = [("content-type", "text/event-stream")]
@@ -352,7 +352,7 @@ EVENTS = b"".join(answers.stream())
     '  event {"choices": [], "usage": {"prompt_tokens": 10, ...}, ...}\n'
     "  done"])
 def test_events_that_fit(text):
-    expect(text, EVENTS, SSE)
+    expectation(text, EVENTS, SSE)
 
 
 @pytest.mark.parametrize("text,says", [
@@ -366,10 +366,10 @@ def test_events_that_fit(text):
     ("  text nothing", "expected 'nothing'"), ("  broken", "is complete")])
 def test_events_that_do_not_fit(text, says):
     if says is None:
-        expect(text, EVENTS, SSE)
+        expectation(text, EVENTS, SSE)
         return
     with pytest.raises(stage.Difference) as caught:
-        expect(text, EVENTS, SSE)
+        expectation(text, EVENTS, SSE)
     assert says in caught.value.text
 
 

@@ -164,7 +164,7 @@ client_connect(struct fixture *fx, int rcvbuf)
 	return fd;
 }
 
-void
+bool
 client_send(struct fixture *fx, int fd, struct str bytes)
 {
 	int64_t end = clock_mono_nsecs() + 10 * NSECS_PER_SEC;
@@ -180,12 +180,13 @@ client_send(struct fixture *fx, int fd, struct str bytes)
 		}
 		event_base_loop(fx->base, EVLOOP_NONBLOCK);
 	}
+	return bytes.n == 0;
 }
 
 void
 client_say(struct fixture *fx, int fd, const char *text)
 {
-	client_send(fx, fd, str_of(text));
+	(void)client_send(fx, fd, str_of(text));
 }
 
 static bool
@@ -231,6 +232,22 @@ client_sees_end(struct fixture *fx, int fd, struct buf *b, int msecs)
 
 	read_on(fx, fd, b, NULL, msecs, &end);
 	return end;
+}
+
+int
+hold_with(struct fixture *fx, const char *request, int rcvbuf)
+{
+	int fd = client_connect(fx, rcvbuf);
+
+	client_say(fx, fd, request);
+	assert_true(WITHIN(fx, 1000, fx->call != NULL));
+	return fd;
+}
+
+int
+hold(struct fixture *fx)
+{
+	return hold_with(fx, HOLD, 0);
 }
 
 void

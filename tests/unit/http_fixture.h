@@ -35,7 +35,8 @@ void fixture_run(struct fixture *fx, int msecs);
 
 /* A client's socket; rcvbuf 0: the system's default. */
 int client_connect(struct fixture *fx, int rcvbuf);
-void client_send(struct fixture *fx, int fd, struct str bytes);
+/* False when the server closed before it had taken all. */
+bool client_send(struct fixture *fx, int fd, struct str bytes);
 void client_say(struct fixture *fx, int fd, const char *text);
 /* Reads into b until `until` stands in it (true), or until the end of file,
    a reset or the time is over (false). */
@@ -43,6 +44,10 @@ bool client_read(struct fixture *fx, int fd, struct buf *b, const char *until,
     int msecs);
 /* True when the server closes within the time; what came before is in b. */
 bool client_sees_end(struct fixture *fx, int fd, struct buf *b, int msecs);
+#define HOLD "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"
+/* A client that waits for the call it has made, held in fx->call. */
+int hold_with(struct fixture *fx, const char *request, int rcvbuf);
+int hold(struct fixture *fx);
 /* One request, answered up to and including `until`. */
 void exchange(struct fixture *fx, int fd, const char *request,
     const char *until);

@@ -13,19 +13,34 @@
 #define H "Host: a\r\n"
 
 static int
+start_with(void **state, const struct http_options *o)
+{
+	struct fixture *fx = xcalloc(1, sizeof(*fx));
+
+	fixture_start(fx, o);
+	*state = fx;
+	return 0;
+}
+
+static int
 start(void **state)
 {
 	static const struct http_options o = { .max_header_bytes = 4096,
 		.max_body_bytes = 3 << 20,
-		.max_total_body_bytes = 4 << 20,
-		.header_timeout_msecs = 150,
-		.body_timeout_msecs = 200,
-		.idle_timeout_msecs = 250 };
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
+		.max_total_body_bytes = 4 << 20 };
 
-	fixture_start(fx, &o);
-	*state = fx;
-	return 0;
+	return start_with(state, &o);
+}
+
+/* For the tests of the deadlines. */
+static int
+start_hasty(void **state)
+{
+	static const struct http_options o = { .header_timeout_msecs = 150,
+		.body_timeout_msecs = 200,
+		.idle_timeout_msecs = 300 };
+
+	return start_with(state, &o);
 }
 
 static int
@@ -453,8 +468,8 @@ test_huge_body_gets_413_while_it_is_sent(void **state)
 	fill(&block, 1 << 20);
 	client_say(fx, fd,
 	    "POST /h HTTP/1.1\r\n" H "Content-Length: 50000000\r\n\r\n");
-	for (int i = 0; i < 50; i++)
-		client_send(fx, fd, buf_str(&block));
+	for (int i = 0; i < 47; i++) /* none of it meets a reset */
+		assert_true(client_send(fx, fd, buf_str(&block)));
 	assert_true(client_read(fx, fd, &b, "}}", 1000));
 	assert_true(str_starts(buf_str(&b), "HTTP/1.1 413 Content Too Large"));
 	shutdown(fd, SHUT_WR);
@@ -525,7 +540,7 @@ test_slow_header_gets_408_at_an_absolute_deadline(void **state)
 	}
 	took = (clock_mono_nsecs() - begun) / NSECS_PER_MSEC;
 	assert_true(str_starts(buf_str(&b), "HTTP/1.1 408 Request Timeout"));
-	assert_in_range(took, 145, 400);
+	assert_in_range(took, 145, 2000);
 	buf_fini(&b);
 	close(fd);
 }
@@ -548,7 +563,7 @@ test_slow_body_gets_408_at_an_absolute_deadline(void **state)
 	}
 	took = (clock_mono_nsecs() - begun) / NSECS_PER_MSEC;
 	assert_true(str_starts(buf_str(&b), "HTTP/1.1 408 Request Timeout"));
-	assert_in_range(took, 195, 500);
+	assert_in_range(took, 195, 2000);
 	buf_fini(&b);
 	close(fd);
 }
@@ -564,12 +579,11 @@ test_idle_connections_are_closed_without_a_word(void **state)
 	buf_init(&b, 4096);
 	exchange(fx, used, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
 	begun = clock_mono_nsecs();
-	assert_true(client_sees_end(fx, fresh, &b, 400));
-	assert_in_range((clock_mono_nsecs() - begun) / NSECS_PER_MSEC, 130,
-	    240);
-	assert_true(client_sees_end(fx, used, &b, 400));
-	assert_in_range((clock_mono_nsecs() - begun) / NSECS_PER_MSEC, 245,
-	    500);
+	assert_true(client_sees_end(fx, fresh, &b, 2000));
+	assert_true(clock_mono_nsecs() - begun > 130 * NSECS_PER_MSEC);
+	assert_int_equal(http_server_connections(fx->server), 1);
+	assert_true(client_sees_end(fx, used, &b, 2000));
+	assert_true(clock_mono_nsecs() - begun > 295 * NSECS_PER_MSEC);
 	assert_int_equal(b.len, 0);
 	buf_fini(&b);
 	close(fresh);
@@ -592,7 +606,7 @@ test_slow_owner_is_waited_for(void **state)
 	http_reply(fx->call, 200, "text/plain", str_of("at last"));
 	assert_true(client_read(fx, fd, &b, "at last", 100));
 	/* And the next request has all its time again. */
-	fixture_run(fx, 200);
+	fixture_run(fx, 150);
 	exchange(fx, fd, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
 	buf_fini(&b);
 	close(fd);
@@ -680,7 +694,8 @@ test_large_answers_arrive_whole(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define T(f)     cmocka_unit_test_setup_teardown(f, start, stop)
+#define HASTY(f) cmocka_unit_test_setup_teardown(f, start_hasty, stop)
 	const struct CMUnitTest tests[] = {
 		T(test_connection_is_kept_alive),
 		T(test_head_of_an_answer),
@@ -698,10 +713,10 @@ main(void)
 		T(test_expect_continue),
 		T(test_huge_body_gets_413_while_it_is_sent),
 		T(test_body_bytes_of_all_are_limited),
-		T(test_slow_header_gets_408_at_an_absolute_deadline),
-		T(test_slow_body_gets_408_at_an_absolute_deadline),
-		T(test_idle_connections_are_closed_without_a_word),
-		T(test_slow_owner_is_waited_for),
+		HASTY(test_slow_header_gets_408_at_an_absolute_deadline),
+		HASTY(test_slow_body_gets_408_at_an_absolute_deadline),
+		HASTY(test_idle_connections_are_closed_without_a_word),
+		HASTY(test_slow_owner_is_waited_for),
 		T(test_added_headers_cannot_break_the_answer),
 		T(test_large_answers_arrive_whole),
 	};

@@ -482,12 +482,10 @@ compare_window(struct store_txn *t, const struct model_window *w)
 
 	must(ledger_spend(t, &w->scope, &row, &err), &err, "spend");
 	if (row.spent_nanos != w->spent || row.held_nanos != w->held)
-		fail_msg("%s " STR_FMT " %u..%u: spent %lld held %lld, the "
-			 "model has %lld and %lld",
+		fail_msg("%s %u: spent %lld, not %lld, held %lld, not %lld",
 		    scope_name((enum scope_kind)w->scope.kind),
-		    STR_ARG(w->scope.id), w->scope.window_start,
-		    w->scope.window_end, (long long)row.spent_nanos,
-		    (long long)row.held_nanos, (long long)w->spent,
+		    w->scope.window_start, (long long)row.spent_nanos,
+		    (long long)w->spent, (long long)row.held_nanos,
 		    (long long)w->held);
 	if (!w->overrun)
 		assert_true(w->spent + w->held <= w->cap);

@@ -14,6 +14,8 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #define WORKERS   3
@@ -43,6 +45,29 @@ broken(const char *what, const struct err *err)
 	_exit(1);
 }
 
+static void
+nothing(int number)
+{
+	(void)number;
+}
+
+/*
+ * A robust mutex can lose a wake-up: the lock is given up, the waiter that is
+ * woken is killed before it runs, and somebody else has taken the lock in
+ * between. The kernel then wakes nobody in the dead one's place, and the next
+ * waiter sleeps on although the lock is free. Any signal makes it look again.
+ */
+static void
+look_again_now_and_then(void)
+{
+	struct sigaction action = { .sa_handler = nothing,
+		.sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 100000 }, { 0, 100000 } };
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
 /* Forks a child that runs f and ends. No assertions in the child: they would
    jump into the parent's test. */
 static pid_t
@@ -57,6 +82,8 @@ start(void (*f)(struct live *l, int number), char *dir, int number)
 	assert_true(pid >= 0);
 	if (pid > 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	look_again_now_and_then();
 	if (store_open(&options, &l.store, &err) != 0 ||
 	    owner_register(l.store, dir, &row, &l.owner, &err) != 0)
 		broken("open", &err);

@@ -345,6 +345,11 @@ test_providers_take_what_they_know(void **state)
 	use(&ollama);
 	assert_body(WIRE_CHAT, CHAT(",\"max_completion_tokens\":5"),
 	    SENT(",\"max_tokens\":5"));
+	use(&gemini);
+	assert_body(WIRE_CHAT,
+	    CHAT(",\"user\":\"u\",\"metadata\":{\"a\":\"b\"},\"seed\":1"),
+	    SENT(",\"seed\":1"));
+	assert_int_equal(encode(WIRE_CHAT, CHAT(",\"store\":true")), -1);
 	use(&openai);
 	deployment.upstream_model = "o3-mini";
 	assert_body(WIRE_CHAT, CHAT(",\"max_tokens\":5,\"temperature\":0"),

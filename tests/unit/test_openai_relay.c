@@ -445,8 +445,8 @@ test_a_stream_over_its_limit_ends_as_length(void **state)
 	struct run run;
 
 	(void)state;
-	/* 3 chunks are 30 bytes, 8 tokens; the fourth would be 10. */
-	open_run(&run, WIRE_CHAT, STREAM_USAGE, 8);
+	/* A chunk is a token at least, however few its bytes are. */
+	open_run(&run, WIRE_CHAT, STREAM_USAGE, 3);
 	feed_text(&run, 3);
 	assert_false(run.relay.facts.stopped);
 	buf_clear(&run.out);
@@ -461,7 +461,7 @@ test_a_stream_over_its_limit_ends_as_length(void **state)
 	    DATA(OUT "{\"index\":0,\"delta\":{},\"logprobs\":null,"
 		     "\"finish_reason\":\"length\"}]}")
 		DATA(OUT "],\"usage\":{\"prompt_tokens\":4,"
-			 "\"completion_tokens\":8,\"total_tokens\":12}}") DONE);
+			 "\"completion_tokens\":3,\"total_tokens\":7}}") DONE);
 	/* Nothing follows, whatever comes. */
 	buf_clear(&run.out);
 	feed_text(&run, 5);

@@ -309,8 +309,8 @@ test_zone_names_stay_in_their_folder(void **state)
 		"Europe/../../passwd", "Europe/", "/Europe/Paris",
 		"Europe//Paris", "Europe/.hidden", "No/Such_Zone", "Europe",
 		"Europe/Paris ", "Europe\\Paris", "tzdata.zi", "zone.tab",
-		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-		"AAAAAAAAAA" };
+		("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		 "AAAAAAAAAA") };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

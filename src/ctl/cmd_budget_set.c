@@ -1,0 +1,175 @@
+/* tallyctl budget set, unset: caps set by hand, taken by every worker at its
+   next request. They stand until they are unset, over restarts. */
+#include "base/clock.h"
+#include "ctl/ctl.h"
+#include "domain/budgets.h"
+
+#define SET_USAGE                                                              \
+	"budget set SCOPE[:NAME] AMOUNT [--duration D], "                      \
+	"budget unset SCOPE[:NAME] [--duration D]"
+
+struct order {
+	struct budget_order order;
+	bool has_duration;
+};
+
+static int
+bad_usage(const char *what)
+{
+	ctl_complain("'%s' is not understood; usage: tallyctl " SET_USAGE,
+	    what);
+	return CTL_USAGE;
+}
+
+static int
+take_arguments(int argc, char **argv, bool with_amount, struct order *o)
+{
+	struct str scope;
+	int wanted = with_amount ? 2 : 1, i = 0;
+
+	memset(o, 0, sizeof(*o));
+	o->order.match = o->order.duration = str_of("");
+	if (argc < wanted)
+		return bad_usage(argc > 0 ? argv[argc - 1] : "");
+	o->order.match = str_of(argv[i++]);
+	scope = str_cut(&o->order.match, ':');
+	if (scope_parse(scope, &o->order.kind) != 0) {
+		ctl_complain("'" STR_FMT "' is no scope: global, provider, "
+			     "deployment, model, key, team, user, end_user, "
+			     "tag",
+		    STR_ARG(scope));
+		return CTL_USAGE;
+	}
+	if (with_amount)
+		o->order.amount = argv[i++];
+	for (; i < argc; i += 2) {
+		if (strcmp(argv[i], "--duration") != 0 || i + 1 == argc)
+			return bad_usage(argv[i]);
+		o->order.duration = str_of(argv[i + 1]);
+		o->has_duration = true;
+	}
+	return CTL_OK;
+}
+
+/*
+ * Without --duration: that of the one budget there is for this name, else of
+ * the one for each of the scope, else none. Two that differ: which is meant?
+ */
+static int
+find_duration(const struct budgets *b, struct order *o)
+{
+	const struct budget *named = NULL, *each = NULL;
+	bool many_named = false, many_each = false;
+
+	for (size_t i = 0; i < b->hand_count + b->count; i++) {
+		const struct budget *item = i < b->hand_count
+						? &b->hand_items[i]
+						: &b->items[i - b->hand_count];
+
+		if (item->kind != o->order.kind)
+			continue;
+		if (str_is(o->order.match, item->match)) {
+			many_named =
+			    many_named ||
+			    (named != NULL && !budget_same_window(named, item));
+			named = named == NULL ? item : named;
+		} else if (item->match[0] == '\0') {
+			many_each =
+			    many_each ||
+			    (each != NULL && !budget_same_window(each, item));
+			each = each == NULL ? item : each;
+		}
+	}
+	if (many_named || (named == NULL && many_each)) {
+		ctl_complain("there are budgets with several windows: say "
+			     "which with --duration");
+		return CTL_USAGE;
+	}
+	if (named == NULL)
+		named = each;
+	if (named != NULL)
+		o->order.duration = str_of(named->duration);
+	return CTL_OK;
+}
+
+static int
+write_order(struct ctl *c, const struct order *o)
+{
+	struct store_txn *t;
+	struct err err;
+	int rc;
+
+	if (store_write(c->store, STORE_ACCOUNTS, &t, &err) != 0) {
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
+	rc = budgets_set(t, &o->order, &err);
+	if (rc == 0) {
+		rc = store_commit(&t, &err);
+	} else {
+		store_abort(&t);
+	}
+	if (rc == 0)
+		return CTL_OK;
+	ctl_complain("%s", err.text);
+	return err.code == ERR_USAGE ? CTL_USAGE : CTL_FAILED;
+}
+
+static void
+say_done(const struct budget_order *o)
+{
+	printf("%s%s" STR_FMT ", %s" STR_FMT ": ", scope_name(o->kind),
+	    o->match.n > 0 ? " " : "", STR_ARG(o->match),
+	    o->duration.n > 0 ? "window " : "for ever", STR_ARG(o->duration));
+	if (o->amount != NULL)
+		printf("%s USD from the next request on\n", o->amount);
+	else
+		printf("what the configuration says\n");
+}
+
+static int
+give_order(struct ctl *c, struct order *o)
+{
+	struct budgets *b = NULL;
+	struct err err;
+	int rc = ctl_open_store(c, true);
+
+	if (rc == CTL_OK)
+		rc = ctl_open_catalog(c);
+	if (rc != CTL_OK)
+		return rc;
+	if (budgets_build(c->config, &b, &err) != 0 ||
+	    budgets_refresh(b, c->store, &err) != 0) {
+		ctl_complain("%s", err.text);
+		budgets_free(&b);
+		return CTL_FAILED;
+	}
+	if (!o->has_duration)
+		rc = find_duration(b, o);
+	if (rc == CTL_OK)
+		rc = write_order(c, o);
+	if (rc == CTL_OK && !c->json)
+		say_done(&o->order);
+	budgets_free(&b);
+	return rc;
+}
+
+int
+cmd_budget_set(struct ctl *c, int argc, char **argv)
+{
+	struct order o;
+	int rc = take_arguments(argc, argv, true, &o);
+
+	o.order.now_nsecs = c->now_nsecs;
+	return rc == CTL_OK ? give_order(c, &o) : rc;
+}
+
+int
+cmd_budget_unset(struct ctl *c, int argc, char **argv)
+{
+	struct order o;
+	int rc = take_arguments(argc, argv, false, &o);
+
+	o.order.now_nsecs = c->now_nsecs;
+	return rc == CTL_OK ? give_order(c, &o) : rc;
+}
