@@ -2,8 +2,8 @@
  * The provider table and the rules that find a row for a model's name. See
  * provider.h. Pure: reads no environment, owns nothing, cannot fail.
  *
- * Rows that speak the OpenAI dialect are served; the others are known by name
- * so that a configuration with them loads and says what is left out.
+ * Rows whose dialect wire/ speaks are served; the others (LATER) are known by
+ * name so that a configuration with them loads and says what is left out.
  */
 #include "config/provider.h"
 
@@ -19,7 +19,7 @@ const struct provider provider_table[] = {
 	/* The usual ones. */
 	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, 0, "OpenAI" },
 	{ "mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "MISTRAL_API_BASE", BEARER, NOOPTS | ADD_V1, "Mistral" },
-	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, LATER, "Anthropic" },
+	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, NOOPTS, "Anthropic" },
 	{ "azure", "azure", "", "AZURE_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | LATER, "Azure OpenAI" },
 	{ "gemini", "openai", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY GOOGLE_API_KEY", "", BEARER, 0, "Google Gemini" },
 	{ "groq", "openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "GROQ_API_BASE", BEARER, 0, "Groq" },
@@ -79,7 +79,7 @@ const struct provider provider_table[] = {
 	{ "vertex_ai_beta", "vertex_ai", "", "", "", BEARER, NEEDED | LATER, "Google Vertex AI" },
 	{ "azure_ai", "azure_ai", "", "AZURE_AI_API_KEY", "AZURE_AI_API_BASE", AUTH_API_KEY, NEEDED | LATER, "Azure AI Foundry" },
 	{ "azure_text", "azure", "", "AZURE_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | LATER, "Azure OpenAI" },
-	{ "anthropic_text", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "ANTHROPIC_API_BASE", AUTH_X_API_KEY, LATER, "Anthropic" },
+	{ "anthropic_text", "anthropic_text", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "ANTHROPIC_API_BASE", AUTH_X_API_KEY, LATER, "Anthropic completions" },
 	{ "replicate", "replicate", "https://api.replicate.com/v1", "REPLICATE_API_KEY REPLICATE_API_TOKEN", "", BEARER, LATER, "Replicate" },
 	{ "watsonx", "watsonx", "", "WATSONX_API_KEY WATSONX_APIKEY", "WATSONX_URL WATSONX_API_BASE", BEARER, NEEDED | LATER, "IBM watsonx" },
 	{ "snowflake", "snowflake", "", "SNOWFLAKE_JWT", "SNOWFLAKE_API_BASE", BEARER, NEEDED | LATER, "Snowflake" },

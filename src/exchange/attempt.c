@@ -51,12 +51,20 @@ client_model(const struct attempt *a)
 					     : a->x->asked;
 }
 
+const struct dialect *
+attempt_dialect(const struct attempt *a)
+{
+	const struct config_deployment *d = a->deployment->config;
+
+	return d->mock_response != NULL ? &dialect_openai
+					: dialect_find(d->provider->dialect);
+}
+
 int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
 	const struct config *c = a->x->env->config;
-	const struct dialect *dialect =
-	    dialect_find(a->deployment->config->provider->dialect);
+	const struct dialect *dialect = attempt_dialect(a);
 	struct relay_options options = {
 		.request = &a->x->request,
 		.client_model = client_model(a),
@@ -151,9 +159,16 @@ attempt_start(struct attempt *a, struct err *err)
 		.deployment = a->deployment->config,
 		.upstream_model = a->candidate->upstream_model,
 		.max_tokens = x->max_tokens,
+		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
 	struct upstream_request request;
+
+	if (wire_api_is_anthropic(x->api) && x->call != NULL) {
+		choice.anthropic_version =
+		    http_header(x->call, "anthropic-version");
+		choice.anthropic_beta = http_header(x->call, "anthropic-beta");
+	}
 
 	a->started_nsecs = clock_mono_nsecs();
 	if (dialect == NULL)

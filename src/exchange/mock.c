@@ -2,11 +2,13 @@
  * mock_response: a deployment that answers without a provider, as LiteLLM's
  * users test with it (notes on LiteLLM, section 1.2.3): a text becomes the
  * answer, a map is the whole answer, a few exact strings are failures. The
- * answer goes through the same relay as a provider's.
+ * answer goes through the same relay as a provider's. So does the estimate
+ * that stands for a count of tokens where the provider cannot count.
  */
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "exchange/exchange.h"
+#include "wire/count_relay.h"
 
 /* LiteLLM's usage for every mock. */
 #define MOCK_PROMPT_TOKENS     10
@@ -132,13 +134,10 @@ is_failure(struct attempt *a)
 	return false;
 }
 
-int
-attempt_start_mock(struct attempt *a, struct err *err)
+/* As if a provider had been asked and had answered at once. */
+static void
+set_answered(struct attempt *a)
 {
-	const struct config_deployment *d = a->deployment->config;
-	bool is_stream = a->x->request.stream && !d->mock_is_json;
-	struct buf answer;
-
 	a->started_nsecs = a->head_nsecs = clock_mono_nsecs();
 	a->has_head = true;
 	a->head.status = 200;
@@ -146,6 +145,43 @@ attempt_start_mock(struct attempt *a, struct err *err)
 	a->ended = true;
 	a->ended_nsecs = clock_mono_nsecs();
 	a->result.end = UPSTREAM_DONE;
+}
+
+static void
+give_answer(struct attempt *a, struct str answer)
+{
+	struct buf *out = &a->x->out;
+
+	if (a->relay.ops->feed(&a->relay, answer, out, &a->relay_err) != 0 ||
+	    a->relay.ops->finish(&a->relay, out, &a->relay_err) != 0)
+		a->relay_failed = true;
+}
+
+int
+attempt_start_count(struct attempt *a, struct err *err)
+{
+	struct buf answer;
+
+	set_answered(a);
+	if (attempt_open_relay(a, false) != 0) {
+		*err = a->relay_err;
+		return -1;
+	}
+	buf_init(&answer, 256);
+	count_answer_write(&a->x->request, &answer);
+	give_answer(a, buf_str(&answer));
+	buf_fini(&answer);
+	return 0;
+}
+
+int
+attempt_start_mock(struct attempt *a, struct err *err)
+{
+	const struct config_deployment *d = a->deployment->config;
+	bool is_stream = a->x->request.stream && !d->mock_is_json;
+	struct buf answer;
+
+	set_answered(a);
 	if (is_failure(a))
 		return 0;
 	if (attempt_open_relay(a, is_stream) != 0) {
@@ -159,10 +195,7 @@ attempt_start_mock(struct attempt *a, struct err *err)
 		write_stream(a, &answer);
 	else
 		write_plain(a, &answer);
-	if (a->relay.ops->feed(&a->relay, buf_str(&answer), &a->x->out,
-		&a->relay_err) != 0 ||
-	    a->relay.ops->finish(&a->relay, &a->x->out, &a->relay_err) != 0)
-		a->relay_failed = true;
+	give_answer(a, buf_str(&answer));
 	a->first_token_nsecs = clock_mono_nsecs();
 	buf_fini(&answer);
 	return 0;

@@ -63,6 +63,9 @@ reply_headers(struct exchange *x)
 	const struct attempt *a = serving(x);
 
 	http_add_header(x->call, "x-request-id", x->request_id);
+	/* Anthropic's SDKs show this one. */
+	if (wire_api_is_anthropic(x->api))
+		http_add_header(x->call, "request-id", x->request_id);
 	http_add_header(x->call, "x-litellm-call-id", x->request_id);
 	http_add_header(x->call, "x-litellm-version",
 	    "tallygate-" PACKAGE_VERSION);

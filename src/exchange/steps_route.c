@@ -48,8 +48,12 @@ start_next(struct exchange *x, struct err *err)
 {
 	const struct candidate *c = &x->plan->candidates[x->next_candidate];
 	struct attempt *a = attempt_new(x, c);
+	const struct dialect *dialect;
 
 	x->group_attempts++;
+	dialect = attempt_dialect(a);
+	if (x->api == WIRE_COUNT && dialect != NULL && !dialect->counts_tokens)
+		return attempt_start_count(a, err);
 	if (c->deployment->config->mock_response != NULL)
 		return attempt_start_mock(a, err);
 	return attempt_start(a, err);

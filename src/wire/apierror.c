@@ -135,7 +135,7 @@ api_error_write(enum wire_api api, const struct api_error *e,
 	struct jsonw w;
 
 	jsonw_init(&w, out);
-	if (api == WIRE_MESSAGES)
+	if (wire_api_is_anthropic(api))
 		write_anthropic(&w, e, request_id);
 	else
 		write_openai(&w, e);
@@ -145,13 +145,13 @@ void
 api_error_write_event(enum wire_api api, const struct api_error *e,
     struct buf *out)
 {
-	bool named = api == WIRE_MESSAGES || api == WIRE_RESPONSES;
+	bool named = wire_api_is_anthropic(api) || api == WIRE_RESPONSES;
 	struct jsonw w;
 	struct buf body;
 
 	buf_init(&body, BODY_BYTES + 6 * e->message.n);
 	jsonw_init(&w, &body);
-	if (api == WIRE_MESSAGES)
+	if (wire_api_is_anthropic(api))
 		write_anthropic(&w, e, NULL);
 	else if (api == WIRE_RESPONSES)
 		write_responses_event(&w, e);

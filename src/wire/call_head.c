@@ -157,7 +157,10 @@ ends_with(const char *s, const char *tail)
 	return str_ends(str_of(s), tail);
 }
 
-/* The base may come with or without "/v1", and with the whole path. */
+/*
+ * The base may come with or without "/v1", and with the whole path: what of
+ * the path stands at the base's end is not added again.
+ */
 static const char *
 call_url(const struct config_deployment *d, const char *path,
     struct arena *arena)
@@ -165,12 +168,40 @@ call_url(const struct config_deployment *d, const char *path,
 	const char *base =
 	    d->api_base[0] != '\0' ? d->api_base : d->provider->base_url;
 
-	if (ends_with(base, path))
-		return arena_strdup(arena, base);
 	if ((d->provider->flags & PROVIDER_BASE_V1) != 0 &&
-	    !ends_with(base, "/v1"))
+	    !ends_with(base, "/v1") && !ends_with(base, path))
 		base = join(arena, base, "/v1");
+	for (size_t n = strlen(path); n > 1; n--) {
+		const char *head;
+
+		bool whole = path[n] == '\0';
+
+		if (!whole &&
+		    (path[n] != '/' || !str_starts(str_of(path), "/v1/")))
+			continue;
+		head = arena_strndup(arena, path, n);
+		if (ends_with(base, head))
+			return join(arena, base, path + n);
+	}
 	return join(arena, base, path);
+}
+
+int
+call_head_add(struct wire_call *call, const char *name, struct str value,
+    struct arena *arena, struct err *err)
+{
+	struct head h = { call, arena, err };
+	const char *text = arena_strndup(arena, value.p, value.n);
+	const char *bare = arena_strndup(arena, name, strcspn(name, ":"));
+
+	for (size_t i = 0; i < call->header_count; i++) {
+		if (has_name(call->headers[i], bare))
+			return 0;
+	}
+	if (call->header_count == WIRE_MAX_HEADERS)
+		return err_set(err, ERR_CONFIG, "more than %d headers",
+		    WIRE_MAX_HEADERS);
+	return add_own(&h, name, text);
 }
 
 int

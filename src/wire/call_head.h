@@ -9,7 +9,8 @@
 #include "wire/dialect.h"
 
 /*
- * POST to the deployment's base + path ("/chat/completions"). Credentials as
+ * POST to the deployment's base + path ("/chat/completions"); what the base
+ * has of the path already ("/v1") is not said twice. Credentials as
  * the provider's row says; Content-Type, Accept, User-Agent, X-Request-Id,
  * traceparent, organization, then the configured headers, which win over ours
  * of the same name. Those that belong to the connection (Host, Content-Length,
@@ -22,5 +23,10 @@
 int call_head_write(const struct wire_choice *choice, const char *path,
     bool stream, struct arena *arena, struct wire_call *call_r,
     struct err *err) MUST_CHECK;
+
+/* One more header behind them, unless the configuration has one of that name.
+   name ends in ": ". */
+int call_head_add(struct wire_call *call, const char *name, struct str value,
+    struct arena *arena, struct err *err) MUST_CHECK;
 
 #endif

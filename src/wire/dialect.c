@@ -3,6 +3,7 @@
 
 static const struct dialect *const dialects[] = {
 	&dialect_openai,
+	&dialect_anthropic,
 };
 
 const struct dialect *

@@ -41,12 +41,20 @@ struct wire_choice {
 	const char *upstream_model; /* name to ask the provider for; NULL: the
 				       deployment's */
 	int64_t max_tokens;         /* to send; CONFIG_UNSET: leave as it is */
+	int64_t max_output_tokens;  /* the model's own maximum; CONFIG_UNSET or
+				       0: not known */
 	const char *request_id;     /* goes up as x-request-id */
 	const char *traceparent;    /* NULL none */
+	/* What a client of Anthropic's API said in its headers; goes up to
+	   Anthropic. "" none. */
+	struct str anthropic_version, anthropic_beta;
 };
 
 struct dialect {
 	const char *name; /* "openai" */
+	/* /messages/count_tokens goes to the provider; else the answer is an
+	   estimate of ours, and encode is not called for it. */
+	bool counts_tokens;
 	/* 0, or -1 with an error for the client (unsupported parameter). */
 	int (*encode)(const struct wire_request *r,
 	    const struct wire_choice *choice, struct arena *arena,
@@ -60,6 +68,7 @@ struct dialect {
 /* The row of this name; NULL when it is not served (yet). */
 const struct dialect *dialect_find(const char *name);
 
-extern const struct dialect dialect_openai; /* wire/openai.c */
+extern const struct dialect dialect_openai;    /* wire/openai.c */
+extern const struct dialect dialect_anthropic; /* wire/anthropic.c */
 
 #endif

@@ -4,10 +4,14 @@
  * usage_json.c). Encoding splices the client's own bytes; answers are relayed
  * by openai_relay.c.
  *
- * Served: chat, completions, embeddings. The other client APIs have no relay
- * here and their encode is an ERR_BAD_REQUEST.
+ * Served: chat, completions, embeddings; Anthropic's messages, translated to
+ * chat and back (messages_chat.c, messages_relay.c). The other client APIs have
+ * no relay here and their encode is an ERR_BAD_REQUEST.
  */
 #include "wire/call_head.h"
+#include "wire/count_relay.h"
+#include "wire/messages_chat.h"
+#include "wire/messages_relay.h"
 #include "wire/openai_body.h"
 #include "wire/openai_relay.h"
 
@@ -15,7 +19,14 @@ static int
 openai_encode(const struct wire_request *r, const struct wire_choice *choice,
     struct arena *arena, struct wire_call *call_r, struct err *err)
 {
+	struct wire_request chat;
+
 	memset(call_r, 0, sizeof(*call_r));
+	if (r->api == WIRE_MESSAGES) {
+		if (messages_chat_write(r, choice, arena, &chat, err) != 0)
+			return -1;
+		r = &chat;
+	}
 	if (openai_relay_find(r->api) == NULL)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint yet",
@@ -26,8 +37,18 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 	    call_r, err);
 }
 
+static const struct relay_ops *
+find_relay(enum wire_api api)
+{
+	if (api == WIRE_MESSAGES)
+		return &messages_relay;
+	if (api == WIRE_COUNT)
+		return &count_relay;
+	return openai_relay_find(api);
+}
+
 const struct dialect dialect_openai = {
 	.name = "openai",
 	.encode = openai_encode,
-	.relay = openai_relay_find,
+	.relay = find_relay,
 };

@@ -10,6 +10,8 @@
 
 #define REFUSED_BYTES 512
 
+#define REASONING "o1 o3 o4 gpt-5"
+
 struct param_row {
 	const char *param;
 	enum param_action action;
@@ -53,6 +55,31 @@ static const struct param_row mistral_rows[] = {
 	{ "prompt_cache_retention", PARAM_REFUSE, NULL },
 };
 
+/* Chat translated for Anthropic (anthropic_body.c): what has no counterpart
+   there. The second part is about the provider's own bookkeeping and caching:
+   the answer is the same without it. */
+static const struct param_row anthropic_rows[] = {
+	{ "n",                     PARAM_REFUSE, NULL },
+	{ "seed",                  PARAM_REFUSE, NULL },
+	{ "frequency_penalty",     PARAM_REFUSE, NULL },
+	{ "presence_penalty",      PARAM_REFUSE, NULL },
+	{ "logit_bias",            PARAM_REFUSE, NULL },
+	{ "logprobs",              PARAM_REFUSE, NULL },
+	{ "top_logprobs",          PARAM_REFUSE, NULL },
+	{ "audio",                 PARAM_REFUSE, NULL },
+	{ "modalities",            PARAM_REFUSE, NULL },
+	{ "functions",             PARAM_REFUSE, NULL },
+	{ "function_call",         PARAM_REFUSE, NULL },
+	{ "web_search_options",    PARAM_REFUSE, NULL },
+	{ "moderation",            PARAM_REFUSE, NULL },
+	{ "store",                 PARAM_DROP,   NULL },
+	{ "prediction",            PARAM_DROP,   NULL },
+	{ "verbosity",             PARAM_DROP,   NULL },
+	{ "prompt_cache_key",      PARAM_DROP,   NULL },
+	{ "prompt_cache_options",  PARAM_DROP,   NULL },
+	{ "prompt_cache_retention", PARAM_DROP,  NULL },
+};
+
 static const struct param_row groq_rows[] = {
 	{ "logprobs",     PARAM_REFUSE, NULL },
 	{ "top_logprobs", PARAM_REFUSE, NULL },
@@ -89,7 +116,6 @@ static const struct param_row gemini_rows[] = {
 };
 
 #define ROWS(rows) rows, ARRAY_LEN(rows)
-#define REASONING  "o1 o3 o4 gpt-5"
 static const struct {
 	const char *provider;
 	const char *models;    /* families, blank separated; NULL all */
@@ -100,6 +126,7 @@ static const struct {
 	{ "azure",       REASONING, ROWS(reasoning_rows) },
 	{ "mistral",     NULL,      ROWS(mistral_rows) },
 	{ "codestral",   NULL,      ROWS(mistral_rows) },
+	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
 	{ "groq",        NULL,      ROWS(groq_rows) },
 	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
 	{ "ollama",      NULL,      ROWS(old_limit_rows) },
@@ -113,6 +140,18 @@ static const struct {
 	{ "gemini",      NULL,      ROWS(gemini_rows) },
 };
 /* clang-format on */
+
+bool
+param_is_listed(const char *list, struct str word)
+{
+	struct str rest = str_of(list);
+
+	while (rest.n > 0) {
+		if (str_eq(str_cut(&rest, ' '), word))
+			return true;
+	}
+	return false;
+}
 
 /* "o3" covers "o3" and "o3-mini", not "o30" or "o3.1"; a vendor's part in
    front is left out. */
@@ -136,6 +175,12 @@ is_of_family(const char *families, const char *model)
 	return false;
 }
 
+bool
+param_model_reasons(const char *model)
+{
+	return is_of_family(REASONING, model);
+}
+
 void
 param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice)
@@ -153,6 +198,9 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		p->drop = d->drop_params == 1;
 	if (r->drop_params != CONFIG_UNSET)
 		p->drop = r->drop_params == 1;
+	/* The table has OpenAI's parameters. */
+	if (wire_api_is_anthropic(r->api))
+		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
 		    !is_of_family(groups[i].models, p->model))
@@ -214,14 +262,22 @@ is_vital(struct str key)
 	       str_is(key, "stream");
 }
 
-/* null, false and n = 1 say nothing: leaving them out changes nothing. */
+/* null, false, nothing in brackets, n = 1, penalties of 0 and text as the only
+   modality say nothing: leaving them out changes nothing. */
 static bool
 is_default(struct str key, const struct skim_value *v)
 {
 	int64_t n;
 
-	return v->type == SKIM_NULL || v->type == SKIM_FALSE ||
-	       (str_is(key, "n") && skim_int(v, &n) == 0 && n == 1);
+	if (v->type == SKIM_NULL || v->type == SKIM_FALSE)
+		return true;
+	if (v->type == SKIM_ARRAY || v->type == SKIM_OBJECT)
+		return v->count == 0 ||
+		       (str_is(key, "modalities") && v->count == 1 &&
+			   str_find(v->value, "\"text\"") > 0);
+	if (v->type != SKIM_NUMBER || skim_int(v, &n) != 0)
+		return false;
+	return n == (str_is(key, "n") ? 1 : 0) && !str_is(key, "seed");
 }
 
 static void
@@ -264,6 +320,14 @@ param_rules_judge(struct param_rules *p, struct str key,
 		return PARAM_DROP;
 	}
 	return PARAM_KEEP;
+}
+
+bool
+param_rules_refuse(struct param_rules *p, struct str key)
+{
+	if (!p->drop)
+		note_refused(p, key);
+	return p->drop;
 }
 
 int

@@ -21,6 +21,11 @@ enum param_action {
 
 struct param_row;
 
+/* True when word is one of the blank-separated names in list. */
+bool param_is_listed(const char *list, struct str word);
+/* OpenAI's models that reason, and take reasoning_effort. */
+bool param_model_reasons(const char *model);
+
 /* The rules for one request to one deployment. */
 struct param_rules {
 	const struct wire_request *request;
@@ -41,6 +46,12 @@ void param_rules_fini(struct param_rules *p);
  */
 enum param_action param_rules_judge(struct param_rules *p, struct str key,
     const struct skim_value *v, const char **name_r);
+/*
+ * For what only a translation can tell: the provider does not take this
+ * parameter in this way. True when drop_params lets it be left out; else it is
+ * noted as refused.
+ */
+bool param_rules_refuse(struct param_rules *p, struct str key);
 /* -1 ERR_BAD_REQUEST in LiteLLM's words when something was refused. */
 int param_rules_end(const struct param_rules *p, struct err *err) MUST_CHECK;
 

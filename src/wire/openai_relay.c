@@ -4,9 +4,7 @@
  */
 #include "wire/openai_relay.h"
 
-#include "base/jsonw.h"
-#include "wire/apierror.h"
-#include "wire/mask.h"
+#include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
 #include <stdarg.h>
@@ -14,16 +12,13 @@
 int
 openai_malformed(struct relay *r, struct err *err, const char *fmt, ...)
 {
-	char text[sizeof(r->facts.error_text)];
 	va_list ap;
+	int result;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	result = relay_vmalformed(r, err, fmt, ap);
 	va_end(ap);
-	r->facts.malformed = true;
-	mask_line(str_of(text), NULL, r->facts.error_text,
-	    sizeof(r->facts.error_text));
-	return err_set(err, ERR_UPSTREAM_FORMAT, "%s", r->facts.error_text);
+	return result;
 }
 
 static bool
@@ -37,8 +32,6 @@ int
 openai_check_error(struct relay *r, const struct openai_view *v,
     struct err *err)
 {
-	struct relay_facts *f = &r->facts;
-	struct provider_error e;
 	struct str text = v->text;
 
 	if (!is_set(&v->error) && !is_set(&v->choice_error) &&
@@ -51,13 +44,7 @@ openai_check_error(struct relay *r, const struct openai_view *v,
 		text = v->error.value;
 	else
 		text = str_of("\"finish_reason was error\"");
-	provider_error_read(0, text, NULL, &e);
-	f->error_event = true;
-	f->error_status = e.status;
-	f->error_outcome = e.outcome;
-	snprintf(f->error_text, sizeof(f->error_text), "%.*s",
-	    (int)sizeof(f->error_text) - 1, e.message);
-	return err_set(err, ERR_UPSTREAM, "in its answer: %s", e.message);
+	return relay_error(r, text, 0, err);
 }
 
 static enum service_tier
@@ -72,31 +59,10 @@ tier_of(const struct skim_value *v)
 	return TIER_DEFAULT;
 }
 
-/* A JSON string's meaning into a field, cut to fit. Without escapes it has
-   no control characters and is valid UTF-8 already. */
-static void
-copy_string(const struct skim_value *v, char *field, size_t size)
-{
-	size_t n = v->value.n - 2;
-	struct buf b;
-
-	if (n < size && memchr(v->value.p, '\\', v->value.n) == NULL) {
-		memcpy(field, v->value.p + 1, n);
-		field[n] = '\0';
-		return;
-	}
-	buf_init(&b, 4096);
-	if (skim_unescape(v->value, &b) == 0)
-		mask_line(buf_str(&b), NULL, field, size);
-	buf_fini(&b);
-}
-
 int64_t
 openai_guess(int64_t text_bytes, int64_t deltas)
 {
-	int64_t guess = (text_bytes + 3) / 4;
-
-	return deltas > guess ? deltas : guess;
+	return relay_guess(text_bytes, deltas);
 }
 
 /* A usage with nothing in it says nothing about an answer with text. */
@@ -152,7 +118,7 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 
 	if (f->model[0] == '\0' && v->model.type == SKIM_STRING &&
 	    v->model.value.n > 2)
-		copy_string(&v->model, f->model, sizeof(f->model));
+		relay_copy_string(&v->model, f->model, sizeof(f->model));
 	if (v->service_tier.type == SKIM_STRING)
 		f->usage.tier = tier_of(&v->service_tier);
 	f->first_token = f->first_token || v->has_token;
@@ -212,17 +178,13 @@ static int
 start(struct relay *r, struct err *err)
 {
 	struct openai_relay *s = r->state;
-	struct str name = str_of(r->options.client_model);
 
 	(void)err;
 	s->stream = r->options.request->stream;
 	buf_init(&s->answer, r->options.max_answer_bytes);
 	buf_init(&s->usage, OPENAI_USAGE_BYTES);
 	sse_reader_init(&s->sse, r->options.max_event_bytes);
-	buf_init(&s->model, 6 * name.n + 2);
-	buf_add_char(&s->model, '"');
-	jsonw_escape(&s->model, name);
-	buf_add_char(&s->model, '"');
+	relay_quote_model(r, &s->model);
 	return 0;
 }
 
@@ -238,15 +200,6 @@ stop(struct relay *r)
 }
 
 static int
-check_room(const struct buf *out, struct err *err)
-{
-	if (!out->overflowed)
-		return 0;
-	return err_set(err, ERR_OVERLOADED,
-	    "no room for more of the answer (%zu bytes)", out->max);
-}
-
-static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
@@ -256,7 +209,7 @@ feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 		return 0;
 	result = s->stream ? openai_stream_feed(r, bytes, out, err)
 			   : openai_plain_feed(r, bytes, err);
-	return result != 0 ? -1 : check_room(out, err);
+	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
 static int
@@ -269,23 +222,18 @@ finish(struct relay *r, struct buf *out, struct err *err)
 		return 0;
 	result = s->stream ? openai_stream_finish(r, out, err)
 			   : openai_plain_finish(r, out, err);
-	return result != 0 ? -1 : check_room(out, err);
+	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
 static void
 fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct openai_relay *s = r->state;
-	struct arena arena;
-	struct api_error e;
 
 	if (s->ended)
 		return;
 	s->ended = true;
-	arena_init(&arena, 1024);
-	api_error_from(code, text, NULL, &arena, &e);
-	api_error_write_event(r->options.request->api, &e, out);
-	arena_fini(&arena);
+	relay_fail_event(r, code, text, out);
 }
 
 #define OPENAI_OPS(word)                                                       \
@@ -311,6 +259,7 @@ openai_relay_find(enum wire_api api)
 		return &embeddings;
 	case WIRE_RESPONSES:
 	case WIRE_MESSAGES:
+	case WIRE_COUNT:
 	case WIRE_API_COUNT:
 		break;
 	}

@@ -60,6 +60,12 @@ wire_api_path(enum wire_api api)
 	return (unsigned)api < WIRE_API_COUNT ? api_paths[api] : "";
 }
 
+bool
+wire_api_is_anthropic(enum wire_api api)
+{
+	return api == WIRE_MESSAGES || api == WIRE_COUNT;
+}
+
 enum request_key
 request_key_find(struct str key)
 {
@@ -86,6 +92,7 @@ request_prompt_key(enum wire_api api)
 		return KEY_INPUT;
 	case WIRE_CHAT:
 	case WIRE_MESSAGES:
+	case WIRE_COUNT:
 	case WIRE_API_COUNT:
 		break;
 	}

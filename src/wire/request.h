@@ -19,7 +19,8 @@ X(CHAT,        "chat",        "/chat/completions") \
 X(COMPLETIONS, "completions", "/completions") \
 X(EMBEDDINGS,  "embeddings",  "/embeddings") \
 X(RESPONSES,   "responses",   "/responses") \
-X(MESSAGES,    "messages",    "/messages")
+X(MESSAGES,    "messages",    "/messages") \
+X(COUNT,       "count_tokens", "/messages/count_tokens")
 /* clang-format on */
 #define WIRE_API_ENUM(NAME, word, path) WIRE_##NAME,
 enum wire_api {
@@ -28,6 +29,8 @@ enum wire_api {
 #undef WIRE_API_ENUM
 const char *wire_api_name(enum wire_api api);
 const char *wire_api_path(enum wire_api api);
+/* One of Anthropic's: errors have its form. */
+bool wire_api_is_anthropic(enum wire_api api);
 
 #define WIRE_MAX_TAGS    8
 #define WIRE_MAX_MEMBERS 1024 /* top-level members of a body */

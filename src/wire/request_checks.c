@@ -93,6 +93,10 @@ take_prompt(struct request_parse *p)
 	r->image_bound_tokens = prompt_image_bound(&p->size);
 	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
 	r->audio_output = wants_sound(r);
+	/* Counting is free. */
+	if (r->api == WIRE_COUNT)
+		r->prompt_bound_tokens = r->image_bound_tokens =
+		    r->audio_bound_tokens = 0;
 	return 0;
 }
 
@@ -115,7 +119,7 @@ take_stream(struct request_parse *p)
 	struct skim_value v;
 	struct str key;
 
-	if (r->api == WIRE_EMBEDDINGS)
+	if (r->api == WIRE_EMBEDDINGS || r->api == WIRE_COUNT)
 		return 0;
 	if (request_flag(p, KEY_STREAM, &r->stream) != 0)
 		return -1;
@@ -153,7 +157,7 @@ take_max_tokens(struct request_parse *p)
 	int64_t least = api == WIRE_MESSAGES ? 0 : 1;
 	struct wire_request *r = p->r;
 
-	if (api == WIRE_EMBEDDINGS)
+	if (api == WIRE_EMBEDDINGS || api == WIRE_COUNT)
 		return 0;
 	for (int i = 0; i < 2 && keys[i] != KEY_UNKNOWN; i++) {
 		int64_t v = CONFIG_UNSET;
@@ -178,7 +182,7 @@ take_n(struct request_parse *p)
 	struct wire_request *r = p->r;
 	int64_t best_of = 1, prompts;
 
-	if (r->api == WIRE_EMBEDDINGS)
+	if (r->api == WIRE_EMBEDDINGS || r->api == WIRE_COUNT)
 		r->outputs = 0;
 	if (r->api != WIRE_CHAT && r->api != WIRE_COMPLETIONS)
 		return 0;

@@ -73,8 +73,9 @@ take_metadata(struct request_parse *p, enum request_key id, bool *foreign_r)
 			*foreign_r = true;
 		if (SKIM_KEY_IS(key, "tags") && add_tags(p, id, &item) != 0)
 			return -1;
-		if (p->r->api == WIRE_MESSAGES && SKIM_KEY_IS(key, "user_id") &&
-		    item.type == SKIM_STRING && p->r->user.n == 0)
+		if (wire_api_is_anthropic(p->r->api) &&
+		    SKIM_KEY_IS(key, "user_id") && item.type == SKIM_STRING &&
+		    p->r->user.n == 0)
 			p->r->user = request_text(p, &item);
 	}
 	return 0;

@@ -554,7 +554,7 @@ test_apis_that_are_not_served(void **state)
 			     "{\"model\":\"a\",\"input\":\"x\"}"),
 	    -1);
 	assert_int_equal(err.code, ERR_BAD_REQUEST);
-	assert_null(dialect_openai.relay(WIRE_MESSAGES));
+	assert_null(dialect_openai.relay(WIRE_RESPONSES));
 	assert_ptr_equal(dialect_find("openai"), &dialect_openai);
 	assert_null(dialect_find("klingon"));
 }

@@ -1,0 +1,134 @@
+/* Members by name. See pick.h. */
+#include "wire/pick.h"
+
+void
+pick(const struct skim_value *object, const struct skim_wanted *wanted,
+    size_t n)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	for (size_t i = 0; i < n; i++)
+		*wanted[i].value_r = (struct skim_value){ .type = SKIM_ABSENT };
+	if (object->type != SKIM_OBJECT)
+		return;
+	skim_iter_init(&it, object->value);
+	it.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		for (size_t i = 0; i < n; i++) {
+			if (!str_is(key, wanted[i].key))
+				continue;
+			if (v.type == SKIM_NULL)
+				v.type = SKIM_ABSENT;
+			*wanted[i].value_r = v;
+			break;
+		}
+	}
+}
+
+struct skim_value
+pick_one(const struct skim_value *object, const char *key)
+{
+	struct skim_value v;
+	struct skim_wanted wanted = { key, &v };
+
+	pick(object, &wanted, 1);
+	return v;
+}
+
+struct skim_value
+pick_root(struct str text)
+{
+	struct skim_value v = { .type = SKIM_ABSENT };
+
+	v.value = text = str_trim(text);
+	v.value_end = text.n;
+	if (text.n == 0)
+		return v;
+	switch (text.p[0]) {
+	case '{':
+		v.type = SKIM_OBJECT;
+		break;
+	case '[':
+		v.type = SKIM_ARRAY;
+		break;
+	case '"':
+		v.type = SKIM_STRING;
+		break;
+	case 't':
+		v.type = SKIM_TRUE;
+		break;
+	case 'f':
+		v.type = SKIM_FALSE;
+		break;
+	case 'n':
+		break;
+	default:
+		v.type = SKIM_NUMBER;
+	}
+	return v;
+}
+
+void
+pick_add_text(const struct skim_value *string, struct buf *out)
+{
+	/* Without room the buffer is marked; its owner looks. */
+	if (string->type == SKIM_STRING &&
+	    skim_unescape(string->value, out) != 0)
+		out->overflowed = true;
+}
+
+struct str
+pick_text(const struct skim_value *string, struct arena *arena)
+{
+	struct str raw, text;
+	struct buf b;
+
+	if (string->type != SKIM_STRING)
+		return str_make("", 0);
+	raw = str_make(string->value.p + 1, string->value.n - 2);
+	if (raw.n == 0 || memchr(raw.p, '\\', raw.n) == NULL)
+		return raw;
+	buf_init(&b, raw.n);
+	pick_add_text(string, &b);
+	text = arena_str(arena, buf_str(&b));
+	buf_fini(&b);
+	return text;
+}
+
+bool
+pick_is_empty(const struct skim_value *string)
+{
+	return string->type != SKIM_STRING || string->value.n <= 2;
+}
+
+/* Bytes of a string with its quotes, from its first one. */
+static size_t
+string_bytes(struct str s)
+{
+	size_t i = 1;
+
+	while (i < s.n && s.p[i] != '"')
+		i += s.p[i] == '\\' ? 2 : 1;
+	return i < s.n ? i + 1 : s.n;
+}
+
+void
+pick_compact(struct str json, struct buf *out)
+{
+	size_t start = 0, i = 0;
+
+	while (i < json.n) {
+		if (json.p[i] == '"') {
+			i += string_bytes(str_make(json.p + i, json.n - i));
+		} else if (json.p[i] == ' ' || json.p[i] == '\n' ||
+			   json.p[i] == '\r' || json.p[i] == '\t') {
+			buf_add(out, json.p + start, i - start);
+			start = ++i;
+		} else {
+			i++;
+		}
+	}
+	buf_add(out, json.p + start, json.n - start);
+}

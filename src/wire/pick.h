@@ -1,0 +1,31 @@
+/*
+ * Members of a JSON object by name, for the files that translate between
+ * dialects: values stay where they stand, so that what is copied keeps its
+ * spelling (64-bit integers, 1e400, escapes). The text was checked before
+ * (skim.h); nothing here fails. A value that is null counts as absent, and of
+ * two members of one name the last counts.
+ */
+#ifndef WIRE_PICK_H
+#define WIRE_PICK_H
+
+#include "base/arena.h"
+#include "wire/skim.h"
+
+/* Fills every value_r; all are absent when `object` is none. Offsets in the
+   values count from the object's first byte. */
+void pick(const struct skim_value *object, const struct skim_wanted *wanted,
+    size_t n);
+struct skim_value pick_one(const struct skim_value *object, const char *key);
+/* A whole text as a value; absent when it is empty. */
+struct skim_value pick_root(struct str text);
+
+/* A string's meaning, in the arena when it has escapes; "" for others. */
+struct str pick_text(const struct skim_value *string, struct arena *arena);
+/* A string's meaning appended to out; others: nothing. */
+void pick_add_text(const struct skim_value *string, struct buf *out);
+/* True for "" and what is no string. */
+bool pick_is_empty(const struct skim_value *string);
+/* JSON without the blanks between its tokens, appended to out. */
+void pick_compact(struct str json, struct buf *out);
+
+#endif

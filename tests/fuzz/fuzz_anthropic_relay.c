@@ -1,0 +1,151 @@
+/*
+ * Fuzz target: answers of any bytes through the relays that translate. The
+ * first byte says which relay, plain or stream, and whether the output is
+ * limited; the rest is the provider's answer. Whatever comes, the bytes whole
+ * and one by one give the same, and what a client gets of a stream is whole
+ * events of valid JSON. Corpus: tests/fuzz/corpus/fuzz_anthropic_relay.
+ */
+#include "fuzz.h"
+
+#include "wire/dialect.h"
+#include "wire/sse.h"
+
+static const char *const bodies[] = {
+	"{\"model\":\"m\",\"max_tokens\":9,"
+	"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+	"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,"
+	"\"stream_options\":{\"include_usage\":true},"
+	"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+};
+
+struct run {
+	struct buf out;
+	int result;
+	struct relay_facts facts;
+};
+
+/* The clock may have gone on between two runs. */
+static void
+hide_created(struct buf *out)
+{
+	struct str rest = buf_str(out);
+	ptrdiff_t at;
+
+	while ((at = str_find(rest, "\"created\":")) >= 0) {
+		rest.p += at + 10;
+		rest.n -= (size_t)at + 10;
+		for (char *p = out->data + (rest.p - out->data);
+		     *p >= '0' && *p <= '9'; p++)
+			*p = '1';
+	}
+}
+
+static void
+run(const struct relay_ops *ops, const struct relay_options *options,
+    struct str answer, size_t step, struct run *run)
+{
+	struct relay relay;
+	struct err err;
+
+	buf_init(&run->out, 64 << 20);
+	if (relay_open(&relay, ops, options, &err) != 0)
+		abort();
+	run->result = 0;
+	while (run->result == 0 && answer.n > 0) {
+		size_t n = step < answer.n ? step : answer.n;
+
+		run->result =
+		    ops->feed(&relay, str_make(answer.p, n), &run->out, &err);
+		answer.p += n;
+		answer.n -= n;
+	}
+	if (run->result == 0)
+		run->result = ops->finish(&relay, &run->out, &err);
+	if (run->result != 0)
+		ops->fail(&relay, err.code, err.text, &run->out);
+	run->facts = relay.facts;
+	hide_created(&run->out);
+	relay_close(&relay);
+}
+
+static void
+check_stream(struct str out)
+{
+	struct skim_options deep = { .max_depth = SKIM_TOP_DEPTH };
+	struct sse_reader reader;
+	struct sse_event event;
+	struct err err;
+
+	sse_reader_init(&reader, 64 << 20);
+	while (sse_next(&reader, &out, &event, &err) == 1) {
+		if (event.comment_only || str_is(event.data, "[DONE]"))
+			continue;
+		if (skim(event.data, NULL, 0, &deep, &err) != 0)
+			abort();
+	}
+	sse_reader_fini(&reader);
+}
+
+static void
+check(const struct run *a, const struct run *b, bool stream)
+{
+	struct skim_options deep = { .max_depth = SKIM_TOP_DEPTH };
+	struct err err;
+
+	if (a->result != b->result ||
+	    !str_eq(buf_str(&a->out), buf_str(&b->out)))
+		abort();
+	if (a->facts.usage.prompt_tokens != b->facts.usage.prompt_tokens ||
+	    a->facts.usage.completion_tokens !=
+		b->facts.usage.completion_tokens ||
+	    a->facts.finished != b->facts.finished)
+		abort();
+	if (stream)
+		check_stream(buf_str(&a->out));
+	else if (a->result == 0 &&
+		 skim(buf_str(&a->out), NULL, 0, &deep, &err) != 0)
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct {
+		const char *dialect;
+		enum wire_api api;
+	} kinds[] = { { "anthropic", WIRE_CHAT },
+		{ "anthropic", WIRE_MESSAGES }, { "openai", WIRE_MESSAGES },
+		{ "anthropic", WIRE_COUNT } };
+	struct relay_options options = { .client_model = "mine",
+		.upstream_model = "up",
+		.max_event_bytes = 1 << 20,
+		.max_answer_bytes = 1 << 20 };
+	struct wire_request r;
+	struct run whole, bytes;
+	const struct relay_ops *ops;
+	struct arena arena;
+	const char *param;
+	struct str answer;
+	struct err err;
+	bool stream;
+
+	if (size < 1)
+		return 0;
+	stream = (data[0] & 4) != 0;
+	answer = str_make((const char *)data + 1, size - 1);
+	arena_init(&arena, 4096);
+	if (wire_request_parse(kinds[data[0] & 3].api, str_of(bodies[stream]),
+		&arena, &r, &param, &err) != 0)
+		abort();
+	options.request = &r;
+	options.stop_after_tokens = (data[0] & 8) != 0 ? 5 : -1;
+	ops = dialect_find(kinds[data[0] & 3].dialect)
+		  ->relay(kinds[data[0] & 3].api);
+	run(ops, &options, answer, SIZE_MAX, &whole);
+	run(ops, &options, answer, 1, &bytes);
+	check(&whole, &bytes, r.stream);
+	buf_fini(&whole.out);
+	buf_fini(&bytes.out);
+	arena_fini(&arena);
+	return 0;
+}
