@@ -385,6 +385,7 @@ attempt_report(const struct attempt *a, struct health_report *report_r)
 		    a->has_head ? a->head.retry_after_nsecs : 0,
 		.output_tokens = a->usage.completion_tokens,
 		.probe_owner = a->probe ? a->x->env->owner->id : 0,
+		.asked = a->x->question != NULL,
 		.error = a->error_text,
 		.now_nsecs = clock_wall_nsecs(),
 	};

@@ -87,6 +87,7 @@ step_run_ATTEMPT(struct exchange *x)
 	a = x->current;
 	timeout = answer_timeout_nsecs(x, a->deployment, true);
 	a->clients_timeout =
+	    x->question == NULL &&
 	    timeout < answer_timeout_nsecs(x, a->deployment, false);
 	exchange_timer(x, timeout);
 	exchange_move(x, STEP_AWAIT_HEAD);
