@@ -6,12 +6,14 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "domain/ledger.h"
+#include "domain/limiter.h"
 #include "domain/rollup.h"
 #include "ipc/contract.h"
 #include "ipc/record.h"
 #include "keeper/alerts.h"
 #include "keeper/estate.h"
 #include "keeper/probes.h"
+#include "store/key.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -46,6 +48,7 @@ struct keeper {
 	struct alerts *alerts;
 	struct probes *probes; /* NULL: not wanted */
 	struct batch_job compact_job;
+	struct key limits_from; /* where their sweep goes on */
 	char *socket_path;
 	struct event heartbeat, sweep, life, term, batch_retry;
 	bool outbox_dirty, leaving, termed, stopping;
@@ -126,11 +129,15 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 static int
 compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
-	(void)job;
-	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
-		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
+	struct keeper *k = LIST_OBJ(job, struct keeper, compact_job);
+	int64_t now_nsecs = clock_wall_nsecs();
+
+	if (rollup_compact(t, now_nsecs - HOURS_KEPT_NSECS, ROLLUP_DAYS_KEPT,
+		COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
-	return ledger_sweep_spend(t, clock_wall_nsecs() - WINDOW_KEPT_NSECS,
+	if (limiter_sweep(t, now_nsecs, &k->limits_from, COMPACT_ROWS) < 0)
+		return err_set(err, ERR_STORE, "limits");
+	return ledger_sweep_spend(t, now_nsecs - WINDOW_KEPT_NSECS,
 		   COMPACT_ROWS, err) < 0
 		   ? -1
 		   : 0;
