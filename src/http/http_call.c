@@ -258,10 +258,12 @@ http_reply_take(struct http_call *call, int status, const char *content_type,
 {
 	struct http_conn *c = conn_of(call);
 
-	if (may_reply(call) && !is_lost(c))
-		reply(c, status, content_type, buf_str(body), body);
-	else if (call->state == CALL_OPEN)
-		end_call(c);
+	if (may_reply(call)) {
+		if (is_lost(c))
+			end_call(c);
+		else
+			reply(c, status, content_type, buf_str(body), body);
+	}
 	buf_fini(body);
 }
 
