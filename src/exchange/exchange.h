@@ -135,6 +135,8 @@ struct exchange {
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
+	const struct exchange_question *question; /* question.h; NULL: a
+						     client's */
 	enum wire_api api;
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_nsecs; /* mono */

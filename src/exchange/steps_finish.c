@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "domain/alert.h"
 #include "exchange/exchange.h"
+#include "exchange/question.h"
 #include "exchange/record.h"
 #include "exchange/reply.h"
 #include "exchange/report.h"
@@ -208,5 +209,7 @@ step_run_END(struct exchange *x)
 	    exchange_outcome_name(x->outcome),
 	    (long long)((x->ended_nsecs - x->started_nsecs) / 1000),
 	    (long long)x->cost_nanos);
+	if (x->question != NULL)
+		x->question->on_end(x->question->arg, x);
 	return STEP_DONE;
 }

@@ -279,6 +279,7 @@ fill_envs(struct worker *w)
 	w->admin.config = w->config;
 	w->admin.catalog = w->catalog;
 	w->admin.store = w->store;
+	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
 }
