@@ -52,9 +52,8 @@ trace_somebody(void)
 static int
 write_file(const char *dir)
 {
-	char path[256];
+	char *path = xasprintf("%s/file-%ld", dir, (long)getpid());
 
-	snprintf(path, sizeof(path), "%s/file-%ld", dir, (long)getpid());
 	return open(path, O_WRONLY | O_CREAT, 0600) < 0 ? -1 : 0;
 }
 
