@@ -128,6 +128,7 @@ struct config_router {
 	int64_t allowed_fails;          /* CONFIG_UNSET */
 	int64_t max_fallbacks;          /* default 5 */
 	bool enable_pre_call_checks;
+	struct config_strings optional_checks; /* optional_pre_call_checks */
 	bool enable_tag_filtering;
 	bool tag_match_any; /* default true */
 	bool disable_cooldowns;

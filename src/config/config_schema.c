@@ -328,7 +328,7 @@ const struct config_key config_keys[] = {
 	USED("router_settings.content_policy_fallbacks", FALLBACKS, CFG(router.content_policy_fallbacks), NULL, 0, 0, "as fallbacks, when the content was refused"),
 	USED("router_settings.max_fallbacks", INT, CFG(router.max_fallbacks), "5", 0, 100, "most fallback groups of one request"),
 	USED("router_settings.enable_pre_call_checks", BOOL, CFG(router.enable_pre_call_checks), "false", 0, 0, "leave out deployments whose context is too short or whose rpm is spent"),
-	NONE("router_settings.optional_pre_call_checks", "more checks"),
+	USED("router_settings.optional_pre_call_checks", STRINGS, CFG(router.optional_checks), NULL, 0, 0, "enforce_model_rate_limits: rpm and tpm of a deployment are hard limits; router_budget_limiting: always done"),
 	USED("router_settings.enable_tag_filtering", BOOL, CFG(router.enable_tag_filtering), "false", 0, 0, "choose deployments by the request's tags"),
 	USED("router_settings.tag_filtering_match_any", BOOL, CFG(router.tag_match_any), "true", 0, 0, "one common tag is enough"),
 	USED("router_settings.provider_budget_config", MAP, NIL, NULL, 0, 0, "provider: {budget_limit, time_period}, a hard cap for each"),

@@ -152,6 +152,8 @@ limit_row_use(const struct limit_row *row, int64_t now_nsecs,
 		use->tokens += tick->tokens;
 		use->clear_nsecs =
 		    tick_nsecs(tick) + LIMITER_WINDOW_NSECS - now_nsecs;
+		if (i == 0)
+			use->next_nsecs = use->clear_nsecs;
 	}
 }
 

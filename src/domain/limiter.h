@@ -44,8 +44,9 @@ struct limit_scope {
 struct limit_use {
 	int64_t requests, tokens; /* of the last 60 seconds */
 	int64_t calls;            /* under way */
-	int64_t clear_nsecs;      /* until all of the minute has left it, if
-				     nothing comes; 0: it is empty */
+	int64_t next_nsecs;       /* until the oldest of the minute leaves */
+	int64_t clear_nsecs;      /* until all of it has left, if nothing
+				     comes; both 0: the minute is empty */
 };
 
 struct limit_demand {

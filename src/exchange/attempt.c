@@ -35,6 +35,7 @@ attempt_new(struct exchange *x, const struct candidate *candidate)
 	a->held_nanos = x->hold.amount_nanos;
 	copy_scopes(a, &x->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
+	limiting_carry(x, a);
 	x->attempts[x->attempt_count++] = a;
 	x->current = a;
 	return a;
