@@ -115,6 +115,20 @@ enum config_strategy {
 struct config_policy {
 	int64_t bad_request, authentication, timeout, rate_limit;
 	int64_t content_policy, internal_server;
+	/* Of retry_policy only: 503, 404, and what has no entry. */
+	int64_t service_unavailable, not_found, other;
+};
+
+/* One group's own settings: tallygate.groups.NAME, model_group_retry_policy. */
+struct config_group {
+	const char *name;
+	enum config_strategy strategy;  /* the router's, where not given */
+	const char *strategy_args_json; /* NULL: not given */
+	int64_t num_retries, allowed_fails;         /* CONFIG_UNSET */
+	int64_t cooldown_msecs, max_cooldown_msecs; /* CONFIG_UNSET */
+	struct config_policy allowed_fails_policy, retry_policy;
+	const char *file;
+	int line;
 };
 
 struct config_router {
@@ -139,6 +153,8 @@ struct config_router {
 	struct config_fallbacks content_policy_fallbacks;
 	size_t alias_count;
 	struct config_alias *aliases;
+	size_t group_count;
+	struct config_group *groups;
 };
 
 /* One hard cap, from tallygate.budgets or from LiteLLM's own keys. */
@@ -217,7 +233,6 @@ struct config {
 	struct config_budget *budgets;
 	size_t webhook_count;
 	struct config_webhook *webhooks;
-	const char *groups_json; /* tallygate.groups, "{}" */
 };
 
 /*

@@ -130,9 +130,16 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 	const struct config *c = x->env->config;
 	int64_t max = c->limits.max_attempts;
 	size_t group_end = next_group(x);
+	struct retry_terms terms = {
+		.policy = a->candidate->group->retries.policy,
+		.deployment = a->deployment->config->num_retries,
+		.asked = x->request.num_retries,
+		.group = a->candidate->group->retries.count,
+		.outcome = a->outcome,
+		.status = a->has_head ? a->head.status : 0,
+	};
 	bool by_policy;
-	uint32_t retries = verdict_retries(&c->router, a->deployment->config,
-	    a->outcome, x->request.num_retries, &by_policy);
+	uint32_t retries = verdict_retries(&terms, &by_policy);
 	struct verdict_input in = {
 		.outcome = a->outcome,
 		.client_has_bytes = x->client_has_bytes,
