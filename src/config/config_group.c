@@ -55,8 +55,9 @@ void
 config_groups_load(struct loader *l)
 {
 	const struct node *root = l->tree.root;
-	const struct node *policies = node_get(
-	    node_find(root, "router_settings"), "model_group_retry_policy");
+	const struct node *policies =
+	    node_get(node_find(root, "router_settings"),
+		"model_group_retry_policy");
 	const struct node *ours =
 	    node_get(node_find(root, "tallygate"), "groups");
 	size_t count = count_of(policies) + count_of(ours);
