@@ -289,6 +289,8 @@ attempt_judge(struct attempt *a)
 		set_outcome(a, f->error_outcome, f->error_text);
 	} else if (f->too_large) {
 		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
+	} else if (a->relay_failed && a->relay_err.code == ERR_UPSTREAM_CUT) {
+		set_outcome(a, OUTCOME_CUT, a->relay_err.text);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
 			set_outcome(a, OUTCOME_MALFORMED, f->error_text);

@@ -183,7 +183,8 @@ fail(struct exchange *x, const struct attempt *a)
 		detail = NULL;
 	} else if (a->plain_body) {
 		/* The provider's own words, in the client's dialect. */
-		x->error_status = a->error.status;
+		if (a->error.status >= 400)
+			x->error_status = a->error.status;
 		if (a->error.type[0] != '\0')
 			x->error_type = a->error.type;
 		if (a->error.code[0] != '\0')
