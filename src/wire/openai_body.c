@@ -9,6 +9,7 @@
 
 #include "base/jsonw.h"
 #include "base/num.h"
+#include "wire/messages_mend.h"
 
 enum decision_kind {
 	DECIDE_KEEP,
@@ -208,6 +209,27 @@ decide_stream_options(struct body *b, size_t i)
 	}
 }
 
+/* Of Anthropic's own requests. */
+static void
+decide_messages(struct body *b, size_t i)
+{
+	struct decision *d = &b->decisions[i];
+	const struct wire_member *m = &b->r->members[i];
+
+	if (m->id == KEY_MESSAGES && b->r->has_unsigned_thinking) {
+		d->kind = DECIDE_VALUE;
+		d->value = messages_mend_thinking(&m->at, b->arena);
+	} else if (str_is(m->key, "thinking")) {
+		d->kind = DECIDE_VALUE;
+		d->value = messages_mend_budget(b->r, &m->at,
+		    b->choice->max_tokens, b->arena);
+		if (d->value.n == 0)
+			d->kind = DECIDE_DROP;
+		else if (d->value.p == m->at.value.p)
+			d->kind = DECIDE_KEEP;
+	}
+}
+
 static void
 decide_member(struct body *b, size_t i)
 {
@@ -234,6 +256,9 @@ decide_member(struct body *b, size_t i)
 		decide_stream_options(b, i);
 	} else if (is_limit(m->id) && d->kind != DECIDE_DROP) {
 		decide_limit(b, i);
+	} else if (d->kind == DECIDE_KEEP &&
+		   wire_api_is_anthropic(b->r->api)) {
+		decide_messages(b, i);
 	}
 }
 
@@ -423,7 +448,7 @@ put_member(struct body *b, size_t i)
 		put(b, d->key);
 	else
 		put_span(b, at->key_start, at->value_start);
-	if (d->value.n > 0)
+	if (d->value.n > 0 && d->kind != DECIDE_KEEP)
 		put(b, d->value);
 	else
 		put_span(b, at->value_start, at->value_end);

@@ -201,6 +201,9 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			prompt_add_value(size, &v);
 			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
 						   skim_string_is(&v, "image"));
+			size->has_unsigned = size->has_unsigned ||
+					     (SKIM_KEY_IS(key, "signature") &&
+						 str_is(v.value, "\"\""));
 		}
 		if (r != 1)
 			break;
@@ -240,6 +243,8 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 		size->has_sound = true;
 		size->references++;
 	}
+	/* Calls are told with the tools' own words around them. */
+	size->has_tools = size->has_tools || str_is(key, "tool_calls");
 	return skip_text(it, size);
 }
 

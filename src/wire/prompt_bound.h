@@ -46,7 +46,8 @@ struct prompt_size {
 	int64_t images_low; /* of these, with detail "low" */
 	int64_t references; /* files, videos and sounds elsewhere */
 	bool has_sound;     /* some of it may be billed as audio */
-	bool has_tools;
+	bool has_tools;     /* or calls of them */
+	bool has_unsigned;  /* a part with "signature":"" */
 	bool is_chat; /* a chat template is laid around it */
 };
 
