@@ -54,7 +54,7 @@ struct anthropic_body {
 	struct buf turns;  /* messages, comma separated */
 	/* A tool for each name the conversation calls, comma separated. */
 	struct buf past_tools;
-	struct buf work;   /* one value under way */
+	struct buf work; /* one value under way */
 	struct buf out;
 	struct jsonw w; /* writes to out */
 	enum json_mode json;

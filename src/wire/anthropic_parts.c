@@ -13,7 +13,7 @@ is_blank(const struct skim_value *text)
 
 		if (c == '\\')
 			c = strchr("ntr", text->value.p[++i]) != NULL ? ' '
-								     : 'x';
+								      : 'x';
 		if (c != ' ')
 			return false;
 	}

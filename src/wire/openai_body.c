@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "base/num.h"
 #include "wire/messages_mend.h"
+#include "wire/openai_messages.h"
 
 enum decision_kind {
 	DECIDE_KEEP,
@@ -249,6 +250,11 @@ decide_member(struct body *b, size_t i)
 	}
 	if (action == PARAM_RENAME)
 		decide_rename(b, i, name);
+	if (action == PARAM_VALUE) {
+		d->kind = DECIDE_VALUE;
+		d->value = str_of(name);
+		return;
+	}
 	if (m->id == KEY_MODEL) {
 		d->kind = DECIDE_VALUE;
 		d->value = quoted_text(b, b->rules.model);
@@ -256,8 +262,12 @@ decide_member(struct body *b, size_t i)
 		decide_stream_options(b, i);
 	} else if (is_limit(m->id) && d->kind != DECIDE_DROP) {
 		decide_limit(b, i);
-	} else if (d->kind == DECIDE_KEEP &&
-		   wire_api_is_anthropic(b->r->api)) {
+	} else if (m->id == KEY_MESSAGES && b->r->api == WIRE_CHAT) {
+		d->value = openai_messages_mend(b->r,
+		    b->choice->deployment->provider, b->rules.model, b->arena);
+		if (d->value.p != m->at.value.p)
+			d->kind = DECIDE_VALUE;
+	} else if (d->kind == DECIDE_KEEP && wire_api_is_anthropic(b->r->api)) {
 		decide_messages(b, i);
 	}
 }
