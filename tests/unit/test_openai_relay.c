@@ -547,10 +547,11 @@ test_small_deltas_are_a_token_each(void **state)
 	open_run(&run, WIRE_CHAT, STREAM, -1);
 	for (int i = 0; i < 20; i++)
 		feed_pieces(&run,
-		    str_of(DATA("{\"id\":\"c\",\"object\":\"chat.completion\","
-				"\"created\":17,\"choices\":[{\"index\":0,\"delta\":{"
-				"\"content\":\"a\"}}"
-				"]}")),
+		    str_of(DATA(
+			"{\"id\":\"c\",\"object\":\"chat.completion\","
+			"\"created\":17,\"choices\":[{\"index\":0,\"delta\":{"
+			"\"content\":\"a\"}}"
+			"]}")),
 		    SIZE_MAX);
 	assert_int_equal(run.relay.facts.delivered_bytes, 20);
 	assert_int_equal(run.relay.facts.output_guess_tokens, 20);
