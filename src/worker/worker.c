@@ -25,6 +25,7 @@
 #define BATCH_RETRY_MSECS 100
 #define HIGH_WATER_BYTES  (256 * 1024)
 #define TRIM_BYTES        (4 * 1024 * 1024)
+#define MMAP_BYTES        (2 * 1024 * 1024)
 /* Rounds of commit and resume in one turn before I/O gets its chance. */
 #define ROUNDS_PER_TURN 4
 
@@ -401,6 +402,9 @@ worker_main(uint32_t slot, uint32_t generation)
 	/* Memory goes back to the kernel in large steps only: with the default
 	   every second request gave some back and took it again. */
 	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	/* Setting that fixes this one too, at a size where a body of 100 KB
+	   would be mapped, faulted in page by page and unmapped each time. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
