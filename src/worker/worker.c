@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/bundle.h"
+#include "ipc/loads.h"
 #include "ipc/record.h"
 
 #include <event2/event.h>
@@ -223,12 +224,17 @@ open_services(struct worker *w, struct err *err)
 		.idle_timeout_msecs = l->idle_timeout_msecs,
 		.slow_client_msecs = l->slow_client_msecs,
 		.high_water_bytes = HIGH_WATER_BYTES,
+		.loads = loads_map(CONTRACT_FD_LOADS, err),
+		.load_count = LOADS_CELLS,
+		.load_self = w->child.slot,
 	};
 	static const struct http_callbacks callbacks = {
 		.on_call = front_on_call,
 		.on_error = front_on_error,
 	};
 
+	if (http.loads == NULL)
+		return -1;
 	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
 		return -1;
 	w->http = http_server_new(w->base, &http, &callbacks, w);
