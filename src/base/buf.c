@@ -72,12 +72,6 @@ buf_add_cstr(struct buf *b, const char *s)
 }
 
 int
-buf_add_char(struct buf *b, char c)
-{
-	return buf_add(b, &c, 1);
-}
-
-int
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -25,8 +25,17 @@ int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes */
 int buf_add(struct buf *b, const void *data, size_t n);
 int buf_add_str(struct buf *b, struct str s);
 int buf_add_cstr(struct buf *b, const char *s);
-int buf_add_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+/* One byte, without a call when there is room. */
+static inline int
+buf_add_char(struct buf *b, char c)
+{
+	if (b->len >= b->max || b->size - b->len < 2)
+		return buf_add(b, &c, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
+	return 0;
+}
 /* Drops n bytes at the front (moves the rest). */
 void buf_consume(struct buf *b, size_t n);
 struct str buf_str(const struct buf *b);

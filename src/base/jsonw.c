@@ -33,12 +33,17 @@ jsonw_close(struct jsonw *w, char bracket)
 	w->comma = true;
 }
 
-void
-jsonw_key(struct jsonw *w, const char *key)
+/* True when all eight bytes of v are 0x20..0x7e, without '"' and '\\'. */
+static bool
+eight_plain(uint64_t v)
 {
-	jsonw_cstr(w, key);
-	buf_add_char(w->out, ':');
-	w->comma = false;
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+	uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
+
+	/* Above each "-": a byte below 0x20, or one that is 0, borrows. */
+	return ((v | (v + ones) | ((v - ones * 0x20) & ~v) |
+		    ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+		   tops) == 0;
 }
 
 /* Bytes at p that may be copied as they are. */
@@ -47,6 +52,14 @@ plain_run(const char *p, size_t n)
 {
 	size_t i = 0;
 
+	while (n - i >= sizeof(uint64_t)) {
+		uint64_t v;
+
+		memcpy(&v, p + i, sizeof(v));
+		if (!eight_plain(v))
+			break;
+		i += sizeof(v);
+	}
 	while (i < n) {
 		unsigned char c = (unsigned char)p[i];
 
@@ -102,13 +115,56 @@ jsonw_escape(struct buf *out, struct str s)
 	}
 }
 
+/* [,]"text"[:] in one piece: what nearly every key and value is. */
+static void
+add_plain(struct jsonw *w, struct str s, bool is_key)
+{
+	struct buf *out = w->out;
+	char *p;
+
+	if (buf_reserve(out, s.n + 4) != 0)
+		return;
+	p = out->data + out->len;
+	if (w->comma)
+		*p++ = ',';
+	*p++ = '"';
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	p += s.n;
+	*p++ = '"';
+	if (is_key)
+		*p++ = ':';
+	*p = '\0';
+	out->len = (size_t)(p - out->data);
+}
+
+static void
+add_text(struct jsonw *w, struct str s, bool is_key)
+{
+	if (plain_run(s.p, s.n) == s.n) {
+		add_plain(w, s, is_key);
+	} else {
+		if (w->comma)
+			buf_add_char(w->out, ',');
+		buf_add_char(w->out, '"');
+		jsonw_escape(w->out, s);
+		buf_add_char(w->out, '"');
+		if (is_key)
+			buf_add_char(w->out, ':');
+	}
+	w->comma = !is_key;
+}
+
+void
+jsonw_key(struct jsonw *w, const char *key)
+{
+	add_text(w, str_of(key), true);
+}
+
 void
 jsonw_str(struct jsonw *w, struct str s)
 {
-	before_value(w);
-	buf_add_char(w->out, '"');
-	jsonw_escape(w->out, s);
-	buf_add_char(w->out, '"');
+	add_text(w, s, false);
 }
 
 void

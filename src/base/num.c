@@ -210,14 +210,15 @@ size_t
 num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES])
 {
 	char tmp[NUM_TEXT_BYTES];
-	size_t n = 0;
+	char *p = tmp + sizeof(tmp);
+	size_t n;
 
 	do {
-		tmp[n++] = (char)('0' + v % 10);
+		*--p = (char)('0' + v % 10);
 		v /= 10;
 	} while (v != 0);
-	for (size_t i = 0; i < n; i++)
-		out[i] = tmp[n - 1 - i];
+	n = (size_t)(tmp + sizeof(tmp) - p);
+	memcpy(out, p, n);
 	out[n] = '\0';
 	return n;
 }
@@ -225,22 +226,30 @@ num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES])
 size_t
 num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES])
 {
-	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, unit = 1;
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, rest = 0;
+	uint64_t unit = 1;
 	char *p = out;
 
-	for (int i = 0; i < scale; i++)
-		unit *= 10;
+	if (scale > 0) {
+		for (int i = 0; i < scale; i++)
+			unit *= 10;
+		rest = u % unit;
+		u /= unit;
+	}
 	if (v < 0)
 		*p++ = '-';
-	p += num_format_uint(u / unit, p);
-	u %= unit;
-	if (u != 0) {
-		*p++ = '.';
-		while (u != 0) {
-			unit /= 10;
-			*p++ = (char)('0' + u / unit);
-			u %= unit;
+	p += num_format_uint(u, p);
+	if (rest != 0) {
+		while (rest % 10 == 0) {
+			rest /= 10;
+			scale--;
 		}
+		*p++ = '.';
+		for (int i = scale - 1; i >= 0; i--) {
+			p[i] = (char)('0' + rest % 10);
+			rest /= 10;
+		}
+		p += scale;
 		*p = '\0';
 	}
 	return (size_t)(p - out);
