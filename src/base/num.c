@@ -209,48 +209,38 @@ num_decimal(struct str s, int scale, int64_t *v_r, bool *inexact_r)
 size_t
 num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES])
 {
-	char tmp[NUM_TEXT_BYTES];
-	char *p = tmp + sizeof(tmp);
-	size_t n;
+	size_t n = 1;
 
-	do {
-		*--p = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	n = (size_t)(tmp + sizeof(tmp) - p);
-	memcpy(out, p, n);
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
 	out[n] = '\0';
+	for (size_t i = n; i > 0; v /= 10)
+		out[--i] = (char)('0' + v % 10);
 	return n;
 }
 
 size_t
 num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES])
 {
-	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, rest = 0;
-	uint64_t unit = 1;
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, unit = 1;
 	char *p = out;
+	int digits;
 
-	if (scale > 0) {
-		for (int i = 0; i < scale; i++)
-			unit *= 10;
-		rest = u % unit;
-		u /= unit;
-	}
 	if (v < 0)
 		*p++ = '-';
-	p += num_format_uint(u, p);
-	if (rest != 0) {
-		while (rest % 10 == 0) {
-			rest /= 10;
-			scale--;
-		}
-		*p++ = '.';
-		for (int i = scale - 1; i >= 0; i--) {
-			p[i] = (char)('0' + rest % 10);
-			rest /= 10;
-		}
-		p += scale;
-		*p = '\0';
-	}
-	return (size_t)(p - out);
+	if (scale == 0 || v == 0)
+		return (size_t)(p - out) + num_format_uint(u, p);
+	for (int i = 0; i < scale; i++)
+		unit *= 10;
+	p += num_format_uint(u / unit, p);
+	u %= unit;
+	if (u == 0)
+		return (size_t)(p - out);
+	for (digits = scale; u % 10 == 0; digits--)
+		u /= 10;
+	*p = '.';
+	for (int i = digits; i > 0; i--, u /= 10)
+		p[i] = (char)('0' + u % 10);
+	p[digits + 1] = '\0';
+	return (size_t)(p - out) + (size_t)digits + 1;
 }
