@@ -7,31 +7,18 @@
 
 #include "base/hash.h"
 
+static const bool kept[STORE_TABLE_COUNT] = {
+	[STORE_OWNERS] = true,
+	[STORE_SPEND] = true,
+	[STORE_ROLLUP] = true,
+	[STORE_HEALTH] = true,
+	[STORE_LIMITS] = true,
+};
+
 bool
 store_rows_keeps(enum store_table table)
 {
-	switch (table) {
-	case STORE_OWNERS:
-	case STORE_SPEND:
-	case STORE_ROLLUP:
-	case STORE_HEALTH:
-	case STORE_LIMITS:
-	case STORE_INFLIGHT:
-		return true;
-	case STORE_META:
-	case STORE_KEYS:
-	case STORE_TEAMS:
-	case STORE_USERS:
-	case STORE_BUDGETS:
-	case STORE_PRICES:
-	case STORE_HOLDS:
-	case STORE_OUTBOX:
-	case STORE_ALERTS:
-	case STORE_LIVEMETA:
-	case STORE_TABLE_COUNT:
-		break;
-	}
-	return false;
+	return kept[table];
 }
 
 void
