@@ -16,6 +16,7 @@
 struct admin_env {
 	const struct config *config;
 	const struct catalog *catalog;
+	struct accounts *accounts;
 	struct store *store;
 	const bool *draining;
 	int64_t started_wall_nsecs;
