@@ -28,6 +28,21 @@ account_special(const char *name)
 }
 
 struct account *
+account_nobody(void)
+{
+	static struct account nobody = {
+		.refs = 1,
+		.is_unlimited = true,
+		.alias = STR_LIT(""),
+		.team = STR_LIT(""),
+		.team_alias = STR_LIT(""),
+		.user = STR_LIT(""),
+	};
+
+	return &nobody;
+}
+
+struct account *
 account_ref(struct account *a)
 {
 	if (a != NULL)

@@ -22,7 +22,5 @@ int account_read(const struct account_reading *r,
 int purse_read(const struct account_reading *r, enum scope_kind kind,
     struct str id, const char *budget_id, struct purse **purse_r,
     struct err *err) MUST_CHECK;
-/* An account outside of accounts/: "master", "anonymous". */
-struct account *account_special(const char *name);
 
 #endif

@@ -28,7 +28,7 @@ struct accounts {
 	struct window_zone *zone;
 	bool may_be_open, has_master;
 	unsigned char master_hash[SHA256_BYTES];
-	struct account *master, *anonymous, *nobody;
+	struct account *master, *anonymous;
 	uint64_t keys_txn; /* when has_keys was looked at */
 	bool has_keys;
 	size_t slot_count, slots_used;
@@ -59,8 +59,6 @@ accounts_new(const struct config *config, struct store *store, bool may_be_open,
 		hash_sha256(str_of(config->master_key), a->master_hash);
 	a->master = account_special("master");
 	a->anonymous = account_special("anonymous");
-	a->nobody = account_special("");
-	a->nobody->is_admin = false;
 	a->keys_txn = a->purse_txn = UINT64_MAX;
 	a->slot_count = FIRST_SLOTS;
 	a->slots = xcalloc(a->slot_count, sizeof(*a->slots));
@@ -104,7 +102,6 @@ accounts_free(struct accounts **ap)
 	drop_purses(a);
 	account_unref(&a->master);
 	account_unref(&a->anonymous);
-	account_unref(&a->nobody);
 	window_zone_free(&a->zone);
 	free(a);
 	*ap = NULL;
@@ -285,12 +282,6 @@ accounts_are_none(struct accounts *a)
 	return !a->has_keys;
 }
 
-struct account *
-accounts_nobody(struct accounts *a)
-{
-	return a->nobody;
-}
-
 /* ---- the decision ------------------------------------------------------- */
 
 static int
@@ -404,8 +395,10 @@ accounts_purse(struct accounts *a, enum scope_kind kind, struct str id,
 	int rc = 0;
 
 	*purse_r = NULL;
+	if (id.n == 0 || id.n > ENTITY_ID_BYTES)
+		return 0;
 	refresh_purses(a);
-	if (id.n == 0 || id.n > ENTITY_ID_BYTES || !a->has_purses[is_tag])
+	if (!a->has_purses[is_tag])
 		return 0;
 	name = xasprintf("%d " STR_FMT, is_tag, STR_ARG(id));
 	p = map_find(a->purses, str_of(name));

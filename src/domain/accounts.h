@@ -52,6 +52,12 @@ struct account {
 struct account *account_ref(struct account *a);
 void account_unref(struct account **a);
 
+/* One that is in no store and may do all, under a name for traces: "master",
+   "anonymous", a probe's. */
+struct account *account_special(const char *name);
+/* Whose requests were not let in: may do nothing. Borrowed; never freed. */
+struct account *account_nobody(void);
+
 /* What an end user's or a tag's row allows; shared like an account. */
 struct purse {
 	unsigned refs;
@@ -83,8 +89,6 @@ int accounts_authenticate(struct accounts *a, struct str presented,
  */
 int accounts_purse(struct accounts *a, enum scope_kind kind, struct str id,
     int64_t now_nsecs, struct purse **purse_r, struct err *err) MUST_CHECK;
-/* An account that may do nothing: whose requests were not let in. Borrowed. */
-struct account *accounts_nobody(struct accounts *a);
 /* True when there is neither a master key nor a virtual one. */
 bool accounts_are_none(struct accounts *a);
 

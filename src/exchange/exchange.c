@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/question.h"
 
 #include <event2/event.h>
 
@@ -210,7 +211,7 @@ exchange_new(struct exchange_env *env)
 		arena_init(&x->arena, ARENA_FIRST_BYTES);
 	}
 	x->env = env;
-	x->account = account_ref(accounts_nobody(env->accounts));
+	x->account = account_ref(account_nobody());
 	x->max_tokens = CONFIG_UNSET;
 	x->paid_tokens = -1;
 	x->asked = "";
@@ -286,5 +287,15 @@ exchange_begin(struct exchange_env *env, struct http_call *call,
 	x->call = call;
 	x->api = api;
 	http_call_own(call, &call_callbacks, x);
+	exchange_resume(x);
+}
+
+void
+exchange_ask(struct exchange_env *env, const struct exchange_question *question)
+{
+	struct exchange *x = exchange_new(env);
+
+	x->question = question;
+	x->api = question->api;
 	exchange_resume(x);
 }

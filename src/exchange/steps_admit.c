@@ -9,6 +9,7 @@
 #include "exchange/exchange.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
+#include "exchange/question.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -32,7 +33,7 @@ take_request_id(struct exchange *x)
 		"x-litellm-call-id" };
 	unsigned char bytes[16];
 
-	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+	for (size_t i = 0; x->call != NULL && i < ARRAY_LEN(headers); i++) {
 		struct str id = http_header(x->call, headers[i]);
 
 		if (id_is_plain(id)) {
@@ -72,6 +73,12 @@ step_run_AUTHENTICATE(struct exchange *x)
 	struct account *account;
 	struct err err;
 
+	if (x->question != NULL) {
+		account_unref(&x->account);
+		x->account = account_special(x->question->caller);
+		exchange_move(x, STEP_PARSE);
+		return STEP_MORE;
+	}
 	if (accounts_authenticate(x->env->accounts,
 		account_presented(header_of, x->call, own),
 		x->started_wall_nsecs, &account, &err) != 0)
@@ -133,11 +140,13 @@ open_purses(struct exchange *x, struct err *err)
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
+	struct str body =
+	    x->question != NULL ? x->question->body : http_body(x->call);
 	const char *param = NULL;
 	struct err err;
 
-	if (wire_request_parse(x->api, http_body(x->call), &x->arena,
-		&x->request, &param, &err) != 0)
+	if (wire_request_parse(x->api, body, &x->arena, &x->request, &param,
+		&err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -232,7 +232,8 @@ open_services(struct worker *w, struct err *err)
 
 	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
 		return -1;
-	return http_server_new(w->base, &http, &callbacks, w, &w->http, err);
+	w->http = http_server_new(w->base, &http, &callbacks, w);
+	return 0;
 }
 
 static void
@@ -282,6 +283,7 @@ fill_envs(struct worker *w)
 	w->admin.catalog = w->catalog;
 	w->admin.accounts = w->accounts;
 	w->admin.store = w->store;
+	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
 }
