@@ -219,8 +219,10 @@ test_jsonw_is_always_json(void **state)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "text");
 	jsonw_str(&w, str_of("a\"b\\c\n\x01 \xc3\xa9 \xff!"));
-	jsonw_key(&w, "cost_usd");
+	jsonw_known_key(&w, JSON_KEY("cost_usd"));
 	jsonw_decimal(&w, 123000, 9);
+	jsonw_known_key(&w, JSON_KEY("nothing"));
+	jsonw_decimal(&w, 0, 9);
 	jsonw_key(&w, "list");
 	jsonw_open(&w, '[');
 	jsonw_int(&w, -1);
@@ -232,7 +234,8 @@ test_jsonw_is_always_json(void **state)
 	assert_non_null(back);
 	assert_str(jsonx_str(back, "text"),
 	    "a\"b\\c\n\x01 \xc3\xa9 \xef\xbf\xbd!");
-	assert_non_null(strstr(buf_cstr(&b), "\"cost_usd\":0.000123,"));
+	assert_non_null(
+	    strstr(buf_cstr(&b), "\"cost_usd\":0.000123,\"nothing\":0,"));
 	json_decref(back);
 	buf_fini(&b);
 }
