@@ -18,6 +18,7 @@ struct exchange_env;
 struct admin_env {
 	const struct config *config;
 	const struct catalog *catalog;
+	struct accounts *accounts;
 	struct store *store;
 	struct exchange_env *exchanges; /* for probes */
 	const bool *draining;

@@ -1,6 +1,7 @@
 /* The table of routes and the check of authority. See admin.h. */
 #include "admin/admin.h"
 
+#include "base/clock.h"
 #include "base/jsonw.h"
 #include "wire/apierror.h"
 
@@ -84,20 +85,23 @@ void
 admin_run(const struct admin_env *env, const struct admin_route *route,
     struct http_call *call, struct str argument)
 {
-	struct account account;
+	struct account *account = NULL;
 	struct err err;
 
 	if (route->authority != AUTHORITY_PUBLIC) {
-		if (account_authenticate(env->config,
-			account_presented(header_of, call), &account,
-			&err) != 0) {
+		if (accounts_authenticate(env->accounts,
+			account_presented(header_of, call,
+			    env->config->key_header),
+			clock_wall_nsecs(), &account, &err) != 0) {
 			admin_error(call, err.code, NULL);
 			return;
 		}
-		if (route->authority == AUTHORITY_ADMIN && !account.is_admin) {
+		if (route->authority == AUTHORITY_ADMIN && !account->is_admin) {
+			account_unref(&account);
 			admin_error(call, ERR_FORBIDDEN, NULL);
 			return;
 		}
 	}
 	route->run(env, call, argument);
+	account_unref(&account);
 }

@@ -100,6 +100,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
+	struct accounts *accounts;
 	struct budgets *budgets;   /* refreshed before it is asked */
 	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
@@ -143,7 +144,10 @@ struct exchange {
 	int64_t started_nsecs; /* mono */
 	int64_t started_wall_nsecs;
 	/* authenticate */
-	struct account account;
+	struct account *account; /* an owner of it; never NULL: nobody's */
+	/* parse: what the end user's and the tags' rows allow; owned */
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS];
 	/* parse */
 	struct wire_request request;
 	bool parsed;

@@ -23,17 +23,27 @@ find_caps(struct exchange *x, const struct candidate *c, struct err *err)
 		.model = str_of(c->group->name),
 		.key = names->key,
 		.team = names->team,
-		.user = x->account.user,
+		.user = x->account->user,
 		.end_user = x->request.user,
 		.tag_count = names->tag_count,
 		.tags = names->tags,
+		.asked = str_of(x->asked),
 	};
-	int n = budgets_apply(x->env->budgets, &who, &x->arena,
-	    x->hold_request.caps, err);
+	const struct allowance *all[ACCOUNT_MAX_ALLOWANCES + 1 + WIRE_MAX_TAGS];
+	struct hold_request *request = &x->hold_request;
+	int n;
 
+	for (size_t i = 0; i < x->account->allowance_count; i++)
+		all[who.allowance_count++] = x->account->allowances[i];
+	for (size_t i = 0; i < x->purse_count; i++)
+		all[who.allowance_count++] = &x->purses[i]->allowance;
+	who.allowances = all;
+	n = budgets_apply(x->env->budgets, &who, &x->arena, request->caps, err);
 	if (n < 0)
 		return -1;
-	x->hold_request.cap_count = (size_t)n;
+	request->cap_count = (size_t)n;
+	request->track_count =
+	    budgets_track(&who, request->caps, request->cap_count);
 	return 0;
 }
 
@@ -290,8 +300,8 @@ say_refused(struct exchange *x, struct err *err)
 	char held[MONEY_TEXT_BYTES], when[CLOCK_RFC3339_BYTES];
 	int64_t end = (int64_t)a->cap_window_end * NSECS_PER_SEC;
 
-	money_format(a->cap_spent_nanos, spent);
-	money_format(cap->cap_nanos, max);
+	money_format(money_add(a->cap_spent_nanos, cap->carried_nanos), spent);
+	money_format(money_add(cap->cap_nanos, cap->carried_nanos), max);
 	money_format(a->cap_held_nanos, held);
 	if (end > 0)
 		clock_rfc3339(end, when);
@@ -387,6 +397,11 @@ cap_touches(const struct cap *cap, const struct candidate *c)
 	case SCOPE_USER:
 	case SCOPE_END_USER:
 	case SCOPE_TAG:
+	case SCOPE_MEMBER:
+	case SCOPE_KEY_MODEL:
+	case SCOPE_TEAM_MODEL:
+	case SCOPE_USER_MODEL:
+	case SCOPE_END_USER_MODEL:
 	case SCOPE_COUNT:
 		break;
 	}

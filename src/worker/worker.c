@@ -17,7 +17,9 @@
 
 #include <event2/event.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEARTBEAT_SECS 1
@@ -273,6 +275,7 @@ fill_envs(struct worker *w)
 	w->env.base = w->base;
 	w->env.config = w->config;
 	w->env.catalog = w->catalog;
+	w->env.accounts = w->accounts;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
 	w->env.power = w->config->durability_power;
@@ -285,6 +288,7 @@ fill_envs(struct worker *w)
 	exchange_env_init(&w->env);
 	w->admin.config = w->config;
 	w->admin.catalog = w->catalog;
+	w->admin.accounts = w->accounts;
 	w->admin.store = w->store;
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
@@ -322,6 +326,59 @@ new_base(void)
 	base = event_base_new_with_config(c);
 	event_config_free(c);
 	return base;
+}
+
+/* ---- who may come in ---------------------------------------------------- */
+
+static bool
+is_loopback(int fd)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+		return false;
+	if (a.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr) >>
+			   24 ==
+		       IN_LOOPBACKNET;
+	return a.ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr);
+}
+
+static bool
+only_on_loopback(const struct worker *w)
+{
+	for (int i = 0; i < w->child.listener_count; i++) {
+		if (!is_loopback(w->child.listeners[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Without a master key and virtual keys: open where only this host comes in,
+   or where the configuration says so; else nobody could ask for anything. */
+static int
+open_accounts(struct worker *w, struct err *err)
+{
+	bool may_be_open = w->config->open || only_on_loopback(w);
+
+	if (accounts_new(w->config, w->store, may_be_open, &w->accounts, err) !=
+	    0)
+		return -1;
+	if (!accounts_are_none(w->accounts))
+		return 0;
+	if (!may_be_open)
+		return err_set(err, ERR_CONFIG,
+		    "no general_settings.master_key and no virtual keys, and "
+		    "others than this host could come in: set a master key, "
+		    "make a key (tallyctl key create), listen on 127.0.0.1, or "
+		    "say tallygate.open: true");
+	if (w->child.slot == 0)
+		log_warn("OPEN: there is neither a master key nor a virtual "
+			 "key; everybody who reaches this address may use the "
+			 "gateway and spend your money");
+	return 0;
 }
 
 /* Once on the host: the first worker says it. */
@@ -368,7 +425,12 @@ open_all(struct worker *w, struct err *err)
 		return CONTRACT_EXIT_FAILED;
 	}
 	watch_events(w);
-	if (open_store(w, err) != 0 || open_services(w, err) != 0)
+	if (open_store(w, err) != 0)
+		return CONTRACT_EXIT_FAILED;
+	if (open_accounts(w, err) != 0)
+		return err->code == ERR_CONFIG ? CONTRACT_EXIT_CONFIG
+					       : CONTRACT_EXIT_FAILED;
+	if (open_services(w, err) != 0)
 		return CONTRACT_EXIT_FAILED;
 	fill_envs(w);
 	warn_unpriced(w);
@@ -392,6 +454,7 @@ close_all(struct worker *w)
 	price_book_free(&w->prices);
 	owner_release(&w->owner);
 	store_close(&w->store);
+	accounts_free(&w->accounts);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
 	config_free(&w->config);

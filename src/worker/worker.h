@@ -22,6 +22,7 @@ struct worker {
 	struct config *config;
 	struct catalog *catalog;
 	struct budgets *budgets;
+	struct accounts *accounts;
 	struct price_book *prices;
 	struct store *store;
 	char *store_dir;
