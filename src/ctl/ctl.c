@@ -17,7 +17,7 @@ static const struct ctl_command commands[] = {
 	{ "budget unset",  "SCOPE[:NAME] [--duration D]", "as configured again", cmd_budget_unset },
 	{ "health",        "", "every deployment: breaker, error rate, latency, last error", cmd_health },
 	{ "breaker list",  "", "breaker states", cmd_breaker_list },
-	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown)", cmd_breaker_trip },
+	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown; 0: until it is reset)", cmd_breaker_trip },
 	{ "breaker reset", "DEPLOYMENT", "let traffic through again", cmd_breaker_reset },
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
