@@ -20,7 +20,7 @@ static const struct ctl_command commands[] = {
 	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown; 0: until it is reset)", cmd_breaker_trip },
 	{ "breaker reset", "DEPLOYMENT", "let traffic through again", cmd_breaker_reset },
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
-	{ "explain",       "MODEL", "where a request for it would go now, and why; asks nobody", cmd_explain },
+	{ "explain",       "[--key K] MODEL|REQUEST.json|-", "where a request would go now and why; of each candidate: breaker, limits, price at worst and as expected, budget room, what would be lowered or refused; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
 	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
 	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },

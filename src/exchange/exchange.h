@@ -25,12 +25,12 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
-#include "exchange/worst.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/request.h"
+#include "wire/worst.h"
 
 #include <event2/event_struct.h>
 

@@ -5,6 +5,7 @@
 #include "domain/alert.h"
 #include "exchange/record.h"
 #include "exchange/report.h"
+#include "wire/quote.h"
 
 static const struct candidate *
 next_candidate(const struct exchange *x)
@@ -120,15 +121,15 @@ static int
 price_it(struct exchange *x, const struct candidate *c, struct err *err)
 {
 	struct hold_request *request = &x->hold_request;
-	int64_t least = x->env->config->min_output_tokens;
 	struct worst *w = &x->worst;
+	int64_t least;
 
 	worst_find(&x->request, c, w);
 	if (check_price(x, c, err) != 0 || check_open(x, err) != 0)
 		return -1;
 	x->whole_only = wants_whole(x);
-	if (least > w->limit || w->open || x->whole_only)
-		least = w->limit;
+	least = quote_least_limit(w, x->env->config->min_output_tokens,
+	    x->whole_only);
 	request->worst_nanos = worst_nanos(w, w->limit);
 	request->least_nanos = worst_nanos(w, least);
 	request->unpriced = !c->price->known;
@@ -431,9 +432,8 @@ may_fit(const struct exchange *x, const struct candidate *c)
 	if (!c->price->known)
 		return false;
 	worst_find(&x->request, c, &w);
-	least = x->env->config->min_output_tokens;
-	if (least > w.limit || w.open || cap->policy != CAP_CLAMP)
-		least = w.limit;
+	least = quote_least_limit(&w, x->env->config->min_output_tokens,
+	    cap->policy != CAP_CLAMP);
 	return worst_nanos(&w, w.limit) == 0 ||
 	       worst_nanos(&w, least) <= a->cap_room_nanos;
 }
