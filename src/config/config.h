@@ -31,6 +31,7 @@ struct config_deployment {
 	const char *upstream_model;   /* what the provider is asked for */
 	const char *api_base;         /* no slash at its end */
 	const char *api_key;          /* secret; "" when none is needed */
+	bool key_is_token;            /* api_key is one of Entra's tokens */
 	const char *api_version;      /* "" unset */
 	const char *organization;     /* "" unset */
 	struct config_pairs headers;  /* headers and extra_headers */

@@ -214,7 +214,7 @@ const struct config_key config_keys[] = {
 	NONE("model_list[].litellm_params.aws_session_name", "Bedrock"),
 	NONE("model_list[].litellm_params.aws_profile_name", "Bedrock"),
 	NONE("model_list[].litellm_params.aws_bedrock_runtime_endpoint", "Bedrock"),
-	NONE("model_list[].litellm_params.azure_ad_token", "Azure"),
+	FLAG("model_list[].litellm_params.azure_ad_token", SECRET, ENT(azure_token), "", 0, 0, KEY_ENV_QUIET, "Azure: a token of Entra in place of api_key"),
 	NONE("model_list[].litellm_params.tenant_id", "Azure"),
 	NONE("model_list[].litellm_params.client_id", "Azure"),
 	NONE("model_list[].litellm_params.client_secret", "Azure"),

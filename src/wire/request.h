@@ -91,6 +91,11 @@ struct wire_request {
 	struct skim_value messages;
 	struct skim_value tools;
 	int64_t message_count;
+	/* A thinking block without its signature: one that came from another
+	   provider by way of us (messages_relay.c). */
+	bool has_unsigned_thinking;
+	/* What some providers do not take (openai_messages.h). */
+	bool has_developer_role, has_names;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */

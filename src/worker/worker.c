@@ -230,7 +230,8 @@ open_services(struct worker *w, struct err *err)
 
 	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
 		return -1;
-	return http_server_new(w->base, &http, &callbacks, w, &w->http, err);
+	w->http = http_server_new(w->base, &http, &callbacks, w);
+	return 0;
 }
 
 static void

@@ -5,6 +5,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import pytest
 
@@ -14,6 +15,8 @@ sys.path.insert(0, str(BENCH))
 
 import accounting                                               # noqa: E402
 import cases                                                    # noqa: E402
+import costs                                                    # noqa: E402
+import flame                                                    # noqa: E402
 import gateways                                                 # noqa: E402
 import load                                                     # noqa: E402
 import messages                                                 # noqa: E402
@@ -237,6 +240,78 @@ def test_cases_name_rows_that_exist():
         assert set(case.rows) <= known
         assert hasattr(rounds.Measurer, case.measure)
         assert case.measure in rounds.FIGURES
+
+
+# ---- profile -----------------------------------------------------------------
+
+STACKS = """tallygate  7 1.0:  1001001 cpu-clock:
+\tffff [unknown] ([kernel.kallsyms])
+\t55aa skim+0x1c (/usr/sbin/tallygate)
+\t55ab main+0x7 (/usr/sbin/tallygate)
+
+tallygate  7 1.1:  1001001 cpu-clock:
+\t55aa skim+0x99 (/usr/sbin/tallygate)
+\t55ab main+0x7 (/usr/sbin/tallygate)
+
+tallygate  7 1.2:  1001001 cpu-clock:
+\t7f00 Curl_<send>+0x1 (/usr/lib/libcurl.so.4.8.0)
+\t55ab main+0x7 (/usr/sbin/tallygate)
+
+"""
+
+
+def test_folded_stacks():
+    root = flame.fold(STACKS)
+    assert root.samples == 3 and list(root.children) == [("main", 0)]
+    main = root.children["main", 0]
+    assert main.samples == 3
+    skim = main.children["skim", 0]
+    assert skim.samples == 2
+    assert list(skim.children) == [("[unknown]", 4)]
+    assert main.children["Curl_<send>", 1].samples == 1
+
+
+def test_picture_of_stacks():
+    text = flame.svg(flame.fold(STACKS), "a < b")
+    tree = xml.etree.ElementTree.fromstring(text)
+    space = "{http://www.w3.org/2000/svg}"
+    shown = {g.find(f"{space}title").text: float(g.find(f"{space}rect")
+                                                 .get("width"))
+             for g in tree.iter(f"{space}g")}
+    assert shown["main: 100.0%"] == pytest.approx(1180, 0.01)
+    assert shown["Curl_<send>: 33.3%"] == pytest.approx(1180 / 3, 0.01)
+
+
+def test_table_of_strace():
+    text = ("% time     seconds  usecs/call     calls    errors syscall\n"
+            "------ ----------- ----------- --------- --------- ------\n"
+            " 60.00    0.000600           1       600         3 recvfrom\n"
+            " 40.00    0.000400           2       200           writev\n"
+            "------ ----------- ----------- --------- --------- ------\n"
+            "100.00    0.001000           1       800         3 total\n")
+    assert costs.syscalls(text) == {"recvfrom": 600, "writev": 200}
+
+
+def test_tables_of_callgrind():
+    text = ("Ir\n---\n12,000 (100.0%)  PROGRAM TOTALS\n---\n"
+            "9,000 (75.00%)  ../src/exchange/steps_admit.c:step_run_PARSE "
+            "[/b/tallygate]\n"
+            "8,000 (66.67%)  ../src/wire/skim.c:skim'2 [/b/tallygate]\n"
+            "2,000 (16.67%)  ???:0x0000000000047d60 "
+            "[/usr/lib/libcurl.so.4.8.0]\n"
+            "1,000 ( 8.33%)  ./malloc/malloc.c:malloc [/lib/libc.so.6]\n")
+    found = costs.functions(text)
+    assert found[1] == (8000, "../src/wire/skim.c", "skim", "tallygate")
+    assert costs.steps(found, ["accept", "parse"]) == {"accept": 0,
+                                                       "parse": 9000}
+    assert costs.layers(found) == {"src/exchange": 9000, "src/wire": 8000,
+                                   "libcurl": 2000, "libc": 1000}
+
+
+def test_steps_are_those_of_the_source():
+    text = (ROOT / "src" / "exchange" / "exchange.h").read_text()
+    names = costs.step_names(text)
+    assert names[0] == "accept" and names[-1] == "end" and len(names) == 14
 
 
 # ---- cores, report -----------------------------------------------------------

@@ -203,19 +203,19 @@ class Tallygate:
                 for scope in ("global", "provider", "model", "key")))
         return text
 
-    def launch(self, cores):
-        self.directory.mkdir(exist_ok=True)
-        conf = self.directory / "tallygate.yaml"
-        conf.write_text(self.conf(), encoding="utf-8")
-        self.program = Program(
-            [self.build / "tallygate", "--config", conf,
-             "--host", "127.0.0.1", "--port", self.port,
-             "--num_workers", self.workers,
-             "--state", self.directory / "state"],
-            self.directory, cores, self.name)
+    def command(self):
+        return [self.build / "tallygate",
+                "--config", self.directory / "tallygate.yaml",
+                "--host", "127.0.0.1", "--port", self.port,
+                "--num_workers", self.workers,
+                "--state", self.directory / "state"]
 
     def start(self, cores):
-        self.launch(cores)
+        self.directory.mkdir(exist_ok=True)
+        (self.directory / "tallygate.yaml").write_text(self.conf(),
+                                                       encoding="utf-8")
+        self.program = Program(self.command(), self.directory, cores,
+                               self.name)
         self.program.await_port(self.port)
 
     def target(self, kind):
@@ -224,9 +224,9 @@ class Tallygate:
         headers = [f"Authorization: Bearer {MASTER_KEY}"] if self.keys else []
         return self.port, kind, headers
 
-    def stop(self):
+    def stop(self, seconds=10):
         if self.program:
-            self.program.stop()
+            self.program.stop(seconds)
             self.program = None
 
 
