@@ -24,20 +24,24 @@ copy_scopes(struct attempt *a, const struct hold *h)
 }
 
 struct attempt *
-attempt_new(struct exchange *x, const struct candidate *candidate)
+attempt_new(struct holding *h, struct buf *out)
 {
+	struct exchange *x = h->x;
 	struct attempt *a = arena_alloc(&x->arena, sizeof(*a));
 
 	a->x = x;
-	a->candidate = candidate;
-	a->deployment = candidate->deployment;
-	a->probe = candidate->probe;
-	a->held_nanos = x->hold.amount_nanos;
-	copy_scopes(a, &x->hold);
+	a->candidate = h->candidate;
+	a->deployment = h->candidate->deployment;
+	a->probe = h->candidate->probe;
+	a->out = out;
+	a->max_tokens = h->max_tokens;
+	a->paid_tokens = h->paid_tokens;
+	a->hold_number = h->hold.number;
+	a->held_nanos = h->hold.amount_nanos;
+	copy_scopes(a, &h->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
-	limiting_carry(x, a);
+	limiting_carry(h, a);
 	x->attempts[x->attempt_count++] = a;
-	x->current = a;
 	return a;
 }
 
@@ -74,7 +78,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
 		/* A provider that ignores max_tokens must not outrun the
 		   hold that was taken for it. */
-		.stop_after_tokens = a->x->paid_tokens,
+		.stop_after_tokens = a->paid_tokens,
 	};
 
 	a->is_stream = is_stream;
@@ -116,7 +120,7 @@ on_data(void *arg, struct str bytes)
 	}
 	if (!a->relay_is_open || a->relay_failed)
 		return;
-	if (a->relay.ops->feed(&a->relay, bytes, &x->out, &a->relay_err) != 0)
+	if (a->relay.ops->feed(&a->relay, bytes, a->out, &a->relay_err) != 0)
 		a->relay_failed = true;
 	if (a->first_token_nsecs == 0 && a->relay.facts.first_token)
 		a->first_token_nsecs = clock_mono_nsecs();
@@ -135,7 +139,7 @@ on_done(void *arg, const struct upstream_result *result)
 	a->ended_nsecs = clock_mono_nsecs();
 	if (result->end == UPSTREAM_DONE && a->relay_is_open &&
 	    !a->relay_failed &&
-	    a->relay.ops->finish(&a->relay, &x->out, &a->relay_err) != 0)
+	    a->relay.ops->finish(&a->relay, a->out, &a->relay_err) != 0)
 		a->relay_failed = true;
 	exchange_resume(x);
 }
@@ -158,7 +162,7 @@ attempt_start(struct attempt *a, struct err *err)
 		.config = x->env->config,
 		.deployment = a->deployment->config,
 		.upstream_model = a->candidate->upstream_model,
-		.max_tokens = x->max_tokens,
+		.max_tokens = a->max_tokens,
 		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
@@ -322,7 +326,7 @@ int64_t
 attempt_delivered_tokens(const struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
-	int64_t paid = a->x->paid_tokens;
+	int64_t paid = a->paid_tokens;
 
 	if (paid >= 0 && f->output_guess_tokens > paid &&
 	    relay_least_tokens(f->delivered_bytes) <= paid)

@@ -142,13 +142,7 @@ leave_if_gone(struct exchange *x)
 		return;
 	if (x->current != NULL)
 		attempt_stop(x->current);
-	if (x->hold_waiting) {
-		/* Not committed yet: nothing was taken. */
-		batch_cancel(x->env->batch, &x->hold_job);
-		x->hold_waiting = false;
-		if (!x->held)
-			x->hold.number = 0;
-	}
+	holding_cancel(&x->holding);
 	x->outcome = EXCHANGE_CLIENT_GONE;
 	x->error = ERR_CLIENT_GONE;
 	exchange_move(x, STEP_RECORD);
@@ -213,8 +207,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->account = account_ref(account_nobody());
-	x->max_tokens = CONFIG_UNSET;
-	x->paid_tokens = -1;
+	holding_init(&x->holding, x);
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);

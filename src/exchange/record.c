@@ -308,13 +308,15 @@ member_true(struct jsonw *w, struct str key, bool yes)
 static void
 write_caps(struct jsonw *w, const struct exchange *x)
 {
-	if (x->max_tokens != CONFIG_UNSET && x->attempt_count > 0)
-		member_int(w, JSON_KEY("max_tokens"), x->max_tokens);
-	member_true(w, JSON_KEY("clamped"), x->clamped && x->attempt_count > 0);
-	member_true(w, JSON_KEY("downgraded"), x->downgraded);
+	if (x->holding.max_tokens != CONFIG_UNSET && x->attempt_count > 0)
+		member_int(w, JSON_KEY("max_tokens"), x->holding.max_tokens);
+	member_true(w, JSON_KEY("clamped"),
+	    x->holding.clamped && x->attempt_count > 0);
+	member_true(w, JSON_KEY("downgraded"), x->reserving.downgraded);
 	member_true(w, JSON_KEY("overrun"),
-	    x->held && x->hold.scope_count > 0 &&
-		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
+	    x->holding.held && x->holding.hold.scope_count > 0 &&
+		x->cost_nanos - x->holding.booked_nanos >
+		    x->holding.hold.amount_nanos);
 }
 
 static void

@@ -63,9 +63,9 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
 	   transaction as a whole. */
-	if (alert_check_spent(t, x->hold_request.caps,
-		x->hold_request.cap_count, &x->hold, x->settlement.now_nsecs,
-		err) != 0 ||
+	if (alert_check_spent(t, x->holding.request.caps,
+		x->holding.request.cap_count, &x->holding.hold,
+		x->settlement.now_nsecs, err) != 0 ||
 	    report_rest(x, t, err) != 0)
 		return store_failed(t, err) ? -1 : 0;
 	return 0;
@@ -102,7 +102,7 @@ start_settlement(struct exchange *x)
 	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
 
 	s->owner = x->env->owner->id;
-	s->number = x->held ? x->hold.number : 0;
+	s->number = x->holding.held ? x->holding.hold.number : 0;
 	s->cost_nanos = x->cost_nanos;
 	s->charge_count = x->attempt_count;
 	record_charges(x, charges, true);

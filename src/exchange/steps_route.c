@@ -46,10 +46,10 @@ answer_timeout_nsecs(const struct exchange *x, const struct deployment *d,
 static int
 start_next(struct exchange *x, struct err *err)
 {
-	const struct candidate *c = &x->plan->candidates[x->next_candidate];
-	struct attempt *a = attempt_new(x, c);
+	struct attempt *a = attempt_new(&x->holding, &x->out);
 	const struct dialect *dialect;
 
+	x->current = a;
 	x->group_attempts++;
 	dialect = attempt_dialect(a);
 	if (attempt_play(a))
