@@ -205,6 +205,38 @@ test_map(void **state)
 	map_free(&m);
 }
 
+/* Each byte at each place of a text: as if it were written one by one. */
+static void
+test_jsonw_escapes_each_byte_at_each_place(void **state)
+{
+	struct buf b, want;
+	struct jsonw w;
+
+	(void)state;
+	buf_init(&b, 4096);
+	buf_init(&want, 4096);
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			buf_clear(&want);
+			buf_add_char(&want, '"');
+			for (size_t i = 0; i < sizeof(text); i++)
+				jsonw_escape(&want, str_make(text + i, 1));
+			buf_add_char(&want, '"');
+			buf_clear(&b);
+			jsonw_init(&w, &b);
+			jsonw_str(&w, str_make(text, sizeof(text)));
+			assert_string_equal(buf_cstr(&b), buf_cstr(&want));
+			assert_int_equal(b.len, strlen(buf_cstr(&b)));
+		}
+	}
+	buf_fini(&b);
+	buf_fini(&want);
+}
+
 static void
 test_jsonw_is_always_json(void **state)
 {
@@ -400,6 +432,7 @@ main(void)
 		cmocka_unit_test(test_buf_keeps_its_maximum),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_jsonw_is_always_json),
+		cmocka_unit_test(test_jsonw_escapes_each_byte_at_each_place),
 		cmocka_unit_test(test_jsonw_escapes_at_every_place),
 		cmocka_unit_test(test_jsonw_keeps_the_maximum),
 		cmocka_unit_test(test_time_text),
