@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
+#include "exchange/report.h"
 
 /* An error answer longer than this says nothing more. */
 #define ERROR_BODY_BYTES (64 * 1024)
@@ -152,8 +153,8 @@ static const struct upstream_callbacks upstream_callbacks = {
 
 /* ---- start and stop ----------------------------------------------------- */
 
-int
-attempt_start(struct attempt *a, struct err *err)
+static int
+start(struct attempt *a, struct err *err)
 {
 	struct exchange *x = a->x;
 	const struct dialect *dialect =
@@ -196,6 +197,37 @@ attempt_start(struct attempt *a, struct err *err)
 		.arg = a,
 	};
 	return upstream_start(x->env->upstream, &request, &a->call, err);
+}
+
+static int
+begin(struct attempt *a, struct err *err)
+{
+	const struct dialect *dialect = attempt_dialect(a);
+
+	if (attempt_play(a))
+		return 0;
+	if (a->x->api == WIRE_COUNT && dialect != NULL &&
+	    !dialect->counts_tokens)
+		return attempt_start_count(a, err);
+	if (attempt_is_mock(a))
+		return attempt_start_mock(a, err);
+	return start(a, err);
+}
+
+int
+attempt_begin(struct attempt *a)
+{
+	struct err err;
+
+	if (begin(a, &err) == 0)
+		return 0;
+	a->judged = true;
+	a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
+						 : OUTCOME_INTERNAL;
+	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+	    (int)sizeof(a->error_text) - 1, err.text);
+	attempt_stop(a);
+	return -1;
 }
 
 void
@@ -363,10 +395,20 @@ attempt_charge(struct attempt *a)
 		a->usage.source = USAGE_NONE;
 		a->possibly_billed = is_unanswered(a);
 		if (a->possibly_billed &&
-		    a->x->env->config->possibly_billed_prompt)
+		    (a->outcome == OUTCOME_HEDGED ||
+			a->x->env->config->possibly_billed_prompt))
 			charge_estimate(a, 0);
 	}
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
+}
+
+void
+attempt_give_up(struct attempt *a)
+{
+	attempt_stop(a);
+	attempt_charge(a);
+	report_failure(a->x, a);
+	limiting_return(a->x, a);
 }
 
 /* A timeout that is shorter than ours says nothing about the deployment. */

@@ -75,9 +75,15 @@ struct attempt {
 
 /* A fresh attempt under this holding, not started; its answer goes to out. */
 struct attempt *attempt_new(struct holding *h, struct buf *out);
-/* Encodes and sends. -1: could not be sent; *err says why and err->code
-   whether it is the client's fault. */
-int attempt_start(struct attempt *a, struct err *err) MUST_CHECK;
+/*
+ * Sends it; or plays the failure, gives the mock_response or the estimate of a
+ * count that stand for an answer. -1: it could not be sent; it is judged then,
+ * as the client's fault or as ours.
+ */
+int attempt_begin(struct attempt *a) MUST_CHECK;
+/* It has failed, and something else may follow: charged, told to the breaker
+   and the log, its place under limits given back. */
+void attempt_give_up(struct attempt *a);
 /* The relay for a 2xx answer; for upstream's head and for mock.c. */
 int attempt_open_relay(struct attempt *a, bool is_stream);
 /* Fails as the client asked to see it (wire_request.play), without upstream;

@@ -107,7 +107,8 @@ struct exchange_env {
 	struct batch *batch;
 	struct owner *owner;
 	struct upstream *upstream;
-	uint64_t next_number; /* of holds, per owner */
+	struct tempos *tempos; /* by deployment; NULL: no group hedges */
+	uint64_t next_number;  /* of holds, per owner */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
 	void *arg;
@@ -159,6 +160,7 @@ struct exchange {
 	/* admit, reserve */
 	struct holding holding; /* for the next candidate, or the current one */
 	struct reserving reserving;
+	struct hedge *hedge; /* hedge.h; in the arena; NULL none */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;
 	int64_t progress_nsecs;  /* mono, of the last note */
@@ -194,6 +196,7 @@ struct exchange {
 	bool flushed;
 };
 
+/* The fields in front of by_step are the caller's and set before. */
 void exchange_env_init(struct exchange_env *env);
 void exchange_env_fini(struct exchange_env *env); /* none may be active */
 

@@ -229,6 +229,26 @@ hold_done(struct batch_job *job, const struct err *err)
 	exchange_resume(h->x);
 }
 
+int64_t
+holding_cost_nanos(const struct holding *h)
+{
+	const struct exchange *x = h->x;
+	int64_t nanos = 0;
+
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		if (x->attempts[i]->hold_number == h->hold.number)
+			nanos = money_add(nanos, x->attempts[i]->cost_nanos);
+	}
+	return nanos;
+}
+
+bool
+holding_is_overrun(const struct holding *h)
+{
+	return h->held && h->hold.scope_count > 0 &&
+	       holding_cost_nanos(h) - h->booked_nanos > h->hold.amount_nanos;
+}
+
 /* The record's opening, and what the attempts before this one have cost. */
 static void
 fill_history(struct holding *holding)
@@ -245,14 +265,10 @@ fill_history(struct holding *holding)
 	if (x->attempt_count > 0) {
 		ended =
 		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
-		record_charges(x, ended, false);
+		h->ended_count = record_charges_so_far(x, h->number, ended);
 		h->ended = ended;
-		h->ended_count = x->attempt_count;
-		h->booked_nanos = 0;
-		for (size_t i = 0; i < x->attempt_count; i++)
-			h->booked_nanos = money_add(h->booked_nanos,
-			    x->attempts[i]->cost_nanos);
-		record_write_attempts(x,
+		h->booked_nanos = holding_cost_nanos(holding);
+		record_write_attempts(x, h->number,
 		    room > h->record.n ? room - h->record.n : 0, &text);
 		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
 	}

@@ -63,6 +63,10 @@ enum holding_outcome {
 	HOLDING_REFUSED, /* nobody else would do (*err) */
 };
 enum holding_outcome holding_outcome(struct holding *h, struct err *err);
+/* What the attempts made under it have cost so far. */
+int64_t holding_cost_nanos(const struct holding *h);
+/* ... is more than was held for them. */
+bool holding_is_overrun(const struct holding *h);
 /* A cap that another deployment of the group may not have. */
 bool holding_is_local(const struct cap *cap);
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
+#include "exchange/hedge.h"
 #include "wire/quote.h"
 
 /* What a client is told to wait for a call of somebody else's to end. */
@@ -149,11 +150,18 @@ limiting_return(struct exchange *x, struct attempt *a)
 	batch_add(x->env->batch, &l->job);
 }
 
+/* What no attempt has come to carry. */
+static int
+undo_taken(const struct holding *h, struct store_txn *t, struct err *err)
+{
+	return h->limiting.taken ? limiting_undo(h, t, err) : 0;
+}
+
 int
 limiting_settle(struct exchange *x, struct store_txn *t, struct err *err)
 {
-	if (x->holding.limiting.taken &&
-	    limiting_undo(&x->holding, t, err) != 0)
+	if (undo_taken(&x->holding, t, err) != 0 ||
+	    (x->hedge != NULL && undo_taken(&x->hedge->holding, t, err) != 0))
 		return -1;
 	for (size_t i = 0; i < x->attempt_count; i++) {
 		struct attempt *a = x->attempts[i];
