@@ -21,6 +21,7 @@ struct account_alias {
 	const char *model;
 };
 
+#define ACCOUNT_KEY_BYTES      72
 #define ACCOUNT_MAX_TAGS       8
 #define ACCOUNT_MAX_ALLOWANCES 4
 
@@ -29,8 +30,9 @@ struct account {
 	bool is_admin;     /* master key, a proxy_admin's key, or nobody needs
 			      one: may do all */
 	bool is_viewer;    /* a proxy_admin_viewer's: may see all */
+	bool is_internal;  /* an internal_user's: may manage own keys */
 	bool is_unlimited; /* not from accounts/: no rows, no limits */
-	char key[72];      /* "master", "anonymous", or 64 hex digits */
+	char key[ACCOUNT_KEY_BYTES];      /* "master", "anonymous", or 64 hex digits */
 	struct str alias, team, team_alias, user;
 	/* Names it may ask for; none: all. Of the team; of the user, when
 	   there is no team. */
