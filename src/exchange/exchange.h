@@ -25,6 +25,7 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
+#include "exchange/quota.h"
 #include "exchange/worst.h"
 #include "http/http.h"
 #include "store/batch.h"
@@ -167,6 +168,7 @@ struct exchange {
 	struct err hold_err;
 	bool held;                  /* hold.number is in the store */
 	struct limiting limiting;   /* of the same candidate */
+	struct quota quota;         /* of the caller */
 	struct worst worst;         /* of the candidate that is held for */
 	bool whole_only;            /* this hold may not be clamped: another
 				       candidate may have room for all */
