@@ -88,11 +88,18 @@ print_steps(void)
 	}
 }
 
+/* The first words of who may: the page says the rest. */
+static struct str
+authority_word(enum admin_authority authority)
+{
+	struct str text = str_of(admin_authority_text(authority));
+
+	return str_cut(&text, ';');
+}
+
 static void
 print_routes(void)
 {
-	static const char *const authority[] = { "anybody", "any key",
-		"master key" };
 	size_t n;
 	const struct admin_route *r = admin_routes(&n);
 
@@ -103,9 +110,9 @@ print_routes(void)
 	WIRE_APIS(ROW)
 #undef ROW
 	for (size_t i = 0; i < n; i++)
-		printf("| %s | `%s%s` | %s | %s |\n", r[i].method, r[i].path,
-		    r[i].path[strlen(r[i].path) - 1] == '/' ? "{id}" : "",
-		    authority[r[i].authority], r[i].help);
+		printf("| %s | `%s` | " STR_FMT " | %s |\n", r[i].method,
+		    r[i].path, STR_ARG(authority_word(r[i].authority)),
+		    r[i].help);
 }
 
 /* mdoc, for tallyctl(1). */

@@ -291,6 +291,7 @@ fill(const struct account_reading *r, struct account *a,
 	a->user = keep(a, jsonx_str(rows->key, "user_id"));
 	a->is_admin = str_is(role, "proxy_admin");
 	a->is_viewer = str_is(role, "proxy_admin_viewer");
+	a->is_internal = str_is(role, "internal_user");
 	a->team_blocked = json_is_true(json_object_get(rows->team, "blocked"));
 	a->user_blocked = json_is_true(json_object_get(rows->user, "blocked"));
 	if (entity_time(rows->key, "expires", &a->expires_nsecs) < 0)

@@ -343,6 +343,22 @@ accounts_authenticate(struct accounts *a, struct str presented,
 	return 0;
 }
 
+int
+accounts_find(struct accounts *a, const unsigned char hash[SHA256_BYTES],
+    int64_t now_nsecs, struct account **account_r, struct err *err)
+{
+	struct account *found;
+	int rc = find_account(a, hash, now_nsecs, &found, err);
+
+	*account_r = NULL;
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return err_set(err, ERR_BAD_KEY, "no such key");
+	*account_r = account_ref(found);
+	return 0;
+}
+
 struct str
 account_presented(struct str (*header)(const void *arg, const char *name),
     const void *arg, const char *own)

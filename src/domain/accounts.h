@@ -12,6 +12,7 @@
 #ifndef DOMAIN_ACCOUNTS_H
 #define DOMAIN_ACCOUNTS_H
 
+#include "base/hash.h"
 #include "config/config.h"
 #include "domain/allowance.h"
 
@@ -21,6 +22,7 @@ struct account_alias {
 	const char *model;
 };
 
+#define ACCOUNT_KEY_BYTES      72
 #define ACCOUNT_MAX_TAGS       8
 #define ACCOUNT_MAX_ALLOWANCES 4
 
@@ -29,8 +31,10 @@ struct account {
 	bool is_admin;     /* master key, a proxy_admin's key, or nobody needs
 			      one: may do all */
 	bool is_viewer;    /* a proxy_admin_viewer's: may see all */
+	bool is_internal;  /* an internal_user's: may manage own keys */
 	bool is_unlimited; /* not from accounts/: no rows, no limits */
-	char key[72];      /* "master", "anonymous", or 64 hex digits */
+	char key[ACCOUNT_KEY_BYTES]; /* "master", "anonymous", or 64 hex digits
+				      */
 	struct str alias, team, team_alias, user;
 	/* Names it may ask for; none: all. Of the team; of the user, when
 	   there is no team. */
@@ -82,6 +86,10 @@ void accounts_free(struct accounts **a);
  * (key, team or user), ERR_EXPIRED_KEY, ERR_STORE. No message has a key in it.
  */
 int accounts_authenticate(struct accounts *a, struct str presented,
+    int64_t now_nsecs, struct account **account_r, struct err *err) MUST_CHECK;
+/* The account of a key's hash, whether or not it would be let in: for those who
+   look from outside. ERR_BAD_KEY. */
+int accounts_find(struct accounts *a, const unsigned char hash[SHA256_BYTES],
     int64_t now_nsecs, struct account **account_r, struct err *err) MUST_CHECK;
 /*
  * What is allowed to an end user or a tag (SCOPE_END_USER, SCOPE_TAG): 1 with a

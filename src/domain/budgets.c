@@ -300,9 +300,7 @@ budgets_track(const struct budget_subject *who, struct cap *caps, size_t count)
 	for (size_t i = 0; i < who->allowance_count; i++) {
 		const struct allowance *own = who->allowances[i];
 
-		if ((own->kind != SCOPE_KEY && own->kind != SCOPE_TEAM &&
-			own->kind != SCOPE_USER) ||
-		    n == LEDGER_MAX_CAPS ||
+		if (n == LEDGER_MAX_CAPS ||
 		    is_tracked(caps, count, own->kind, own->id))
 			continue;
 		caps[n++] = (struct cap){ .kind = own->kind, .id = own->id };

@@ -172,7 +172,7 @@ take_attempt(struct reader *r, struct trace_attempt *a)
 	a->latency_micros = take_decimal(r, "latency_s", 1e6);
 	a->ok = error.n == 0;
 	a->cancelled = str_is(error, outcome_info(OUTCOME_CLIENT_GONE)->word) ||
-	    str_is(error, outcome_info(OUTCOME_HEDGED)->word);
+		       str_is(error, outcome_info(OUTCOME_HEDGED)->word);
 	a->lost = str_is(error, "lost");
 	list = take_list(r, "scopes", LEDGER_MAX_CAPS, &a->scope_count);
 	for (size_t i = 0; i < a->scope_count; i++) {

@@ -426,6 +426,28 @@ vkey_regenerate(struct edit *e, const unsigned char hash[SHA256_BYTES],
 }
 
 int
+vkey_carry(struct edit *e, const unsigned char hash[SHA256_BYTES],
+    int64_t nanos, json_t **row_r)
+{
+	json_t *before, *row;
+	int rc;
+
+	*row_r = NULL;
+	if (entity_need(e->txn, ENTITY_KEY, hash_str(hash), &before, &e->err) !=
+	    0)
+		return -1;
+	row = json_copy(before);
+	registry_carry(e, row, nanos);
+	registry_stamp(row, e->actor, false);
+	rc = write_key(e, "reset_spend", hash, before, row);
+	json_decref(before);
+	*row_r = rc == 0 ? row : NULL;
+	if (rc != 0)
+		json_decref(row);
+	return rc;
+}
+
+int
 vkey_delete(struct edit *e, const unsigned char hash[SHA256_BYTES],
     json_t **row_r)
 {

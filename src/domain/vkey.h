@@ -45,6 +45,10 @@ int vkey_update(struct edit *e, const char *verb,
 int vkey_regenerate(struct edit *e, const unsigned char hash[SHA256_BYTES],
     const json_t *body, int64_t spent_nanos, struct vkey_secret *secret_r,
     json_t **row_r) MUST_CHECK;
+/* So much is to count as spent in the window under way, beside the ledger's
+   figure; may be negative. */
+int vkey_carry(struct edit *e, const unsigned char hash[SHA256_BYTES],
+    int64_t nanos, json_t **row_r) MUST_CHECK;
 int vkey_delete(struct edit *e, const unsigned char hash[SHA256_BYTES],
     json_t **row_r) MUST_CHECK;
 /* All keys whose member has this value. */

@@ -1,7 +1,6 @@
 /*
  * An exchange: one client request from its first byte to its ledger line.
- * START READING at the step table in exchange.c; docs/REQUEST.md tells the
- * same in words.
+ * START READING at the step table in exchange.c; docs/REQUEST.md.
  *
  * Rules:
  * - exchange_move() is the only writer of x->step; exchange_end() (inside the
@@ -25,6 +24,7 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/holding.h"
+#include "exchange/quota.h"
 #include "exchange/reserving.h"
 #include "http/http.h"
 #include "store/batch.h"
@@ -160,6 +160,7 @@ struct exchange {
 	/* admit, reserve */
 	struct holding holding; /* for the next candidate, or the current one */
 	struct reserving reserving;
+	struct quota quota;  /* of the caller */
 	struct hedge *hedge; /* hedge.h; in the arena; NULL none */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;

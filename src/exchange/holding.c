@@ -133,7 +133,7 @@ price_it(struct holding *h, enum holding_share share, struct err *err)
 	    price_bound_nanos(h->candidate->price, &w->prompt);
 	h->hold.prompt_tokens = w->prompt.prompt_tokens;
 	limiting_prepare(h);
-	return 0;
+	return quota_prepare(h, err);
 }
 
 /* ---- the job ------------------------------------------------------------ */
@@ -174,6 +174,37 @@ store_ticket(struct holding *h, struct store_txn *t,
 		   : 0;
 }
 
+/* The caller's and the deployment's, both or none. */
+static int
+take_limits(struct holding *h, struct store_txn *t, struct err *err)
+{
+	if (quota_take(h, t, err) != 0)
+		return -1;
+	if (limiting_take(h, t, err) == 0)
+		return 0;
+	/* A failed transaction undoes itself. */
+	if (!store_failed(t, NULL) && quota_undo(h->x, t, NULL) != 0)
+		store_failed(t, err);
+	return -1;
+}
+
+static int
+undo_limits(const struct holding *h, struct store_txn *t, struct err *err)
+{
+	if (limiting_undo(h, t, err) != 0)
+		return -1;
+	return quota_undo(h->x, t, err);
+}
+
+/* Output tokens per answer that both leave. */
+static int64_t
+token_limit(const struct holding *h)
+{
+	int64_t quota = h->x->quota.limit;
+
+	return quota < h->limiting.limit ? quota : h->limiting.limit;
+}
+
 /* Limits first: where they leave fewer tokens, less money is held. */
 static int
 hold_money(struct holding *h, struct store_txn *t, struct err *err)
@@ -181,14 +212,14 @@ hold_money(struct holding *h, struct store_txn *t, struct err *err)
 	struct hold_request request = h->request;
 	int rc;
 
-	if (limiting_take(h, t, err) != 0)
+	if (take_limits(h, t, err) != 0)
 		return -1;
-	if (h->limiting.limit < h->worst.limit)
-		request.worst_nanos = worst_nanos(&h->worst, h->limiting.limit);
+	if (token_limit(h) < h->worst.limit)
+		request.worst_nanos = worst_nanos(&h->worst, token_limit(h));
 	rc = h->held ? ledger_rehold(t, &request, &h->hold, &h->answer, err)
 		     : ledger_hold(t, &request, &h->hold, &h->answer, err);
 	if ((rc != 0 || h->answer.verdict == HOLD_REFUSED) &&
-	    limiting_undo(h, t, err) != 0)
+	    undo_limits(h, t, err) != 0)
 		return -1;
 	return rc;
 }
@@ -224,6 +255,7 @@ hold_done(struct batch_job *job, const struct err *err)
 		h->held = true;
 		h->limiting.taken = h->limiting.wanted;
 		report_log_change(h->candidate->deployment, &h->ticket, "");
+		h->x->quota.taken = h->x->quota.count > 0;
 		h->booked_nanos = h->hold.booked_nanos;
 	}
 	exchange_resume(h->x);
@@ -356,7 +388,7 @@ static void
 set_limits(struct holding *h)
 {
 	const struct worst *w = &h->worst;
-	int64_t limit = h->limiting.limit;
+	int64_t limit = token_limit(h);
 
 	if (limit < w->limit) {
 		h->max_tokens = limit;

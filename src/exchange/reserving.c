@@ -197,6 +197,8 @@ reserving_outcome(struct exchange *x, struct err *err)
 		note_capped(x, err);
 		break;
 	case HOLDING_REFUSED:
+		if (err->code == ERR_RATE_LIMIT)
+			x->retry_after_nsecs = quota_wait_nsecs(x);
 		return refuse(x, err);
 	}
 	return find_other(x) ? reserving_start(x, err) : refuse(x, err);

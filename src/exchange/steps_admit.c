@@ -123,6 +123,17 @@ open_purse(struct exchange *x, enum scope_kind kind, struct str id,
 	return 0;
 }
 
+/* A tag that came before: it counts once. */
+static bool
+is_repeated(const struct wire_request *r, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (str_eq(r->tags[k], r->tags[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What the rows of the end user and of the tags allow. */
 static int
 open_purses(struct exchange *x, struct err *err)
@@ -130,7 +141,8 @@ open_purses(struct exchange *x, struct err *err)
 	if (open_purse(x, SCOPE_END_USER, x->request.user, err) != 0)
 		return -1;
 	for (size_t i = 0; i < x->request.tag_count; i++) {
-		if (open_purse(x, SCOPE_TAG, x->request.tags[i], err) != 0)
+		if (!is_repeated(&x->request, i) &&
+		    open_purse(x, SCOPE_TAG, x->request.tags[i], err) != 0)
 			return -1;
 	}
 	return 0;

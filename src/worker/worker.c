@@ -289,6 +289,8 @@ fill_envs(struct worker *w)
 	w->admin.config = w->config;
 	w->admin.catalog = w->catalog;
 	w->admin.accounts = w->accounts;
+	w->admin.budgets = w->budgets;
+	w->admin.rules = &w->rules;
 	w->admin.store = w->store;
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
@@ -363,8 +365,9 @@ open_accounts(struct worker *w, struct err *err)
 {
 	bool may_be_open = w->config->open || only_on_loopback(w);
 
-	if (accounts_new(w->config, w->store, may_be_open, &w->accounts, err) !=
-	    0)
+	if (registry_rules_read(w->config, &w->rules, err) != 0 ||
+	    accounts_new(w->config, w->store, may_be_open, &w->accounts, err) !=
+		0)
 		return -1;
 	if (!accounts_are_none(w->accounts))
 		return 0;
@@ -455,6 +458,7 @@ close_all(struct worker *w)
 	owner_release(&w->owner);
 	store_close(&w->store);
 	accounts_free(&w->accounts);
+	registry_rules_free(&w->rules);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
 	config_free(&w->config);

@@ -23,6 +23,7 @@ struct worker {
 	struct catalog *catalog;
 	struct budgets *budgets;
 	struct accounts *accounts;
+	struct registry_rules rules;
 	struct price_book *prices;
 	struct store *store;
 	char *store_dir;
