@@ -9,7 +9,7 @@ tempo_add(struct tempo *t, int64_t nsecs)
 {
 	int64_t micros = nsecs / 1000;
 
-	if (micros < 0)
+	if (nsecs < 0)
 		return;
 	t->micros[t->next] =
 	    micros < UINT32_MAX ? (uint32_t)micros : UINT32_MAX;
