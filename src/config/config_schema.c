@@ -558,6 +558,8 @@ const struct config_key config_keys[] = {
 	USED("tallygate.min_output_tokens", INT, CFG(min_output_tokens), "16", 1, 1000000, "a cap lowers max_tokens down to this, then answers no"),
 	FLAG("tallygate.prices", STRINGS, CFG(price_files), NULL, 0, 0, KEY_ONE, "price tables, later ones win"),
 	USED("tallygate.open", BOOL, CFG(open), "false", 0, 0, "serve without a master key on addresses other than this host's"),
+	USED("tallygate.user", STRING, CFG(user), "", 0, 0, "started as root: the user that it becomes once the port is open; the state directory is given to it"),
+	USED("tallygate.confine", BOOL, CFG(confine), "true", 0, 0, "workers, logger and keeper give up starting programs and writing outside the state directory (seccomp, Landlock)"),
 	PICK("tallygate.unpriced", SWITCH, CFG(unpriced_refuse), "free", "free|refuse", "models without a price and without a cap; under a cap they are always refused"),
 	PICK("tallygate.possibly_billed", SWITCH, CFG(possibly_billed_prompt), "release", "release|prompt", "an attempt that was sent and never answered: charged nothing, or its prompt"),
 	{ "tallygate.budget_status", TYPE_INT, EFFECT_USED, CFG(budget_status), "429", 0, 0, "429|400", 0, "status of an answer that a cap refused; 400 as older LiteLLM" },
