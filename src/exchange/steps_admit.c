@@ -8,6 +8,8 @@
 #include "exchange/exchange.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
+#include "wire/form.h"
+#include "wire/form_request.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -76,14 +78,25 @@ step_run_AUTHENTICATE(struct exchange *x)
 	return STEP_MORE;
 }
 
+static int
+parse_body(struct exchange *x, const char **param_r, struct err *err)
+{
+	struct str type = http_header(x->call, "content-type");
+
+	if (wire_api_takes_form(x->api) && form_is_type(type))
+		return form_request_parse(x->api, type, http_body(x->call),
+		    &x->arena, &x->request, param_r, err);
+	return wire_request_parse(x->api, http_body(x->call), &x->arena,
+	    &x->request, param_r, err);
+}
+
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
 	const char *param = NULL;
 	struct err err;
 
-	if (wire_request_parse(x->api, http_body(x->call), &x->arena,
-		&x->request, &param, &err) != 0)
+	if (parse_body(x, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -437,18 +437,9 @@ anthropic_relay_find(enum wire_api api)
 	static const struct relay_ops chat = ANTHROPIC_OPS("chat");
 	static const struct relay_ops messages = ANTHROPIC_OPS("messages");
 
-	switch (api) {
-	case WIRE_CHAT:
+	if (api == WIRE_CHAT)
 		return &chat;
-	case WIRE_MESSAGES:
+	if (api == WIRE_MESSAGES)
 		return &messages;
-	case WIRE_COUNT:
-		return &count_relay;
-	case WIRE_COMPLETIONS:
-	case WIRE_EMBEDDINGS:
-	case WIRE_RESPONSES:
-	case WIRE_API_COUNT:
-		break;
-	}
-	return NULL;
+	return api == WIRE_COUNT ? &count_relay : NULL;
 }

@@ -319,18 +319,9 @@ openai_relay_find(enum wire_api api)
 	static const struct relay_ops completions = OPENAI_OPS("completions");
 	static const struct relay_ops embeddings = OPENAI_OPS("embeddings");
 
-	switch (api) {
-	case WIRE_CHAT:
+	if (api == WIRE_CHAT)
 		return &chat;
-	case WIRE_COMPLETIONS:
+	if (api == WIRE_COMPLETIONS)
 		return &completions;
-	case WIRE_EMBEDDINGS:
-		return &embeddings;
-	case WIRE_RESPONSES:
-	case WIRE_MESSAGES:
-	case WIRE_COUNT:
-	case WIRE_API_COUNT:
-		break;
-	}
-	return NULL;
+	return api == WIRE_EMBEDDINGS ? &embeddings : NULL;
 }
