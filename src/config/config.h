@@ -68,6 +68,7 @@ struct config_deployment {
 	int64_t cooldown_msecs;       /* CONFIG_UNSET */
 	int64_t allowed_fails;        /* CONFIG_UNSET */
 	int64_t num_retries;          /* CONFIG_UNSET */
+	int64_t probe_timeout_msecs;  /* CONFIG_UNSET */
 	int64_t rpm, tpm;             /* CONFIG_UNSET */
 	int64_t max_parallel_requests; /* CONFIG_UNSET */
 	int64_t weight_micros;         /* weight × 10^6; CONFIG_UNSET */
@@ -128,6 +129,7 @@ struct config_router {
 	int64_t allowed_fails;          /* CONFIG_UNSET */
 	int64_t max_fallbacks;          /* default 5 */
 	bool enable_pre_call_checks;
+	struct config_strings optional_checks; /* optional_pre_call_checks */
 	bool enable_tag_filtering;
 	bool tag_match_any; /* default true */
 	bool disable_cooldowns;
@@ -175,12 +177,21 @@ struct config_limits {
 	int64_t max_attempts;          /* one request, all groups, 8 */
 };
 
+/* Probes of ours, exchange/probe.h. */
+struct config_probes {
+	bool background;        /* false */
+	int64_t interval_msecs; /* of one deployment, 300 s */
+	bool completion;        /* false: its list of models */
+	int64_t timeout_msecs;  /* 10 s */
+};
+
 struct config {
 	struct arena arena;
 	size_t deployment_count;
 	struct config_deployment *deployments;
 	struct config_router router;
 	struct config_limits limits;
+	struct config_probes probes;
 	bool drop_params;
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */

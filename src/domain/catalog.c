@@ -151,6 +151,8 @@ set_options(struct catalog *c, json_t *overrides, struct err *err)
 			struct group *alone = map_find(c->by_id, str_of(d->id));
 
 			rule_make(c->config, d->config, g->count, &o, &d->rule);
+			limits_make(c->config, d->config, &g->strategy,
+			    &d->limits);
 			alone->strategy = g->strategy;
 			memcpy(alone->fallbacks, g->fallbacks,
 			    sizeof(g->fallbacks));

@@ -15,10 +15,20 @@
 #include "base/map.h"
 #include "config/config.h"
 #include "domain/breaker.h"
+#include "domain/limiter.h"
 #include "domain/pricing.h"
 
 /* No model has a longer name: longer ones are unknown without a look. */
 #define CATALOG_NAME_BYTES 512
+
+/* What is counted of a deployment, see catalog_options.h; negative: no limit.
+ */
+struct deployment_limits {
+	int64_t requests, tokens; /* per minute */
+	int64_t parallel;
+	bool count_minute, count_calls; /* the strategy asks for it */
+	bool any;                       /* one of all these */
+};
 
 struct deployment {
 	const struct config_deployment *config;
@@ -33,7 +43,10 @@ struct deployment {
 	int64_t max_output_tokens;
 	bool is_wildcard; /* its public name has a star */
 	struct breaker_rule rule;
+	struct deployment_limits limits;
 };
+/* The same as what a request asks of the limiter. */
+struct limit_demand deployment_demand(const struct deployment *d);
 
 /* Why another group is asked for: which list of the configuration. */
 enum fallback_kind {

@@ -209,6 +209,57 @@ group_options_read(json_t *groups, const char *group, struct group_options *o,
 	return 0;
 }
 
+/* ---- limits ------------------------------------------------------------- */
+
+static bool
+has_check(const struct config *c, const char *name)
+{
+	const struct config_strings *all = &c->router.optional_checks;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (strcmp(all->items[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* rpm and tpm are weights of simple-shuffle, and hard limits only where one of
+   these asks for it, as in LiteLLM. */
+void
+limits_make(const struct config *c, const struct config_deployment *d,
+    const struct group_strategy *s, struct deployment_limits *limits_r)
+{
+	bool hard = s->name == STRATEGY_USAGE ||
+		    c->router.enable_pre_call_checks ||
+		    has_check(c, "enforce_model_rate_limits");
+	struct deployment_limits l = {
+		.requests = hard ? d->rpm : CONFIG_UNSET,
+		.tokens = hard ? d->tpm : CONFIG_UNSET,
+		.parallel = d->max_parallel_requests > 0
+				? d->max_parallel_requests
+				: CONFIG_UNSET,
+		.count_minute = s->name == STRATEGY_USAGE,
+		.count_calls = s->name == STRATEGY_LEAST_BUSY,
+	};
+
+	l.any = l.requests >= 0 || l.tokens >= 0 || l.parallel >= 0 ||
+		l.count_minute || l.count_calls;
+	*limits_r = l;
+}
+
+struct limit_demand
+deployment_demand(const struct deployment *d)
+{
+	return (struct limit_demand){
+		.scope = { .kind = SCOPE_DEPLOYMENT, .id = str_of(d->id) },
+		.requests = d->limits.requests,
+		.tokens = d->limits.tokens,
+		.parallel = d->limits.parallel,
+		.count_minute = d->limits.count_minute,
+		.count_calls = d->limits.count_calls,
+	};
+}
+
 /* ---- the breaker's rule ------------------------------------------------- */
 
 static int64_t

@@ -29,4 +29,8 @@ void rule_make(const struct config *c, const struct config_deployment *d,
     size_t group_size, const struct group_options *o,
     struct breaker_rule *rule_r);
 
+/* What is counted and limited of a member of a group with this strategy. */
+void limits_make(const struct config *c, const struct config_deployment *d,
+    const struct group_strategy *s, struct deployment_limits *limits_r);
+
 #endif

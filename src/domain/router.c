@@ -117,7 +117,7 @@ filter_all(struct routing *r, const struct group *g, struct pick *picks,
 		if (!served)
 			snprintf(no.reason, sizeof(no.reason),
 			    "not allowed by the tags configuration");
-		if (!served || !filter_pick(r, &g->strategy, &picks[i], &no))
+		if (!served || !filter_pick(r, &picks[i], &no))
 			add_refused(r, &no);
 		else
 			kept[n++] = &picks[i];

@@ -43,11 +43,10 @@ struct route_state {
 	/* Health of a deployment; false: none known. */
 	bool (*health)(void *arg, const struct deployment *d,
 	    struct health_row *row_r);
-	/* Calls under way at a deployment over all workers. */
-	int64_t (*in_flight)(void *arg, const struct deployment *d);
-	/* Requests and tokens used in this minute. */
-	void (*minute_use)(void *arg, const struct deployment *d,
-	    int64_t *requests_r, int64_t *tokens_r);
+	/* What counts at a deployment over all workers (deployment->limits
+	   says what is counted); false: nothing. */
+	bool (*use)(void *arg, const struct deployment *d,
+	    struct limit_use *use_r);
 	/* false: no budget room there, with the reason. */
 	bool (*has_room)(void *arg, const struct deployment *d,
 	    char reason[ROUTE_REASON_BYTES]);

@@ -8,6 +8,7 @@
 
 #include "domain/router.h"
 #include "domain/verdict.h"
+#include "exchange/limiting.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/dialect.h"
@@ -63,6 +64,7 @@ struct attempt {
 	bool reported;        /* health has heard of it */
 	struct report_change change; /* by the settlement's report */
 	bool probe;                  /* holds the breaker's ticket */
+	struct limited *limited;     /* limits it was made under; NULL none */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */

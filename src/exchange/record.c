@@ -368,6 +368,8 @@ write_record(struct exchange *x, enum detail detail)
 void
 record_write(struct exchange *x)
 {
+	/* One attempt under a few caps fits into this. */
+	(void)buf_reserve(&x->record, 2047);
 	/* A record that does not fit could not be settled. */
 	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
 		buf_clear(&x->record);

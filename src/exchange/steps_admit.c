@@ -8,6 +8,7 @@
 #include "exchange/exchange.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
+#include "exchange/question.h"
 #include "wire/form.h"
 #include "wire/form_request.h"
 
@@ -33,7 +34,7 @@ take_request_id(struct exchange *x)
 		"x-litellm-call-id" };
 	unsigned char bytes[16];
 
-	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+	for (size_t i = 0; x->call != NULL && i < ARRAY_LEN(headers); i++) {
 		struct str id = http_header(x->call, headers[i]);
 
 		if (id_is_plain(id)) {
@@ -71,6 +72,13 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
+	if (x->question != NULL) {
+		x->account.is_admin = true;
+		snprintf(x->account.key, sizeof(x->account.key), "%s",
+		    x->question->caller);
+		exchange_move(x, STEP_PARSE);
+		return STEP_MORE;
+	}
 	if (account_authenticate(x->env->config,
 		account_presented(header_of, x->call), &x->account, &err) != 0)
 		return exchange_refuse(x, err.code, NULL, NULL);
@@ -79,24 +87,29 @@ step_run_AUTHENTICATE(struct exchange *x)
 }
 
 static int
-parse_body(struct exchange *x, const char **param_r, struct err *err)
+parse_body(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
 {
-	struct str type = http_header(x->call, "content-type");
+	struct str type = str_of("");
 
-	if (wire_api_takes_form(x->api) && form_is_type(type))
-		return form_request_parse(x->api, type, http_body(x->call),
-		    &x->arena, &x->request, param_r, err);
-	return wire_request_parse(x->api, http_body(x->call), &x->arena,
-	    &x->request, param_r, err);
+	if (wire_api_takes_form(x->api) && x->call != NULL)
+		type = http_header(x->call, "content-type");
+	if (form_is_type(type))
+		return form_request_parse(x->api, type, body, &x->arena,
+		    &x->request, param_r, err);
+	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
 }
 
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
+	struct str body =
+	    x->question != NULL ? x->question->body : http_body(x->call);
 	const char *param = NULL;
 	struct err err;
 
-	if (parse_body(x, &param, &err) != 0)
+	if (parse_body(x, body, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

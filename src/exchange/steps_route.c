@@ -87,6 +87,7 @@ step_run_ATTEMPT(struct exchange *x)
 	a = x->current;
 	timeout = answer_timeout_nsecs(x, a->deployment, true);
 	a->clients_timeout =
+	    x->question == NULL &&
 	    timeout < answer_timeout_nsecs(x, a->deployment, false);
 	exchange_timer(x, timeout);
 	exchange_move(x, STEP_AWAIT_HEAD);
@@ -170,7 +171,8 @@ fail(struct exchange *x, const struct attempt *a)
 		detail = NULL;
 	} else if (a->plain_body) {
 		/* The provider's own words, in the client's dialect. */
-		x->error_status = a->error.status;
+		if (a->error.status >= 400)
+			x->error_status = a->error.status;
 		if (a->error.type[0] != '\0')
 			x->error_type = a->error.type;
 		if (a->error.code[0] != '\0')
@@ -203,9 +205,11 @@ go_on(struct exchange *x, size_t candidate, int64_t wait_nsecs)
 	x->next_candidate = candidate;
 	x->pause_nsecs = wait_nsecs;
 	forget_output(x);
-	/* Another deployment has another price, and what an attempt cost is
-	   no longer in the hold: it is taken anew. */
-	again = other || c->probe || x->current->cost_nanos > 0;
+	/* Another deployment has another price, what an attempt cost is no
+	   longer in the hold, and each attempt counts against limits: it is
+	   taken anew. */
+	again = other || c->probe || c->deployment->limits.any ||
+		x->current->cost_nanos > 0;
 	exchange_move(x, again ? STEP_RESERVE : STEP_ATTEMPT);
 	return STEP_MORE;
 }
@@ -264,6 +268,7 @@ step_run_JUDGE(struct exchange *x)
 	attempt_charge(a);
 	log_failure(x, a);
 	report_failure(x, a);
+	limiting_return(x, a);
 	if (goes_to_other_list(x, a)) {
 		forget_output(x);
 		exchange_move(x, STEP_RESERVE);

@@ -230,7 +230,8 @@ open_services(struct worker *w, struct err *err)
 
 	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
 		return -1;
-	return http_server_new(w->base, &http, &callbacks, w, &w->http, err);
+	w->http = http_server_new(w->base, &http, &callbacks, w);
+	return 0;
 }
 
 static void
@@ -278,6 +279,7 @@ fill_envs(struct worker *w)
 	w->admin.config = w->config;
 	w->admin.catalog = w->catalog;
 	w->admin.store = w->store;
+	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
 }

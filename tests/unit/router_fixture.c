@@ -17,22 +17,18 @@ state_health(void *arg, const struct deployment *d, struct health_row *row_r)
 	return f->has_health[d->index];
 }
 
-static int64_t
-state_in_flight(void *arg, const struct deployment *d)
+static bool
+state_use(void *arg, const struct deployment *d, struct limit_use *use_r)
 {
 	struct fix *f = arg;
 
-	return f->in_flight[d->index];
-}
-
-static void
-state_minute_use(void *arg, const struct deployment *d, int64_t *requests_r,
-    int64_t *tokens_r)
-{
-	struct fix *f = arg;
-
-	*requests_r = f->requests[d->index];
-	*tokens_r = f->tokens[d->index];
+	*use_r = (struct limit_use){
+		.calls = f->in_flight[d->index],
+		.requests = f->requests[d->index],
+		.tokens = f->tokens[d->index],
+		.next_nsecs = FIX_NEXT,
+	};
+	return true;
 }
 
 static bool
@@ -90,8 +86,7 @@ fix_init(struct fix *f)
 	f->fixed_random = -1;
 	f->state.arg = f;
 	f->state.health = state_health;
-	f->state.in_flight = state_in_flight;
-	f->state.minute_use = state_minute_use;
+	f->state.use = state_use;
 	f->state.has_room = state_has_room;
 	f->state.random = state_random;
 	f->state.now_nsecs = FIX_NOW;

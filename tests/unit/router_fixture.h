@@ -11,6 +11,8 @@
 
 #define FIX_MAX 16
 #define FIX_NOW (INT64_C(1700000000) * 1000000000)
+/* When the oldest of what a minute counts leaves it. */
+#define FIX_NEXT (INT64_C(17) * 1000000000)
 
 struct fix {
 	struct config config;
