@@ -175,6 +175,7 @@ form_request_parse(enum wire_api api, struct str content_type, struct str body,
 {
 	struct reading in = { r, arena, param_r, err };
 	struct form *form;
+	const char *quote;
 
 	memset(r, 0, sizeof(*r));
 	*param_r = NULL;
@@ -187,8 +188,10 @@ form_request_parse(enum wire_api api, struct str content_type, struct str body,
 	form = arena_alloc(arena, sizeof(*form));
 	if (form_read(content_type, body, form, err) != 0)
 		return -1;
-	r->form_type = arena_printf(arena,
-	    "multipart/form-data; boundary=\"%s\"", form->boundary);
+	quote = strpbrk(form->boundary, "(),/:=?") != NULL ? "\"" : "";
+	r->form_type =
+	    arena_printf(arena, "multipart/form-data; boundary=%s%s%s", quote,
+		form->boundary, quote);
 	r->members = arena_alloc(arena, form->part_count * sizeof(*r->members));
 	r->member_room = form->part_count;
 	return take_parts(&in, form);

@@ -16,8 +16,8 @@ struct relay_options {
 	const struct wire_request *request; /* outlives the relay */
 	const char *client_model;           /* name to stand in the answer */
 	const char *upstream_model;
-	bool upstream_is_stream;  /* by Content-Type; a relay looks at the
-				     first bytes itself */
+	bool upstream_is_stream; /* by Content-Type; a relay looks at the
+				    first bytes itself */
 	struct str content_type; /* of the answer; read at start only */
 	size_t max_event_bytes;
 	size_t max_answer_bytes; /* plain answers */
