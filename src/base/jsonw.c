@@ -104,6 +104,14 @@ jsonw_key(struct jsonw *w, const char *key)
 	w->comma = false;
 }
 
+void
+jsonw_known_key(struct jsonw *w, struct str key)
+{
+	before_value(w);
+	buf_add_str(w->out, key);
+	w->comma = false;
+}
+
 /* One byte or UTF-8 sequence that is not plain; returns how many it took. */
 static size_t
 escape_one(struct buf *out, const char *p, size_t n)
@@ -173,10 +181,13 @@ void
 jsonw_decimal(struct jsonw *w, int64_t v, int scale)
 {
 	char text[NUM_TEXT_BYTES];
-	size_t n = num_format(v, scale, text);
 
 	before_value(w);
-	buf_add(w->out, text, n);
+	/* Most counts are 0. */
+	if (v == 0)
+		buf_add_char(w->out, '0');
+	else
+		buf_add(w->out, text, num_format(v, scale, text));
 }
 
 void

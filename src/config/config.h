@@ -15,28 +15,10 @@
 #include "base/err.h"
 #include "config/bundle.h"
 #include "config/config_report.h"
+#include "config/config_router.h"
 #include "config/provider.h"
 
 #include <stdint.h>
-
-#define CONFIG_UNSET (-1)
-
-struct config_strings {
-	size_t count;
-	const char **items;
-};
-
-/* A "key: value" pair kept as text: headers, custom prices. */
-struct config_pair {
-	const char *key;
-	const char *value;
-	int line;
-};
-
-struct config_pairs {
-	size_t count;
-	struct config_pair *items;
-};
 
 /* One entry of model_list that can be used. */
 struct config_deployment {
@@ -84,62 +66,6 @@ struct config_deployment {
 	const char *model_info_json; /* model_info as JSON, "{}" when absent */
 	const char *file;
 	int line; /* of the entry's first line */
-};
-
-/* fallbacks: from one group (or "*") to others, in order. */
-struct config_fallback {
-	const char *from;
-	struct config_strings to;
-	int line;
-};
-
-struct config_fallbacks {
-	size_t count;
-	struct config_fallback *items;
-};
-
-struct config_alias {
-	const char *alias;
-	const char *group;
-	bool hidden;
-};
-
-enum config_strategy {
-	STRATEGY_SIMPLE_SHUFFLE,
-	STRATEGY_LEAST_BUSY,
-	STRATEGY_LATENCY,
-	STRATEGY_USAGE,
-	STRATEGY_COST,
-};
-
-/* allowed_fails_policy, retry_policy: CONFIG_UNSET where not given. */
-struct config_policy {
-	int64_t bad_request, authentication, timeout, rate_limit;
-	int64_t content_policy, internal_server;
-};
-
-struct config_router {
-	enum config_strategy strategy;
-	const char *strategy_args_json; /* "{}" */
-	int64_t num_retries;            /* default 2 */
-	int64_t timeout_msecs;          /* total; default 6000 s */
-	int64_t stream_timeout_msecs;   /* CONFIG_UNSET */
-	int64_t retry_after_msecs;      /* least wait before a retry; 0 */
-	int64_t cooldown_msecs;         /* default 5 s */
-	int64_t allowed_fails;          /* CONFIG_UNSET */
-	int64_t max_fallbacks;          /* default 5 */
-	bool enable_pre_call_checks;
-	struct config_strings optional_checks; /* optional_pre_call_checks */
-	bool enable_tag_filtering;
-	bool tag_match_any; /* default true */
-	bool disable_cooldowns;
-	struct config_policy allowed_fails_policy;
-	struct config_policy retry_policy;
-	struct config_fallbacks fallbacks; /* "*" = default_fallbacks */
-	struct config_fallbacks context_window_fallbacks;
-	struct config_fallbacks content_policy_fallbacks;
-	size_t alias_count;
-	struct config_alias *aliases;
 };
 
 /* One hard cap, from tallygate.budgets or from LiteLLM's own keys. */
@@ -210,6 +136,8 @@ struct config {
 	int64_t min_output_tokens;         /* 16 */
 	struct config_strings price_files; /* tallygate.prices */
 	bool open;                   /* serve without keys on any address */
+	bool confine;                /* base/confine.h; true */
+	const char *user;            /* root becomes this one; "" stays */
 	bool unpriced_refuse;        /* false: free, with a warning */
 	bool possibly_billed_prompt; /* an attempt that nobody knows the cost
 					of is charged its prompt */
@@ -218,7 +146,6 @@ struct config {
 	struct config_budget *budgets;
 	size_t webhook_count;
 	struct config_webhook *webhooks;
-	const char *groups_json; /* tallygate.groups, "{}" */
 };
 
 /*

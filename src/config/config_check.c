@@ -319,6 +319,24 @@ check_master_key(struct loader *l)
 		    whence);
 }
 
+/* Settings of a group that nobody can ask for: misspelt, most likely. */
+static void
+check_groups(const struct check *k)
+{
+	struct loader *l = k->l;
+
+	for (size_t i = 0; i < l->c->router.group_count; i++) {
+		const struct config_group *g = &l->c->router.groups[i];
+		struct node at = { .file = g->file, .line = g->line };
+
+		if (map_find(l->groups, str_of(g->name)) == NULL)
+			loader_remark(l, CONFIG_WARN, &at,
+			    "settings of \"%.80s\", which is no model group, "
+			    "are never used",
+			    g->name);
+	}
+}
+
 /* What LiteLLM's optional checks come to here. */
 static void
 check_optional_checks(struct loader *l)
@@ -359,6 +377,7 @@ check_router(const struct check *k)
 	    &r->content_policy_fallbacks);
 	check_aliases(k);
 	check_optional_checks(k->l);
+	check_groups(k);
 }
 
 void

@@ -21,6 +21,9 @@
 #define HOOK(f) offsetof(struct config_webhook, f)
 #define NIL     CONFIG_NOWHERE
 
+#define ROUTER(f) CFG(router.f)
+#define GROUP(f)  offsetof(struct config_group, f)
+
 #define MANY      INT64_C(1000000000000)
 #define MAX_MSECS INT64_C(10000000000) /* 115 days */
 #define HOUR      INT64_C(3600000)
@@ -43,6 +46,44 @@
 		path, TYPE_##type, EFFECT_USED, offset, dflt, 0, 0, choices,   \
 		    0, help                                                    \
 	}
+/* One class of error in a policy; in all places that have one. */
+#define CLASS(path, offset, max, help)                                         \
+	USED(path, INT, offset, NULL, 0, max, help)
+#define RETRY_POLICY(at, F)                                                    \
+	CLASS(at ".BadRequestErrorRetries", F(retry_policy.bad_request), 100,  \
+	    "400"),                                                            \
+	    CLASS(at ".AuthenticationErrorRetries",                            \
+		F(retry_policy.authentication), 100, "401, 403"),              \
+	    CLASS(at ".TimeoutErrorRetries", F(retry_policy.timeout), 100,     \
+		"no answer in time"),                                          \
+	    CLASS(at ".RateLimitErrorRetries", F(retry_policy.rate_limit),     \
+		100, "429"),                                                   \
+	    CLASS(at ".ContentPolicyViolationErrorRetries",                    \
+		F(retry_policy.content_policy), 100, "refused content"),       \
+	    CLASS(at ".InternalServerErrorRetries",                            \
+		F(retry_policy.internal_server), 100, "500 and above"),        \
+	    CLASS(at ".ServiceUnavailableErrorRetries",                        \
+		F(retry_policy.service_unavailable), 100,                      \
+		"503 and overloaded; absent: as InternalServerError"),         \
+	    CLASS(at ".NotFoundErrorRetries", F(retry_policy.not_found), 100,  \
+		"404"),                                                        \
+	    CLASS(at ".DefaultRetries", F(retry_policy.other), 100,            \
+		"classes without an entry that may be retried")
+#define FAILS_POLICY(at, F)                                                    \
+	CLASS(at ".BadRequestErrorAllowedFails",                               \
+	    F(allowed_fails_policy.bad_request), MANY, "400"),                 \
+	    CLASS(at ".AuthenticationErrorAllowedFails",                       \
+		F(allowed_fails_policy.authentication), MANY, "401, 403"),     \
+	    CLASS(at ".TimeoutErrorAllowedFails",                              \
+		F(allowed_fails_policy.timeout), MANY, "no answer in time"),   \
+	    CLASS(at ".RateLimitErrorAllowedFails",                            \
+		F(allowed_fails_policy.rate_limit), MANY, "429"),              \
+	    CLASS(at ".ContentPolicyViolationErrorAllowedFails",               \
+		F(allowed_fails_policy.content_policy), MANY,                  \
+		"refused content"),                                            \
+	    CLASS(at ".InternalServerErrorAllowedFails",                       \
+		F(allowed_fails_policy.internal_server), MANY,                 \
+		"500 and above")
 /* A parameter that is handed to the provider. */
 #define BODY(name, type, help)                                                 \
 	{                                                                      \
@@ -304,23 +345,11 @@ const struct config_key config_keys[] = {
 	USED("router_settings.cooldown_time", SECONDS, CFG(router.cooldown_msecs), "5", 0, MAX_MSECS, "how long a deployment rests"),
 	USED("router_settings.allowed_fails", INT, CFG(router.allowed_fails), NULL, 0, MANY, "failures before a deployment rests; unset: by failure rate"),
 	USED("router_settings.allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error"),
-	USED("router_settings.allowed_fails_policy.BadRequestErrorAllowedFails", INT, CFG(router.allowed_fails_policy.bad_request), NULL, 0, MANY, "400"),
-	USED("router_settings.allowed_fails_policy.AuthenticationErrorAllowedFails", INT, CFG(router.allowed_fails_policy.authentication), NULL, 0, MANY, "401, 403"),
-	USED("router_settings.allowed_fails_policy.TimeoutErrorAllowedFails", INT, CFG(router.allowed_fails_policy.timeout), NULL, 0, MANY, "no answer in time"),
-	USED("router_settings.allowed_fails_policy.RateLimitErrorAllowedFails", INT, CFG(router.allowed_fails_policy.rate_limit), NULL, 0, MANY, "429"),
-	USED("router_settings.allowed_fails_policy.ContentPolicyViolationErrorAllowedFails", INT, CFG(router.allowed_fails_policy.content_policy), NULL, 0, MANY, "refused content"),
-	USED("router_settings.allowed_fails_policy.InternalServerErrorAllowedFails", INT, CFG(router.allowed_fails_policy.internal_server), NULL, 0, MANY, "500 and above"),
+	FAILS_POLICY("router_settings.allowed_fails_policy", ROUTER),
 	USED("router_settings.retry_policy", MAP, NIL, NULL, 0, 0, "num_retries by class of error"),
-	USED("router_settings.retry_policy.BadRequestErrorRetries", INT, CFG(router.retry_policy.bad_request), NULL, 0, 100, "400"),
-	USED("router_settings.retry_policy.AuthenticationErrorRetries", INT, CFG(router.retry_policy.authentication), NULL, 0, 100, "401, 403"),
-	USED("router_settings.retry_policy.TimeoutErrorRetries", INT, CFG(router.retry_policy.timeout), NULL, 0, 100, "no answer in time"),
-	USED("router_settings.retry_policy.RateLimitErrorRetries", INT, CFG(router.retry_policy.rate_limit), NULL, 0, 100, "429"),
-	USED("router_settings.retry_policy.ContentPolicyViolationErrorRetries", INT, CFG(router.retry_policy.content_policy), NULL, 0, 100, "refused content"),
-	USED("router_settings.retry_policy.InternalServerErrorRetries", INT, CFG(router.retry_policy.internal_server), NULL, 0, 100, "500 and above"),
-	NONE("router_settings.retry_policy.ServiceUnavailableErrorRetries", "503"),
-	NONE("router_settings.retry_policy.NotFoundErrorRetries", "404"),
-	NONE("router_settings.retry_policy.DefaultRetries", "all others"),
-	NONE("router_settings.model_group_retry_policy", "retry_policy by group"),
+	RETRY_POLICY("router_settings.retry_policy", ROUTER),
+	USED("router_settings.model_group_retry_policy", MAP, NIL, NULL, 0, 0, "group: its own retry_policy, instead of the router's"),
+	RETRY_POLICY("router_settings.model_group_retry_policy[]", GROUP),
 	USED("router_settings.disable_cooldowns", BOOL, CFG(router.disable_cooldowns), "false", 0, 0, "no deployment ever rests"),
 	USED("router_settings.fallbacks", FALLBACKS, CFG(router.fallbacks), NULL, 0, 0, "group: [groups to try when it fails]"),
 	USED("router_settings.default_fallbacks", DEFAULT_FALLBACKS, CFG(router.fallbacks), NULL, 0, 0, "groups to try for every group"),
@@ -529,13 +558,25 @@ const struct config_key config_keys[] = {
 	USED("tallygate.min_output_tokens", INT, CFG(min_output_tokens), "16", 1, 1000000, "a cap lowers max_tokens down to this, then answers no"),
 	FLAG("tallygate.prices", STRINGS, CFG(price_files), NULL, 0, 0, KEY_ONE, "price tables, later ones win"),
 	USED("tallygate.open", BOOL, CFG(open), "false", 0, 0, "serve without a master key on addresses other than this host's"),
+	USED("tallygate.user", STRING, CFG(user), "", 0, 0, "started as root: the user that it becomes once the port is open; the state directory is given to it"),
+	USED("tallygate.confine", BOOL, CFG(confine), "true", 0, 0, "workers, logger and keeper give up starting programs and writing outside the state directory (seccomp, Landlock)"),
 	PICK("tallygate.unpriced", SWITCH, CFG(unpriced_refuse), "free", "free|refuse", "models without a price and without a cap; under a cap they are always refused"),
 	PICK("tallygate.possibly_billed", SWITCH, CFG(possibly_billed_prompt), "release", "release|prompt", "an attempt that was sent and never answered: charged nothing, or its prompt"),
 	{ "tallygate.budget_status", TYPE_INT, EFFECT_USED, CFG(budget_status), "429", 0, 0, "429|400", 0, "status of an answer that a cap refused; 400 as older LiteLLM" },
 	USED("tallygate.probes", MAP, NIL, NULL, 0, 0, "what background_health_checks and /health?probe=true ask"),
 	PICK("tallygate.probes.method", SWITCH, CFG(probes.completion), "models", "models|completion", "models: the provider's list of models, free; completion: one token of the model itself, held and charged"),
 	USED("tallygate.probes.timeout", DURATION, CFG(probes.timeout_msecs), "10s", 1, HOUR, "deadline of a probe; model_info.health_check_timeout wins"),
-	USED("tallygate.groups", JSON, CFG(groups_json), "{}", 0, 0, "settings of single model groups"),
+	USED("tallygate.groups", MAP, NIL, NULL, 0, 0, "group: its own settings"),
+	PICK("tallygate.groups[].routing_strategy", STRATEGY, GROUP(strategy), NULL, STRATEGIES, "as router_settings.routing_strategy"),
+	USED("tallygate.groups[].routing_strategy_args", JSON, GROUP(strategy_args_json), NULL, 0, 0, "as router_settings.routing_strategy_args"),
+	USED("tallygate.groups[].num_retries", INT, GROUP(num_retries), NULL, 0, 100, "retries in this group"),
+	USED("tallygate.groups[].retry_policy", MAP, NIL, NULL, 0, 0, "num_retries by class of error, instead of the router's"),
+	RETRY_POLICY("tallygate.groups[].retry_policy", GROUP),
+	USED("tallygate.groups[].cooldown_time", SECONDS, GROUP(cooldown_msecs), NULL, 0, MAX_MSECS, "how long a deployment of it rests"),
+	USED("tallygate.groups[].max_cooldown_time", SECONDS, GROUP(max_cooldown_msecs), NULL, 1, MAX_MSECS, "the rest doubles up to this while it stays down; absent: cooldown_time"),
+	USED("tallygate.groups[].allowed_fails", INT, GROUP(allowed_fails), NULL, 0, MANY, "failures before a deployment of it rests"),
+	USED("tallygate.groups[].allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error, instead of the router's"),
+	FAILS_POLICY("tallygate.groups[].allowed_fails_policy", GROUP),
 	USED("tallygate.budgets", LIST, NIL, NULL, 0, 0, "hard caps"),
 	PICK("tallygate.budgets[].per", CHOICE, CAP(per), NULL, SCOPES, "what the cap is for"),
 	USED("tallygate.budgets[].match", STRING, CAP(match), "", 0, 0, "the one it is for; absent: each one has its own"),

@@ -65,12 +65,19 @@ struct group_strategy {
 	double latency_buffer;     /* 0.1: within 10 % counts as equal */
 };
 
+/* How often a group's failures are tried again; see verdict.h. */
+struct group_retries {
+	int64_t count;                      /* without a policy's entry */
+	const struct config_policy *policy; /* the group's, else the router's */
+};
+
 struct group {
 	const char *name;
 	size_t count;
 	const struct deployment **members; /* in the file's order */
 	bool is_wildcard;
 	struct group_strategy strategy;
+	struct group_retries retries;
 	/* By its name or "*"; NULL: none. */
 	const struct config_strings *fallbacks[FALLBACK_KIND_COUNT];
 };
@@ -86,9 +93,6 @@ struct catalog {
 	struct map *by_id;    /* id → struct group: itself alone */
 	size_t wildcard_count;
 	const struct group **wildcards; /* most specific first */
-	/* Names under tallygate.groups that are no group here: misspelt, or
-	   all of their deployments were left out. */
-	struct config_strings strangers;
 	size_t table_count;
 	struct price_table **tables; /* later ones win */
 	bool owns_tables;
@@ -106,8 +110,8 @@ int catalog_open(const struct config *c, struct catalog **catalog_r,
     struct err *err) MUST_CHECK;
 /*
  * -1 with ERR_CONFIG: an id that is taken, a price that is no exact decimal, a
- * pattern with too many stars, arguments of the strategy or an entry under
- * tallygate.groups that are not understood. The tables are borrowed until
+ * pattern with too many stars, arguments of a strategy that are not
+ * understood. The tables are borrowed until
  * catalog_free(), the array is not.
  */
 int catalog_build(const struct config *c, struct price_table *const *tables,

@@ -31,10 +31,12 @@ struct route_request {
 	size_t tag_count;
 	const struct str *tags;
 	bool disable_fallbacks;
-	/* The client's own list of fallback groups; instead of the configured
+	/* The client's own lists of fallback groups; instead of the configured
 	   ones for the group it asked for. */
-	size_t fallback_count;
-	const struct str *fallbacks;
+	struct route_names {
+		size_t count;
+		const struct str *items;
+	} fallbacks[FALLBACK_KIND_COUNT];
 };
 
 /* What the router may ask of the outside; all are optional (NULL). */

@@ -56,10 +56,9 @@ client_model(const struct attempt *a)
 const struct dialect *
 attempt_dialect(const struct attempt *a)
 {
-	const struct config_deployment *d = a->deployment->config;
-
-	return d->mock_response != NULL ? &dialect_openai
-					: dialect_find(d->provider->dialect);
+	return attempt_is_mock(a)
+		   ? &dialect_openai
+		   : dialect_find(a->deployment->config->provider->dialect);
 }
 
 int
@@ -393,7 +392,7 @@ event_of(const struct attempt *a)
 	bool timeout = a->outcome == OUTCOME_TIMEOUT_HEAD ||
 		       a->outcome == OUTCOME_TIMEOUT_TOTAL;
 
-	if (timeout && a->clients_timeout)
+	if (a->played || (timeout && a->clients_timeout))
 		return HEALTH_NEUTRAL;
 	return outcome_info(a->outcome)->event;
 }

@@ -4,6 +4,12 @@
 #include "base/clock.h"
 #include "domain/route_live.h"
 
+static struct route_names
+names_of(const struct wire_names *names)
+{
+	return (struct route_names){ names->count, names->items };
+}
+
 static struct route_request
 request_of(const struct exchange *x)
 {
@@ -16,6 +22,13 @@ request_of(const struct exchange *x)
 		.tag_count = x->request.tag_count,
 		.tags = x->request.tags,
 		.disable_fallbacks = x->request.disable_fallbacks,
+		.fallbacks = {
+			[FALLBACK_ANY] = names_of(&x->request.fallbacks),
+			[FALLBACK_CONTEXT_WINDOW] =
+			    names_of(&x->request.context_fallbacks),
+			[FALLBACK_CONTENT_POLICY] =
+			    names_of(&x->request.policy_fallbacks),
+		},
 	};
 }
 
@@ -74,8 +87,7 @@ planning_downgrade(struct exchange *x)
 	struct route_live live;
 
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
-	request.fallback_count = 1;
-	request.fallbacks = &group;
+	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);

@@ -111,6 +111,9 @@ step_run_PARSE(struct exchange *x)
 
 	if (parse_body(x, body, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
+	if (x->call != NULL && wire_request_headers(&x->request, header_of,
+				   x->call, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =
 	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);

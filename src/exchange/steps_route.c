@@ -52,9 +52,11 @@ start_next(struct exchange *x, struct err *err)
 
 	x->group_attempts++;
 	dialect = attempt_dialect(a);
+	if (attempt_play(a))
+		return 0;
 	if (x->api == WIRE_COUNT && dialect != NULL && !dialect->counts_tokens)
 		return attempt_start_count(a, err);
-	if (c->deployment->config->mock_response != NULL)
+	if (attempt_is_mock(a))
 		return attempt_start_mock(a, err);
 	return attempt_start(a, err);
 }
@@ -130,9 +132,16 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 	const struct config *c = x->env->config;
 	int64_t max = c->limits.max_attempts;
 	size_t group_end = next_group(x);
+	struct retry_terms terms = {
+		.policy = a->candidate->group->retries.policy,
+		.deployment = a->deployment->config->num_retries,
+		.asked = x->request.num_retries,
+		.group = a->candidate->group->retries.count,
+		.outcome = a->outcome,
+		.status = a->has_head ? a->head.status : 0,
+	};
 	bool by_policy;
-	uint32_t retries = verdict_retries(&c->router, a->deployment->config,
-	    a->outcome, x->request.num_retries, &by_policy);
+	uint32_t retries = verdict_retries(&terms, &by_policy);
 	struct verdict_input in = {
 		.outcome = a->outcome,
 		.client_has_bytes = x->client_has_bytes,
@@ -152,6 +161,9 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 		.random = random_unit(),
 	};
 
+	/* Played to see the fallbacks: the group's others are not asked. */
+	if (x->request.play == PLAY_FALLBACKS && a->played)
+		in.group_retries = 0;
 	/* A provider that says "do not retry" knows better than the status. */
 	if (a->has_head && a->head.should_retry == 0)
 		in.group_retries = 0;

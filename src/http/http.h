@@ -42,6 +42,13 @@ struct http_options {
 	int64_t idle_timeout_msecs;   /* [75 s] keep-alive */
 	int64_t slow_client_msecs;    /* [30 s] no progress, output waits */
 	size_t high_water_bytes;      /* [256 KiB] see http_send */
+	/*
+	 * In memory shared by the processes that listen on the same sockets:
+	 * the open connections + 1 of each, 0 for none. Who has fewer takes
+	 * the next. This server writes loads[load_self]. NULL: alone.
+	 */
+	_Atomic uint32_t *loads;
+	size_t load_count, load_self;
 };
 
 struct http_callbacks {

@@ -225,6 +225,7 @@ http_conn_new(struct http_server *s, int fd, const struct sockaddr *peer)
 	event_add(&c->read_event, NULL);
 	s->stats.accepted++;
 	s->stats.connections++;
+	http_share_tell(&s->share, s->stats.connections);
 	http_server_move(c, PHASE_FRESH);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "http/http_listener.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "http/http_conn.h"
 
@@ -62,7 +63,6 @@ shed(struct http_server *s, int listener_fd)
 static void
 on_accept_error(struct http_listener *l, int error)
 {
-	struct timeval rest = { 0, REST_MSECS * 1000 };
 	struct http_server *s = l->server;
 
 	switch (error) {
@@ -79,18 +79,24 @@ on_accept_error(struct http_listener *l, int error)
 		s->stats.accept_fails++;
 		break;
 	}
-	http_server_rest(s, &rest);
+	http_server_rest(s, REST_MSECS);
 }
 
 static void
 on_connection(evutil_socket_t listener_fd, short what, void *arg)
 {
 	struct http_listener *l = arg;
+	struct http_server *s = l->server;
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 	int fd;
 
 	(void)what;
+	if (!http_share_is_ours(&s->share, s->stats.connections,
+		clock_mono_nsecs())) {
+		http_server_rest(s, HTTP_SHARE_REST_MSECS);
+		return;
+	}
 	peer.ss_family = AF_UNSPEC;
 	fd = accept4(listener_fd, (struct sockaddr *)&peer, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -98,8 +104,8 @@ on_connection(evutil_socket_t listener_fd, short what, void *arg)
 		on_accept_error(l, errno);
 		return;
 	}
-	http_conn_new(l->server, fd, (struct sockaddr *)&peer);
-	http_server_update_listeners(l->server);
+	http_conn_new(s, fd, (struct sockaddr *)&peer);
+	http_server_update_listeners(s);
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 /* One connection's share of a turn of the loop: about 0.2 ms of copying. */
 #define WRITE_BYTES (512 * 1024)
@@ -90,7 +91,8 @@ http_out_write(struct http_out *o, int fd)
 	if (tail > 0)
 		v[count++] = (struct iovec){ o->tail.data + o->tail_at, tail };
 	do
-		n = writev(fd, v, count);
+		n = count == 1 ? write(fd, v[0].iov_base, v[0].iov_len)
+			       : writev(fd, v, count);
 	while (n < 0 && errno == EINTR);
 	if (n > 0)
 		drop(o, (size_t)n);

@@ -102,7 +102,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 void
 http_server_update_listeners(struct http_server *s)
 {
-	bool want = !s->draining && !s->out_of_fds &&
+	bool want = !s->draining && !s->resting &&
 		    s->stats.connections < s->options.max_connections;
 
 	if (want == s->listening)
@@ -121,16 +121,18 @@ on_rested(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (s->spare_fd < 0)
 		s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	s->out_of_fds = false;
+	s->resting = false;
 	http_server_update_listeners(s);
 }
 
 void
-http_server_rest(struct http_server *s, const struct timeval *how_long)
+http_server_rest(struct http_server *s, int msecs)
 {
-	s->out_of_fds = true;
+	struct timeval how_long = { msecs / 1000, msecs % 1000 * 1000 };
+
+	s->resting = true;
 	http_server_update_listeners(s);
-	evtimer_add(&s->fd_timer, how_long);
+	evtimer_add(&s->rest_timer, &how_long);
 }
 
 static void
@@ -237,6 +239,7 @@ http_server_forget(struct http_conn *c)
 	list_remove(&c->work_node);
 	list_remove(&c->phase_node);
 	c->server->stats.connections--;
+	http_share_tell(&c->server->share, c->server->stats.connections);
 	http_server_update_listeners(c->server);
 }
 
@@ -326,6 +329,7 @@ http_server_new(struct event_base *base, const struct http_options *o,
 	s->options = *o;
 	fill_defaults(&s->options);
 	set_timeouts(s);
+	http_share_init(&s->share, &s->options);
 	s->limits.max_header_bytes = s->options.max_header_bytes;
 	s->limits.max_body_bytes = s->options.max_body_bytes;
 	s->listening = true;
@@ -336,7 +340,7 @@ http_server_new(struct event_base *base, const struct http_options *o,
 	list_init(&s->later);
 	list_init(&s->orphans);
 	evtimer_assign(&s->deadline_timer, base, on_deadline, s);
-	evtimer_assign(&s->fd_timer, base, on_rested, s);
+	evtimer_assign(&s->rest_timer, base, on_rested, s);
 	evtimer_assign(&s->later_timer, base, on_later, s);
 	event_assign(&s->work_event, base, -1, 0, on_work, s);
 	return s;
@@ -354,6 +358,7 @@ void
 http_server_drain(struct http_server *s)
 {
 	s->draining = true;
+	http_share_leave(&s->share);
 	http_server_update_listeners(s);
 	drop_listeners(s);
 	close_all(s, PHASE_FRESH);
@@ -369,6 +374,7 @@ http_server_free(struct http_server **sp)
 		return;
 	*sp = NULL;
 	s->draining = true;
+	http_share_leave(&s->share);
 	drop_listeners(s);
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
 		close_all(s, (enum http_phase)phase);
@@ -376,7 +382,7 @@ http_server_free(struct http_server **sp)
 		http_conn_free(
 		    LIST_OBJ(s->orphans.next, struct http_conn, phase_node));
 	evtimer_del(&s->deadline_timer);
-	evtimer_del(&s->fd_timer);
+	evtimer_del(&s->rest_timer);
 	evtimer_del(&s->later_timer);
 	event_del(&s->work_event);
 	fd_close(&s->spare_fd);

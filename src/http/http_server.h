@@ -10,6 +10,7 @@
 #include "http/http_framing.h"
 #include "http/http_head.h"
 #include "http/http_listener.h"
+#include "http/http_share.h"
 #include "http/http_spares.h"
 
 struct http_conn;
@@ -38,11 +39,12 @@ struct http_server {
 
 	struct http_listener listeners[HTTP_LISTENERS];
 	size_t listener_count;
-	bool listening;  /* the listeners are enabled */
-	bool draining;   /* never again */
-	bool out_of_fds; /* until fd_timer */
-	int spare_fd;    /* given up for a moment to shed a connection */
-	struct event fd_timer;
+	bool listening; /* the listeners are enabled */
+	bool draining;  /* never again */
+	bool resting;   /* until rest_timer */
+	int spare_fd;   /* given up for a moment to shed a connection */
+	struct event rest_timer;
+	struct http_share share;
 
 	/* A connection is in exactly one phase. Each phase's list is in the
 	   order of entry, hence of deadlines. */
@@ -69,8 +71,8 @@ void http_server_queue(struct http_conn *c);
 void http_server_queue_later(struct http_conn *c);
 /* Listens, or not, as limits and drain demand. */
 void http_server_update_listeners(struct http_server *s);
-/* Takes no connections for so long: out of descriptors. */
-void http_server_rest(struct http_server *s, const struct timeval *how_long);
+/* Takes no connections for so long. */
+void http_server_rest(struct http_server *s, int msecs);
 /* The connection is closed, its call not answered yet. */
 void http_server_orphan(struct http_conn *c);
 /* A connection record ends. */

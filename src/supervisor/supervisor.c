@@ -6,9 +6,11 @@
  */
 #include "supervisor/supervisor.h"
 
+#include "base/confine.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/listen.h"
+#include "ipc/loads.h"
 #include "ipc/record.h"
 #include "supervisor/check.h"
 
@@ -91,6 +93,7 @@ fill_env(const struct supervisor *s, enum contract_role role, char **env,
 	env[n++] = xasprintf(CONTRACT_ENV_LISTENERS "=%d",
 	    role == CONTRACT_WORKER ? s->listener_count : 0);
 	env[n++] = xasprintf(CONTRACT_ENV_LOG_LEVEL "=%d", log_level());
+	env[n++] = xasprintf(CONTRACT_ENV_CONFINE "=%d", c->confine);
 	if (role == CONTRACT_LOGGER) {
 		env[n++] = xasprintf(CONTRACT_ENV_TRACES "=%s", traces);
 		env[n++] = xasprintf(CONTRACT_ENV_ROTATE_BYTES "=%lld",
@@ -124,7 +127,9 @@ supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
 		.config_fd = is_logger ? -1
 			     : old     ? s->old_config_fd
 				       : s->config_fd,
-		.trace_fd = is_logger ? s->trace_fd : -1,
+		.sixth_fd = is_logger                    ? s->trace_fd
+			    : c->role == CONTRACT_WORKER ? s->loads_fd
+							 : -1,
 		.listeners = s->listeners,
 		.listener_count =
 		    c->role == CONTRACT_WORKER ? s->listener_count : 0,
@@ -552,7 +557,10 @@ open_listeners(struct supervisor *s, struct err *err)
 	path = path_join(s->state_dir, RECORD_SOCKET);
 	s->trace_fd = record_listen(path, err);
 	free(path);
-	return s->trace_fd < 0 ? -1 : 0;
+	if (s->trace_fd < 0)
+		return -1;
+	s->loads_fd = loads_create(err);
+	return s->loads_fd < 0 ? -1 : 0;
 }
 
 static void
@@ -589,6 +597,24 @@ supervisor_free(struct supervisor *s)
 	free(s);
 }
 
+/* All that needs root is open: from here on we are the configured user, and
+   so is every child. A later configuration changes nothing about it. */
+static int
+change_user(const struct supervisor *s, struct err *err)
+{
+	const char *user = s->config->user;
+
+	if (user[0] == '\0')
+		return 0;
+	if (geteuid() != 0) {
+		log_warn("tallygate.user: %s has no effect: only root can "
+			 "become another user",
+		    user);
+		return 0;
+	}
+	return confine_to_user(user, s->state_dir, err);
+}
+
 /* Everything up to the first child; an exit status or 0. */
 static int
 open_all(struct supervisor *s, struct err *err)
@@ -598,7 +624,7 @@ open_all(struct supervisor *s, struct err *err)
 		return 2;
 	check_exposure(s->config, s->options.host);
 	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
-	    open_signals(s, err) != 0)
+	    change_user(s, err) != 0 || open_signals(s, err) != 0)
 		return 1;
 	return 0;
 }
@@ -612,7 +638,7 @@ supervisor_main(const struct supervisor_options *options)
 
 	s->options = *options;
 	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
-	s->old_config_fd = -1;
+	s->old_config_fd = s->loads_fd = -1;
 	s->generation = s->last_generation = 1;
 	s->started_wall_nsecs = clock_wall_nsecs();
 	s->exe = own_path();

@@ -205,6 +205,38 @@ test_map(void **state)
 	map_free(&m);
 }
 
+/* Each byte at each place of a text: as if it were written one by one. */
+static void
+test_jsonw_escapes_each_byte_at_each_place(void **state)
+{
+	struct buf b, want;
+	struct jsonw w;
+
+	(void)state;
+	buf_init(&b, 4096);
+	buf_init(&want, 4096);
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			buf_clear(&want);
+			buf_add_char(&want, '"');
+			for (size_t i = 0; i < sizeof(text); i++)
+				jsonw_escape(&want, str_make(text + i, 1));
+			buf_add_char(&want, '"');
+			buf_clear(&b);
+			jsonw_init(&w, &b);
+			jsonw_str(&w, str_make(text, sizeof(text)));
+			assert_string_equal(buf_cstr(&b), buf_cstr(&want));
+			assert_int_equal(b.len, strlen(buf_cstr(&b)));
+		}
+	}
+	buf_fini(&b);
+	buf_fini(&want);
+}
+
 static void
 test_jsonw_is_always_json(void **state)
 {
@@ -219,8 +251,10 @@ test_jsonw_is_always_json(void **state)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "text");
 	jsonw_str(&w, str_of("a\"b\\c\n\x01 \xc3\xa9 \xff!"));
-	jsonw_key(&w, "cost_usd");
+	jsonw_known_key(&w, JSON_KEY("cost_usd"));
 	jsonw_decimal(&w, 123000, 9);
+	jsonw_known_key(&w, JSON_KEY("nothing"));
+	jsonw_decimal(&w, 0, 9);
 	jsonw_key(&w, "list");
 	jsonw_open(&w, '[');
 	jsonw_int(&w, -1);
@@ -232,7 +266,8 @@ test_jsonw_is_always_json(void **state)
 	assert_non_null(back);
 	assert_str(jsonx_str(back, "text"),
 	    "a\"b\\c\n\x01 \xc3\xa9 \xef\xbf\xbd!");
-	assert_non_null(strstr(buf_cstr(&b), "\"cost_usd\":0.000123,"));
+	assert_non_null(
+	    strstr(buf_cstr(&b), "\"cost_usd\":0.000123,\"nothing\":0,"));
 	json_decref(back);
 	buf_fini(&b);
 }
@@ -397,6 +432,7 @@ main(void)
 		cmocka_unit_test(test_buf_keeps_its_maximum),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_jsonw_is_always_json),
+		cmocka_unit_test(test_jsonw_escapes_each_byte_at_each_place),
 		cmocka_unit_test(test_jsonw_escapes_at_every_place),
 		cmocka_unit_test(test_jsonw_keeps_the_maximum),
 		cmocka_unit_test(test_time_text),

@@ -386,8 +386,8 @@ test_the_clients_own_fallbacks_replace_the_groups(void **state)
 	fix_fallback(&f, FALLBACK_ANY, "c", "d", NULL);
 	fix_build(&f);
 	check("a", "a | b");
-	f.request.fallbacks = own;
-	f.request.fallback_count = ARRAY_LEN(own);
+	f.request.fallbacks[FALLBACK_ANY].items = own;
+	f.request.fallbacks[FALLBACK_ANY].count = ARRAY_LEN(own);
 	check("a", "a | c | d | b");
 }
 
@@ -676,8 +676,8 @@ test_the_clients_list_is_for_the_asked_group_only(void **state)
 	fix_add(&f, "c", "c", "openai/x");
 	fix_fallback(&f, FALLBACK_ANY, "c", "b", NULL);
 	fix_build(&f);
-	f.request.fallbacks = own;
-	f.request.fallback_count = 1;
+	f.request.fallbacks[FALLBACK_ANY].items = own;
+	f.request.fallbacks[FALLBACK_ANY].count = 1;
 	check("a", "a | c | b");
 	next = after(FALLBACK_CONTEXT_WINDOW, &f.plan, 0);
 	assert_string_equal(fix_order(&f, &next), "c | b");
