@@ -391,6 +391,16 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	m->ended = true;
 }
 
+/* Nothing may stand in the middle of sound. */
+static void
+keep_alive(struct relay *r, struct buf *out)
+{
+	const struct media *m = r->state;
+
+	if (m->form == FORM_EVENTS)
+		buf_add_cstr(out, ": keep-alive\n\n");
+}
+
 const struct relay_ops media_relay = {
 	.name = "media",
 	.state_bytes = sizeof(struct media),
@@ -398,5 +408,6 @@ const struct relay_ops media_relay = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = keep_alive,
 	.stop = stop,
 };

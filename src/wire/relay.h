@@ -83,6 +83,9 @@ struct relay_ops {
 	   client dialect's error event. */
 	void (*fail)(struct relay *r, enum err_code code, const char *text,
 	    struct buf *out);
+	/* A sign of life for a client that waits in the middle of a stream:
+	   something its SDKs skip. NULL: nothing may be put in between. */
+	void (*keep_alive)(struct relay *r, struct buf *out);
 	void (*stop)(struct relay *r); /* frees what start made */
 };
 
