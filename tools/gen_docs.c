@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "base/err.h"
 #include "ctl/ctl.h"
+#include "domain/entity.h"
 #include "domain/verdict.h"
 #include "exchange/exchange.h"
 #include "store/tables.h"
@@ -115,6 +116,41 @@ print_routes(void)
 		    r[i].help);
 }
 
+/* "key, team, user" */
+static void
+print_kinds(unsigned kinds)
+{
+	bool more = false;
+
+	for (int k = 0; k <= ENTITY_MEMBER; k++) {
+		if ((kinds & (1u << k)) == 0)
+			continue;
+		printf("%s%s", more ? ", " : "",
+		    k == ENTITY_BUDGET ? "plan"
+				       : entity_word((enum entity_kind)k));
+		more = true;
+	}
+}
+
+static void
+print_fields(void)
+{
+	size_t n;
+	const struct entity_field *f = entity_fields(&n);
+
+	printf("| field | of a | takes | what it does |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].effect == FIELD_GIVEN)
+			continue;
+		printf("| `%s` | ", f[i].name);
+		print_kinds(f[i].kinds);
+		printf(" | %s | %s |\n", field_type_text(f[i].type),
+		    f[i].effect == FIELD_KEPT
+			? "kept and given back, no effect here"
+			: f[i].help);
+	}
+}
+
 /* mdoc, for tallyctl(1). */
 static void
 print_commands(void)
@@ -144,6 +180,7 @@ main(int argc, char **argv)
 		{ "store", print_store },
 		{ "steps", print_steps },
 		{ "routes", print_routes },
+		{ "fields", print_fields },
 		{ "commands", print_commands },
 	};
 

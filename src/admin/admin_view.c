@@ -10,23 +10,6 @@ view_usd(int64_t nanos)
 	return entity_usd(nanos);
 }
 
-static enum scope_kind
-scope_of(enum entity_kind kind)
-{
-	switch (kind) {
-	case ENTITY_TEAM:
-		return SCOPE_TEAM;
-	case ENTITY_USER:
-		return SCOPE_USER;
-	case ENTITY_CUSTOMER:
-		return SCOPE_END_USER;
-	case ENTITY_TAG:
-		return SCOPE_TAG;
-	default:
-		return SCOPE_KEY;
-	}
-}
-
 /* LiteLLM's answers have every field. */
 static void
 fill_absent(json_t *view, enum entity_kind kind)
@@ -85,28 +68,17 @@ named_budget(struct admin_call *a, const json_t *row)
 
 static int
 add_spend(struct admin_call *a, enum entity_kind kind, const json_t *row,
-    const json_t *budget, json_t *view)
+    json_t *view)
 {
-	struct allowance_source source = {
-		.kind = scope_of(kind),
-		.id = jsonx_str(row, entity_id_name(kind)),
-		.row = row,
-		.budget = budget,
+	struct allowance_reader reader = {
+		.accounts = a->txn,
+		.live = a->live,
 		.zone = a->env->rules->zone,
 		.now_nsecs = a->now_nsecs,
 	};
 	struct allowance_spend spend;
-	struct allowance allowance;
-	struct arena arena;
-	int rc;
 
-	arena_init(&arena, 1024);
-	rc = allowance_read(&source, &arena, &allowance, &a->err);
-	if (rc == 0)
-		rc = allowance_spend(a->live, &allowance, a->now_nsecs, &spend,
-		    &a->err);
-	arena_fini(&arena);
-	if (rc != 0)
+	if (allowance_row_spend(&reader, kind, row, &spend, &a->err) != 0)
 		return -1;
 	json_object_set_new(view, "spend", view_usd(spend.spent_nanos));
 	json_object_set_new(view, "held", view_usd(spend.held_nanos));
@@ -124,7 +96,7 @@ view_row(struct admin_call *a, enum entity_kind kind, const json_t *row)
 
 	drop_private(view);
 	if (kind != ENTITY_BUDGET) {
-		if (add_spend(a, kind, row, budget, view) != 0) {
+		if (add_spend(a, kind, row, view) != 0) {
 			json_decref(view);
 			json_decref(budget);
 			return NULL;

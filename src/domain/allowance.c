@@ -332,6 +332,55 @@ allowance_spend(struct store_txn *live, const struct allowance *a,
 		spend_r->spent_nanos =
 		    money_add(row.spent_nanos, a->carried_nanos);
 	spend_r->held_nanos = row.held_nanos;
+	spend_r->max_nanos = a->max_nanos;
 	spend_r->resets = scope.window_end;
 	return 0;
+}
+
+static enum scope_kind
+scope_of(enum entity_kind kind)
+{
+	switch (kind) {
+	case ENTITY_TEAM:
+		return SCOPE_TEAM;
+	case ENTITY_USER:
+		return SCOPE_USER;
+	case ENTITY_CUSTOMER:
+		return SCOPE_END_USER;
+	case ENTITY_TAG:
+		return SCOPE_TAG;
+	default:
+		return SCOPE_KEY;
+	}
+}
+
+int
+allowance_row_spend(const struct allowance_reader *reader,
+    enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,
+    struct err *err)
+{
+	struct allowance_source source = {
+		.kind = scope_of(kind),
+		.id = jsonx_str(row, entity_id_name(kind)),
+		.row = row,
+		.zone = reader->zone,
+		.now_nsecs = reader->now_nsecs,
+	};
+	struct allowance allowance;
+	struct arena arena;
+	json_t *budget;
+	int rc = entity_get(reader->accounts, ENTITY_BUDGET,
+	    jsonx_str(row, "budget_id"), &budget, err);
+
+	if (rc < 0)
+		return -1;
+	source.budget = budget;
+	arena_init(&arena, 1024);
+	rc = allowance_read(&source, &arena, &allowance, err);
+	if (rc == 0)
+		rc = allowance_spend(reader->live, &allowance,
+		    reader->now_nsecs, spend_r, err);
+	arena_fini(&arena);
+	json_decref(budget);
+	return rc;
 }

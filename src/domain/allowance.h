@@ -77,10 +77,20 @@ void allowance_scope(const struct allowance *a, int64_t now_nsecs,
    when that starts again (seconds; 0 never). -1 ERR_STORE. */
 struct allowance_spend {
 	int64_t spent_nanos, held_nanos;
+	int64_t max_nanos; /* -1 none */
 	uint32_t resets;
 };
 int allowance_spend(struct store_txn *live, const struct allowance *a,
     int64_t now_nsecs, struct allowance_spend *spend_r,
+    struct err *err) MUST_CHECK;
+/* The same of a row (with the budget it names): accounts and live are read. */
+struct allowance_reader {
+	struct store_txn *accounts, *live;
+	const struct window_zone *zone;
+	int64_t now_nsecs;
+};
+int allowance_row_spend(const struct allowance_reader *reader,
+    enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,
     struct err *err) MUST_CHECK;
 
 #endif

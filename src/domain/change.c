@@ -90,9 +90,10 @@ write_change(struct jsonw *w, const struct actor *actor, const struct change *c)
 	jsonw_key(w, "verb");
 	jsonw_cstr(w, c->verb);
 	jsonw_key(w, "kind");
-	jsonw_cstr(w, entity_word(c->kind));
+	jsonw_cstr(w, c->word != NULL ? c->word : entity_word(c->kind));
 	jsonw_key(w, "id");
-	if (c->kind == ENTITY_KEY && c->id.n == SHA256_BYTES) {
+	if (c->word == NULL && c->kind == ENTITY_KEY &&
+	    c->id.n == SHA256_BYTES) {
 		hash_hex((const unsigned char *)c->id.p, c->id.n, hex);
 		jsonw_cstr(w, hex);
 	} else {

@@ -21,6 +21,7 @@ struct actor {
 struct change {
 	const char *verb; /* "create", "update", "block" ... */
 	enum entity_kind kind;
+	const char *word;     /* what it is when it is no entity; else NULL */
 	struct str id;        /* as in the store */
 	const json_t *before; /* NULL: there was none */
 	const json_t *after;  /* NULL: it is gone */

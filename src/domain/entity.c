@@ -58,6 +58,22 @@ entity_merge(json_t *row, const json_t *patch, const char *const *skip)
 	}
 }
 
+void
+entity_settle_money(enum entity_kind kind, json_t *row)
+{
+	const char *name;
+	json_t *value;
+	int64_t nanos;
+
+	json_object_foreach(row, name, value) {
+		const struct entity_field *f = entity_field(kind, str_of(name));
+
+		if (f != NULL && f->type == FIELD_MONEY &&
+		    json_is_string(value) && entity_money(value, &nanos) == 1)
+			json_object_set_new(row, name, entity_usd(nanos));
+	}
+}
+
 /* ---- rows --------------------------------------------------------------- */
 
 static int

@@ -113,6 +113,9 @@ json_t *entity_usd(int64_t nanos);
  */
 void entity_merge(json_t *row, const json_t *patch, const char *const *skip);
 
+/* Amounts that were given as texts become numbers. */
+void entity_settle_money(enum entity_kind kind, json_t *row);
+
 /* 1 with *row_r (the caller's), 0 there is none, -1 failed. The id of a key is
    its SHA-256, 32 bytes. */
 int entity_get(struct store_txn *t, enum entity_kind kind, struct str id,

@@ -171,11 +171,13 @@ defaults_of(const struct registry_rules *rules, enum entity_kind kind)
 static const char *const not_kept[] = { "spend", "auto_create_key", NULL };
 
 static void
-take_patch(struct edit *e, json_t *row, const json_t *patch)
+take_patch(struct edit *e, enum entity_kind kind, json_t *row,
+    const json_t *patch)
 {
 	int64_t nanos;
 
 	entity_merge(row, patch, not_kept);
+	entity_settle_money(kind, row);
 	if (entity_money(json_object_get(patch, "spend"), &nanos) == 1)
 		registry_carry(e, row, nanos);
 }
@@ -237,7 +239,7 @@ registry_create(struct edit *e, enum entity_kind kind, const json_t *body,
 	if (rc == 0) {
 		if (defaults_of(e->rules, kind) != NULL)
 			entity_merge(row, defaults_of(e->rules, kind), NULL);
-		take_patch(e, row, body);
+		take_patch(e, kind, row, body);
 		rc = settle_id(e, kind, row, &change.id);
 	}
 	if (rc == 0)
@@ -265,7 +267,7 @@ registry_update(struct edit *e, const char *verb, enum entity_kind kind,
 	    entity_need(e->txn, kind, id, &old, &e->err) != 0)
 		return -1;
 	row = json_deep_copy(old);
-	take_patch(e, row, patch);
+	take_patch(e, kind, row, patch);
 	json_object_set_new(row, entity_id_name(kind),
 	    json_stringn(id.p, id.n));
 	change.before = old;

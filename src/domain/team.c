@@ -81,6 +81,7 @@ take_member(json_t *member, const json_t *from)
 		else
 			json_object_set(member, name, value);
 	}
+	entity_settle_money(ENTITY_MEMBER, member);
 }
 
 /* A member that is not known yet becomes a user. */

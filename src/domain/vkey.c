@@ -218,6 +218,7 @@ take_body(struct edit *e, json_t *row, const json_t *body)
 	int64_t nsecs, nanos;
 
 	entity_merge(row, body, not_kept);
+	entity_settle_money(ENTITY_KEY, row);
 	if (duration != NULL && json_is_null(duration))
 		json_object_del(row, "expires");
 	if (json_is_string(duration) &&

@@ -5,10 +5,12 @@
  */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/access.h"
+#include "exchange/caller.h"
 #include "exchange/exchange.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
+#include "wire/form.h"
+#include "wire/form_request.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -68,110 +70,73 @@ header_of(const void *call, const char *name)
 enum step_result
 step_run_AUTHENTICATE(struct exchange *x)
 {
-	const char *own = x->env->config->key_header;
-	struct account *account;
 	struct err err;
 
-	if (x->question != NULL) {
-		account_unref(&x->account);
-		x->account = account_special(x->question->caller);
-		exchange_move(x, STEP_PARSE);
-		return STEP_MORE;
-	}
-	if (accounts_authenticate(x->env->accounts,
-		account_presented(header_of, x->call, own),
-		x->started_wall_nsecs, &account, &err) != 0)
+	if (caller_identify(x, &err) != 0)
 		return exchange_refuse(x, err.code,
-		    err.code == ERR_BLOCKED_KEY ? err.text : NULL, NULL);
-	account_unref(&x->account);
-	x->account = account;
-	if (access_route(account, http_path(x->call), true, false, &err) != 0)
-		return exchange_refuse(x, err.code, err.text, NULL);
+		    err.text[0] != '\0' ? err.text : NULL, NULL);
 	exchange_move(x, STEP_PARSE);
 	return STEP_MORE;
 }
 
 /* ---- parse -------------------------------------------------------------- */
 
-/* The tags of key and team count like the request's own. */
+static int
+parse_body(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
+{
+	struct str type = str_of("");
+
+	if (wire_api_takes_form(x->api) && x->call != NULL)
+		type = http_header(x->call, "content-type");
+	if (form_is_type(type))
+		return form_request_parse(x->api, type, body, &x->arena,
+		    &x->request, param_r, err);
+	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
+}
+
+/* Whom it is booked on is asked for once more when the client, and with it
+   the request's bytes, may be gone. */
 static void
-add_tags(struct exchange *x)
+keep_names(struct exchange *x)
 {
 	struct wire_request *r = &x->request;
 
-	for (size_t i = 0; i < x->account->tag_count; i++) {
-		if (r->tag_count < WIRE_MAX_TAGS)
-			r->tags[r->tag_count++] = x->account->tags[i];
-	}
+	r->user = arena_str(&x->arena, r->user);
+	for (size_t i = 0; i < r->tag_count; i++)
+		r->tags[i] = arena_str(&x->arena, r->tags[i]);
 }
 
 static int
-open_purse(struct exchange *x, enum scope_kind kind, struct str id,
-    struct err *err)
+read_request(struct exchange *x, const char **param_r, struct err *err)
 {
-	struct purse **p = &x->purses[x->purse_count];
-	int rc = accounts_purse(x->env->accounts, kind, id,
-	    x->started_wall_nsecs, p, err);
+	struct str body =
+	    x->question != NULL ? x->question->body : http_body(x->call);
+	int r;
 
-	if (rc < 0)
-		return -1;
-	x->purse_count += (size_t)rc;
-	if (rc == 1 && (*p)->allowance.blocked)
-		return err_set(err, ERR_FORBIDDEN,
-		    "User blocked from making LLM API Calls. User=" STR_FMT,
-		    STR_ARG(id));
-	return 0;
-}
-
-/* A tag that came before: it counts once. */
-static bool
-is_repeated(const struct wire_request *r, size_t i)
-{
-	for (size_t k = 0; k < i; k++) {
-		if (str_eq(r->tags[k], r->tags[i]))
-			return true;
-	}
-	return false;
-}
-
-/* What the rows of the end user and of the tags allow. */
-static int
-open_purses(struct exchange *x, struct err *err)
-{
-	if (open_purse(x, SCOPE_END_USER, x->request.user, err) != 0)
-		return -1;
-	for (size_t i = 0; i < x->request.tag_count; i++) {
-		if (!is_repeated(&x->request, i) &&
-		    open_purse(x, SCOPE_TAG, x->request.tags[i], err) != 0)
-			return -1;
-	}
-	return 0;
+	*param_r = NULL;
+	r = parse_body(x, body, param_r, err);
+	if (r == 0 && x->call != NULL)
+		r = wire_request_headers(&x->request, header_of, x->call,
+		    param_r, err);
+	keep_names(x);
+	return r;
 }
 
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
-	struct str body =
-	    x->question != NULL ? x->question->body : http_body(x->call);
-	const char *param = NULL;
+	const char *param;
 	struct err err;
 
-	if (wire_request_parse(x->api, body, &x->arena, &x->request, &param,
-		&err) != 0)
-		return exchange_refuse(x, err.code, err.text, param);
-	if (x->call != NULL && wire_request_headers(&x->request, header_of,
-				   x->call, &param, &err) != 0)
+	if (read_request(x, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =
 	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);
-	x->request.model = access_alias(x->account, x->request.model);
-	if (access_model(x->account, x->env->catalog, x->request.model, &err) !=
-	    0)
-		return exchange_refuse(x, err.code, err.text, "model");
-	add_tags(x);
-	if (open_purses(x, &err) != 0)
-		return exchange_refuse(x, err.code, err.text, "user");
+	if (caller_check(x, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
 	exchange_move(x, STEP_PLAN);
 	return STEP_MORE;
 }

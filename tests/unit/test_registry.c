@@ -111,6 +111,9 @@ test_unknown_fields_are_kept(void **state)
 	assert_member(row, "other", "1");
 	assert_member(row, "max_budget", "0.3");
 	json_decref(row);
+	row = update(&r, ENTITY_TEAM, "t", "{\"max_budget\": \"12.50\"}");
+	assert_member(row, "max_budget", "12.5");
+	json_decref(row);
 	registry_close(&r);
 }
 
