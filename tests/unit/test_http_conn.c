@@ -106,6 +106,32 @@ test_half_close_behind_a_quick_answer_is_served(void **state)
 	close(fd);
 }
 
+/* What is complete and on its way is not cut by a client that has said all it
+   wanted to say. */
+static void
+test_half_close_in_an_answer_on_its_way_is_served(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, HOLD, 8192);
+	struct buf answer, b;
+
+	buf_init(&answer, 16 << 20);
+	buf_init(&b, 32 << 20);
+	for (int i = 0; i < (8 << 20) / 16; i++)
+		buf_add(&answer, "0123456789abcdef", 16);
+	buf_add_cstr(&answer, "END!");
+	http_reply_take(fx->call, 200, "text/plain", &answer);
+	fx->call = NULL;
+	fixture_run(fx, 5);
+	shutdown(fd, SHUT_WR);
+	fixture_run(fx, 5);
+	assert_true(client_sees_end(fx, fd, &b, 5000));
+	assert_true(b.len > (8 << 20));
+	assert_true(str_ends(buf_str(&b), "END!"));
+	buf_fini(&b);
+	close(fd);
+}
+
 static void
 test_client_leaving_with_a_pipelined_request_is_noticed(void **state)
 {
@@ -545,6 +571,7 @@ main(void)
 		T(test_owner_hears_of_a_reset),
 		T(test_half_close_counts_as_leaving),
 		T(test_half_close_behind_a_quick_answer_is_served),
+		T(test_half_close_in_an_answer_on_its_way_is_served),
 		T(test_client_leaving_with_a_pipelined_request_is_noticed),
 		T(test_client_leaving_in_a_stream_is_noticed),
 		T(test_client_leaving_before_its_request_is_whole),
