@@ -587,7 +587,7 @@ const struct config_key config_keys[] = {
 	USED("tallygate.webhooks", LIST, NIL, NULL, 0, 0, "addresses that are told of events"),
 	USED("tallygate.webhooks[].url", STRING, HOOK(url), "", 0, 0, "http or https address"),
 	USED("tallygate.webhooks[].secret", SECRET, HOOK(secret), "", 0, 0, "signs the body: x-tallygate-signature: sha256=HMAC in hex"),
-	USED("tallygate.webhooks[].events", STRINGS, HOOK(events), NULL, 0, 0, "budget_soft, budget_exhausted, budget_reset, breaker_open; absent: all"),
+	USED("tallygate.webhooks[].events", STRINGS, HOOK(events), NULL, 0, 0, "budget_soft, budget_exhausted, budget_reset, breaker_open, breaker_half_open, breaker_closed; absent: all"),
 	USED("tallygate.limits", MAP, NIL, NULL, 0, 0, "what a client or a provider may use up"),
 	USED("tallygate.limits.max_body", SIZE, CFG(limits.max_body_bytes), "32M", KIB, GIB, "body of a request"),
 	USED("tallygate.limits.max_header", SIZE, CFG(limits.max_header_bytes), "64K", KIB, 1024 * KIB, "headers of a request"),

@@ -131,6 +131,9 @@ look(struct store_txn *t, struct limit_take *take, struct limit_row *rows)
 {
 	bool refused = false;
 
+	if (take->count > LIMITER_MAX_DEMANDS)
+		return store_fail(t, ERR_INTERNAL, "limits: %zu demands",
+		    take->count);
 	take->tokens = take->tokens_worst;
 	take->second = (uint32_t)(take->now_nsecs / NSECS_PER_SEC);
 	memset(&take->refusal, 0, sizeof(take->refusal));
@@ -151,15 +154,19 @@ look(struct store_txn *t, struct limit_take *take, struct limit_row *rows)
 }
 
 int
+limiter_ask(struct store_txn *t, struct limit_take *take)
+{
+	struct limit_row rows[LIMITER_MAX_DEMANDS];
+
+	return look(t, take, rows);
+}
+
+int
 limiter_take(struct store_txn *t, struct limit_take *take)
 {
 	struct limit_row rows[LIMITER_MAX_DEMANDS];
-	int rc;
+	int rc = look(t, take, rows);
 
-	if (take->count > LIMITER_MAX_DEMANDS)
-		return store_fail(t, ERR_INTERNAL, "limits: %zu demands",
-		    take->count);
-	rc = look(t, take, rows);
 	for (size_t i = 0; rc == 1 && i < take->count; i++) {
 		struct limit_demand *d = &take->demands[i];
 
@@ -220,13 +227,13 @@ limiter_undo(struct store_txn *t, const struct limit_take *take)
 
 /* ---- in words ----------------------------------------------------------- */
 
-static int
-scope_words(const struct limit_scope *s, char *out, size_t n)
+void
+limiter_scope_words(const struct limit_scope *s, char *out, size_t n)
 {
 	bool product = s->with != SCOPE_GLOBAL;
 
-	return snprintf(out, n, "%s%s%.*s%s%s%s%.*s", scope_name(s->kind),
-	    s->id.n > 0 ? " " : "", (int)s->id.n, s->id.p,
+	snprintf(out, n, "%s%s%.*s%s%s%s%.*s", scope_name(s->kind),
+	    s->id.n > 0 ? " " : "", (int)s->id.n, s->id.n > 0 ? s->id.p : "",
 	    product ? " on " : "", product ? scope_name(s->with) : "",
 	    product ? " " : "", (int)s->with_id.n,
 	    s->with_id.n > 0 ? s->with_id.p : "");
@@ -238,7 +245,8 @@ limiter_describe(const struct limit_take *take, char *out, size_t n)
 	const struct limit_refusal *r = &take->refusal;
 	char scope[160], when[64];
 
-	scope_words(&take->demands[r->demand].scope, scope, sizeof(scope));
+	limiter_scope_words(&take->demands[r->demand].scope, scope,
+	    sizeof(scope));
 	if (r->never)
 		snprintf(when, sizeof(when), "this request alone is more");
 	else if (r->wait_nsecs == 0)

@@ -107,6 +107,9 @@ struct limit_take {
  * has failed (store_failed). May be run again after a rollback.
  */
 int limiter_take(struct store_txn *t, struct limit_take *take) MUST_CHECK;
+/* What limiter_take would answer (1, 0, -1), with the uses of before; reads
+   only. */
+int limiter_ask(struct store_txn *t, struct limit_take *take) MUST_CHECK;
 /* The true tokens in place of take->tokens, and the slots given back. What has
    left the window is not looked for. 0, -1 the transaction has failed. */
 int limiter_settle(struct store_txn *t, const struct limit_take *take,
@@ -114,6 +117,9 @@ int limiter_settle(struct store_txn *t, const struct limit_take *take,
 /* As if it had never been taken. */
 int limiter_undo(struct store_txn *t, const struct limit_take *take) MUST_CHECK;
 
+/* "key ab12... on model gpt-4o" */
+void limiter_scope_words(const struct limit_scope *scope, char *out,
+    size_t out_bytes);
 /* "key ab12... on model gpt-4o: 60 of 60 requests per minute, room in 12 s" */
 void limiter_describe(const struct limit_take *take, char *out,
     size_t out_bytes);

@@ -84,19 +84,42 @@ step_run_AUTHENTICATE(struct exchange *x)
 	return STEP_MORE;
 }
 
-enum step_result
-step_run_PARSE(struct exchange *x)
+/* Whom it is booked on is asked for once more when the client, and with it
+   the request's bytes, may be gone. */
+static void
+keep_names(struct exchange *x)
+{
+	struct wire_request *r = &x->request;
+
+	r->user = arena_str(&x->arena, r->user);
+	for (size_t i = 0; i < r->tag_count; i++)
+		r->tags[i] = arena_str(&x->arena, r->tags[i]);
+}
+
+static int
+read_request(struct exchange *x, const char **param_r, struct err *err)
 {
 	struct str body =
 	    x->question != NULL ? x->question->body : http_body(x->call);
-	const char *param = NULL;
+	int r;
+
+	*param_r = NULL;
+	r = wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
+	if (r == 0 && x->call != NULL)
+		r = wire_request_headers(&x->request, header_of, x->call,
+		    param_r, err);
+	keep_names(x);
+	return r;
+}
+
+enum step_result
+step_run_PARSE(struct exchange *x)
+{
+	const char *param;
 	struct err err;
 
-	if (wire_request_parse(x->api, body, &x->arena, &x->request, &param,
-		&err) != 0)
-		return exchange_refuse(x, err.code, err.text, param);
-	if (x->call != NULL && wire_request_headers(&x->request, header_of,
-				   x->call, &param, &err) != 0)
+	if (read_request(x, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -15,6 +15,8 @@
  * cannot have been read, it goes over a new connection at once, and nobody
  * hears of it.
  *
+ * The process must ignore SIGPIPE.
+ *
  * Callbacks may call upstream_start/pause/resume/cancel. After on_done or a
  * cancel the call is gone.
  */
@@ -111,6 +113,7 @@ void upstream_resume(struct upstream_call *call);
 struct upstream_stats {
 	uint64_t started, done, failed, cancelled;
 	uint64_t connections_opened;
+	size_t connections_open; /* idle, busy, or being made */
 	size_t active;
 };
 void upstream_stats(const struct upstream *u, struct upstream_stats *s_r);
