@@ -191,8 +191,9 @@ struct exchange {
 	int64_t pause_nsecs;     /* before the next attempt */
 	struct event timer;
 	bool timer_fired;
-	struct buf out; /* bytes for the client, not yet given */
-	bool streaming; /* http_start was called */
+	int64_t idle_until_nsecs; /* mono: the provider may be silent so long */
+	struct buf out;           /* bytes for the client, not yet given */
+	bool streaming;           /* http_start was called */
 	bool client_has_bytes;
 	bool client_full; /* above the high water */
 	bool client_gone;
