@@ -28,6 +28,7 @@ X(USAGE,            500, "server_error",          "internal_error",    "Wrong us
 X(CONFIG,           500, "server_error",          "internal_error",    "The configuration is not valid.") \
 X(STORE,            503, "server_error",          "store_unavailable", "The gateway's store is not available; the request was not sent.") \
 X(STORE_FULL,       503, "server_error",          "store_unavailable", "The gateway's store is full; the request was not sent.") \
+X(STORE_LOST,       503, "server_error",          "store_unavailable", "The gateway's store is not available; the request was not sent.") \
 X(NOT_HELD,         404, "invalid_request_error", "",                  "No such object.") \
 X(BAD_HTTP,         400, "invalid_request_error", "bad_http",          "The HTTP request is not well formed.") \
 X(BAD_JSON,         400, "invalid_request_error", "invalid_json",      "The request body is not valid JSON.") \
@@ -53,6 +54,9 @@ X(CLIENT_GONE,      499, "client_gone",           "client_gone",       "The clie
 X(NOT_IMPLEMENTED,  501, "invalid_request_error", "not_supported",     "The transfer encoding is not supported.") \
 X(UPSTREAM,         502, "upstream_error",        "upstream_error",    "The provider failed.") \
 X(UPSTREAM_AUTH,    502, "upstream_error",        "upstream_auth",     "The provider refused the gateway's credentials; its operator has to look.") \
+X(UPSTREAM_POLICY,  400, "invalid_request_error", "content_policy_violation", "The provider's content policy refuses the request.") \
+X(UPSTREAM_QUOTA,   429, "insufficient_quota",    "insufficient_quota", "The provider's account has no quota left; the gateway's operator has to look.") \
+X(UPSTREAM_OVERLOADED, 503, "server_error",       "overloaded",        "The provider is overloaded; try again.") \
 X(UPSTREAM_CUT,     502, "upstream_error",        "upstream_cut",      "The provider closed the connection before its answer was complete.") \
 X(UPSTREAM_FORMAT,  502, "upstream_error",        "upstream_format",   "The provider sent something that is not a valid answer.") \
 X(UPSTREAM_CONNECT, 502, "upstream_error",        "upstream_connect",  "The provider could not be reached.") \

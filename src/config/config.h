@@ -88,19 +88,20 @@ struct config_webhook {
 };
 
 struct config_limits {
-	int64_t max_body_bytes;        /* 32M */
-	int64_t max_header_bytes;      /* 64K */
-	int64_t max_connections;       /* per worker, 4096 */
-	int64_t max_answer_bytes;      /* plain answer kept in memory, 64M */
-	int64_t max_event_bytes;       /* one SSE event, 16M */
-	int64_t header_timeout_msecs;  /* whole request head, 30 s */
-	int64_t body_timeout_msecs;    /* whole request body, 120 s */
-	int64_t idle_timeout_msecs;    /* keep-alive without request, 75 s */
-	int64_t slow_client_msecs;     /* no progress while we write, 60 s */
-	int64_t connect_timeout_msecs; /* upstream, 5 s */
-	int64_t stream_idle_msecs;     /* between two upstream chunks, 300 s */
-	int64_t drain_msecs;           /* retiring worker, 600 s */
-	int64_t max_attempts;          /* one request, all groups, 8 */
+	int64_t max_body_bytes;         /* 32M */
+	int64_t max_header_bytes;       /* 64K */
+	int64_t max_connections;        /* per worker, 4096 */
+	int64_t max_answer_bytes;       /* plain answer kept in memory, 64M */
+	int64_t max_event_bytes;        /* one SSE event, 16M */
+	int64_t header_timeout_msecs;   /* whole request head, 30 s */
+	int64_t body_timeout_msecs;     /* whole request body, 120 s */
+	int64_t idle_timeout_msecs;     /* keep-alive without request, 75 s */
+	int64_t slow_client_msecs;      /* no progress while we write, 60 s */
+	int64_t connect_timeout_msecs;  /* upstream, 5 s */
+	int64_t stream_idle_msecs;      /* between two upstream chunks, 300 s */
+	int64_t stream_keepalive_msecs; /* sign of life in silence, 15 s; 0 */
+	int64_t drain_msecs;            /* retiring worker, 600 s */
+	int64_t max_attempts;           /* one request, all groups, 8 */
 };
 
 /* Probes of ours, exchange/probe.h. */
@@ -126,7 +127,7 @@ struct config {
 	int64_t port;                      /* CONFIG_UNSET */
 	int64_t workers;                   /* 0 = one per core */
 	const char *state_dir;             /* "" not given */
-	const char *traces_path;           /* relative to the state directory */
+	const char *traces_path;           /* see config_trace_path() */
 	int64_t traces_rotate_bytes;       /* 256M */
 	int64_t traces_keep;               /* 8 */
 	bool traces_content;               /* false */
@@ -157,6 +158,9 @@ struct config {
  */
 int config_parse(const struct bundle *b, struct config **config_r,
     struct config_report *report, struct err *err) MUST_CHECK;
+/* The trace file: as configured, in the state directory unless absolute. On
+   the heap. */
+char *config_trace_path(const struct config *c, const char *state_dir);
 void config_free(struct config **c); /* wipes secrets */
 
 /* bundle_read + config_parse. */
