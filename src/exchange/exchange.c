@@ -266,6 +266,8 @@ exchange_env_init(struct exchange_env *env)
 		env->tempos = xcalloc(env->catalog->deployment_count,
 		    sizeof(*env->tempos));
 	}
+	env->asking =
+	    xcalloc(env->catalog->deployment_count + 1, sizeof(env->asking[0]));
 }
 
 void
@@ -282,6 +284,8 @@ exchange_env_fini(struct exchange_env *env)
 	env->pooled = 0;
 	free(env->tempos);
 	env->tempos = NULL;
+	free(env->asking);
+	env->asking = NULL;
 }
 
 void

@@ -243,11 +243,18 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 }
 
 static void
+stop_waiting(struct holding *h)
+{
+	h->waiting = false;
+	h->x->env->asking[h->candidate->deployment->index]--;
+}
+
+static void
 hold_done(struct batch_job *job, const struct err *err)
 {
 	struct holding *h = LIST_OBJ(job, struct holding, job);
 
-	h->waiting = false;
+	stop_waiting(h);
 	h->failed = err != NULL;
 	if (err != NULL)
 		h->err = *err;
@@ -341,6 +348,7 @@ holding_start(struct holding *h, const struct candidate *c,
 	fill_history(h);
 	batch_job_init(&h->job, hold_run, hold_done);
 	h->waiting = true;
+	env->asking[c->deployment->index]++;
 	batch_add(env->batch, &h->job);
 	return 0;
 }
@@ -351,7 +359,7 @@ holding_cancel(struct holding *h)
 	if (!h->waiting)
 		return;
 	batch_cancel(h->x->env->batch, &h->job);
-	h->waiting = false;
+	stop_waiting(h);
 	if (!h->held)
 		h->hold.number = 0;
 }
