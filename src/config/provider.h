@@ -23,6 +23,7 @@ enum provider_flag {
 	PROVIDER_BASE_REQUIRED = 4,     /* no default address */
 	PROVIDER_BASE_V1 = 8, /* "/v1" is appended to a base without it */
 	PROVIDER_LATER = 16,  /* known by name, its dialect is not served yet */
+	PROVIDER_RESPONSES = 32, /* has OpenAI's /responses, with its state */
 };
 
 struct provider {

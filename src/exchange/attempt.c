@@ -60,6 +60,15 @@ attempt_dialect(const struct attempt *a)
 					: dialect_find(d->provider->dialect);
 }
 
+static const struct relay_ops *
+attempt_relay(const struct attempt *a, const struct dialect *dialect)
+{
+	const struct config_deployment *d = a->deployment->config;
+
+	return dialect_relay(dialect,
+	    d->mock_response != NULL ? NULL : d->provider, a->x->api);
+}
+
 int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
@@ -69,6 +78,8 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.request = &a->x->request,
 		.client_model = client_model(a),
 		.upstream_model = a->candidate->upstream_model,
+		.deployment_id = a->deployment->config->id,
+		.chat = dialect->relay(WIRE_CHAT),
 		.upstream_is_stream = is_stream,
 		.max_event_bytes = (size_t)c->limits.max_event_bytes,
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
@@ -78,7 +89,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 	};
 
 	a->is_stream = is_stream;
-	if (relay_open(&a->relay, dialect->relay(a->x->api), &options,
+	if (relay_open(&a->relay, attempt_relay(a, dialect), &options,
 		&a->relay_err) != 0) {
 		a->relay_failed = true;
 		return -1;
@@ -174,7 +185,7 @@ attempt_start(struct attempt *a, struct err *err)
 	if (dialect == NULL)
 		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
 		    a->deployment->config->provider->dialect);
-	if (dialect->relay(x->api) == NULL)
+	if (attempt_relay(a, dialect) == NULL)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s is not served for this model's provider (%s)",
 		    wire_api_path(x->api), a->deployment->provider);

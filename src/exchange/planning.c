@@ -28,6 +28,8 @@ request_of(const struct exchange *x)
 		.prompt_guess = x->request.prompt_guess_tokens,
 		.max_output = x->request.max_tokens,
 		.stream = x->request.stream,
+		.needs_state = x->request.needs_state,
+		.state_tag = x->request.state_tag,
 		.tag_count = x->request.tag_count,
 		.tags = x->request.tags,
 		.disable_fallbacks = x->request.disable_fallbacks,

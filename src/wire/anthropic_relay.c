@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "wire/count_relay.h"
+#include "wire/responses_relay.h"
 
 /* ---- facts ------------------------------------------------------------- */
 
@@ -444,9 +445,10 @@ anthropic_relay_find(enum wire_api api)
 		return &messages;
 	case WIRE_COUNT:
 		return &count_relay;
+	case WIRE_RESPONSES:
+		return &responses_relay;
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
-	case WIRE_RESPONSES:
 	case WIRE_API_COUNT:
 		break;
 	}

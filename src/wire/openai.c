@@ -4,9 +4,10 @@
  * usage_json.c). Encoding splices the client's own bytes; answers are relayed
  * by openai_relay.c.
  *
- * Served: chat, completions, embeddings; Anthropic's messages, translated to
- * chat and back (messages_chat.c, messages_relay.c). The other client APIs have
- * no relay here and their encode is an ERR_BAD_REQUEST.
+ * Served: chat, completions, embeddings; responses where the provider has them
+ * (its row says so); Anthropic's messages and other responses, translated to
+ * chat and back (messages_chat.c, messages_relay.c, responses_chat.c,
+ * responses_relay.c).
  */
 #include "wire/call_head.h"
 #include "wire/count_relay.h"
@@ -14,6 +15,20 @@
 #include "wire/messages_relay.h"
 #include "wire/openai_body.h"
 #include "wire/openai_relay.h"
+#include "wire/responses_chat.h"
+#include "wire/responses_relay.h"
+
+static const struct relay_ops *
+find_relay(enum wire_api api)
+{
+	if (api == WIRE_MESSAGES)
+		return &messages_relay;
+	if (api == WIRE_RESPONSES)
+		return &responses_relay;
+	if (api == WIRE_COUNT)
+		return &count_relay;
+	return openai_relay_find(api);
+}
 
 static int
 openai_encode(const struct wire_request *r, const struct wire_choice *choice,
@@ -26,8 +41,13 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 		if (messages_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
 		r = &chat;
+	} else if (r->api == WIRE_RESPONSES &&
+		   !dialect_has_responses(choice->deployment->provider)) {
+		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
+			return -1;
+		r = &chat;
 	}
-	if (openai_relay_find(r->api) == NULL)
+	if (find_relay(r->api) == NULL)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint yet",
 		    choice->deployment->provider->title);
@@ -35,16 +55,6 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 		return -1;
 	return call_head_write(choice, wire_api_path(r->api), r->stream, arena,
 	    call_r, err);
-}
-
-static const struct relay_ops *
-find_relay(enum wire_api api)
-{
-	if (api == WIRE_MESSAGES)
-		return &messages_relay;
-	if (api == WIRE_COUNT)
-		return &count_relay;
-	return openai_relay_find(api);
 }
 
 const struct dialect dialect_openai = {

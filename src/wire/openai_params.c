@@ -181,6 +181,24 @@ param_model_reasons(const char *model)
 	return is_of_family(REASONING, model);
 }
 
+/* Beside OpenAI's reasoning models: who takes it from any model. */
+#define TAKES_EFFORT    "anthropic openrouter hosted_vllm vllm gemini"
+#define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
+
+bool
+param_takes_effort(const char *provider, const char *model)
+{
+	if (param_is_listed("openai azure", str_of(provider)))
+		return param_model_reasons(model);
+	return param_is_listed(TAKES_EFFORT, str_of(provider));
+}
+
+bool
+param_takes_reasoning(const char *provider)
+{
+	return param_is_listed(TAKES_REASONING, str_of(provider));
+}
+
 void
 param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice)

@@ -278,7 +278,7 @@ wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
 	*param_r = NULL;
 	r->api = api;
 	r->body = body;
-	r->user = str_make("", 0);
+	r->user = r->state_tag = r->previous_response = str_make("", 0);
 	r->n = r->outputs = 1;
 	r->max_tokens = CONFIG_UNSET;
 	r->num_retries = r->timeout_msecs = r->stream_timeout_msecs =

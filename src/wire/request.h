@@ -94,6 +94,12 @@ struct wire_request {
 	/* Of these: what may be billed at the price of images, of audio. */
 	int64_t image_bound_tokens, audio_bound_tokens;
 	bool audio_output; /* the answer may be sound */
+	/* Responses: only a provider that keeps them can answer
+	   (previous_response_id, conversation, background); and the one
+	   deployment that can, by its tag (wire/response_id.h; "" any). */
+	bool needs_state, background;
+	struct str state_tag;
+	struct str previous_response; /* the provider's id; "" none */
 	/* A fair guess, for estimates when a provider gives no usage. */
 	int64_t prompt_guess_tokens;
 };

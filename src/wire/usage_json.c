@@ -134,16 +134,20 @@ read_cost_details(struct reading *in, const struct skim_value *v)
 static void
 read_member(struct reading *in, struct str key, const struct skim_value *v)
 {
-	if (SKIM_KEY_IS(key, "prompt_tokens"))
+	if (SKIM_KEY_IS(key, "prompt_tokens") ||
+	    SKIM_KEY_IS(key, "input_tokens"))
 		in->any |= read_count(in, v, &in->u.prompt_tokens);
-	else if (SKIM_KEY_IS(key, "completion_tokens"))
+	else if (SKIM_KEY_IS(key, "completion_tokens") ||
+		 SKIM_KEY_IS(key, "output_tokens"))
 		in->any |= read_count(in, v, &in->u.completion_tokens);
 	else if (SKIM_KEY_IS(key, "total_tokens"))
 		read_count(in, v, &in->total);
 	else if (SKIM_KEY_IS(key, "prompt_tokens_details") ||
-		 SKIM_KEY_IS(key, "prompt_token_details"))
+		 SKIM_KEY_IS(key, "prompt_token_details") ||
+		 SKIM_KEY_IS(key, "input_tokens_details"))
 		read_prompt_details(in, v);
-	else if (SKIM_KEY_IS(key, "completion_tokens_details"))
+	else if (SKIM_KEY_IS(key, "completion_tokens_details") ||
+		 SKIM_KEY_IS(key, "output_tokens_details"))
 		read_completion_details(in, v);
 	else if (SKIM_KEY_IS(key, "prompt_cache_hit_tokens") ||
 		 SKIM_KEY_IS(key, "num_cached_tokens") ||
