@@ -13,12 +13,12 @@
 #define NEEDED PROVIDER_BASE_REQUIRED
 #define ADD_V1 PROVIDER_BASE_V1
 #define LATER  PROVIDER_LATER
-#define RESPOND PROVIDER_RESPONSES
+#define REPLYS PROVIDER_RESPONSES
 
 /* clang-format off */
 const struct provider provider_table[] = {
 	/* The usual ones. */
-	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, RESPOND, "OpenAI" },
+	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, REPLYS, "OpenAI" },
 	{ "mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "MISTRAL_API_BASE", BEARER, NOOPTS | ADD_V1, "Mistral" },
 	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, NOOPTS, "Anthropic" },
 	{ "azure", "azure", "", "AZURE_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | LATER, "Azure OpenAI" },

@@ -111,18 +111,18 @@ keeps_state(const struct routing *r, const struct deployment *d,
 	if (!request->needs_state)
 		return true;
 	no->why = REFUSED_STATE;
-	if ((d->config->provider->flags & PROVIDER_RESPONSES) == 0) {
+	state_tag(d->config->id, tag);
+	if (request->state_tag.n > 0 && !str_is(request->state_tag, tag)) {
 		snprintf(no->reason, sizeof(no->reason),
-		    "%s keeps no responses: previous_response_id, "
-		    "conversation and background do not work there",
-		    d->config->provider->title);
+		    "the response is kept at another deployment");
 		return false;
 	}
-	state_tag(d->config->id, tag);
-	if (request->state_tag.n == 0 || str_is(request->state_tag, tag))
+	if ((d->config->provider->flags & PROVIDER_RESPONSES) != 0)
 		return true;
 	snprintf(no->reason, sizeof(no->reason),
-	    "the response is kept at another deployment");
+	    "%s keeps no responses: previous_response_id, conversation and "
+	    "background do not work there",
+	    d->config->provider->title);
 	return false;
 }
 

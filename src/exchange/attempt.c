@@ -293,6 +293,11 @@ attempt_judge(struct attempt *a)
 	if (a->plain_body) {
 		provider_error_read(a->head.status, buf_str(&a->body),
 		    a->deployment->config->api_key, &a->error);
+		/* A response that is not there says nothing about the
+		   deployment. */
+		if (a->x->api == WIRE_RESPONSE &&
+		    a->error.outcome == OUTCOME_NOT_FOUND)
+			a->error.outcome = OUTCOME_BAD_REQUEST;
 		set_outcome(a, a->error.outcome, a->error.message);
 		return;
 	}

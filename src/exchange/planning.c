@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "domain/state_tag.h"
 
 static bool
 read_health(void *arg, const struct deployment *d, struct health_row *row_r)
@@ -51,6 +52,23 @@ open_state(const struct exchange *x, struct route_state *state)
 		.now_nsecs = clock_wall_nsecs(),
 	};
 	return t;
+}
+
+int
+planning_find_kept(struct exchange *x, struct err *err)
+{
+	const struct config *c = x->env->config;
+	char tag[STATE_TAG_CHARS + 1];
+
+	for (size_t i = 0; i < c->deployment_count; i++) {
+		state_tag(c->deployments[i].id, tag);
+		if (str_is(x->request.state_tag, tag)) {
+			x->request.model = str_of(c->deployments[i].model_name);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NO_RESPONSE,
+	    "the deployment that keeps this response is no longer configured");
 }
 
 int

@@ -8,6 +8,7 @@
 #include "exchange/exchange.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
+#include "wire/response_call.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -76,14 +77,32 @@ step_run_AUTHENTICATE(struct exchange *x)
 	return STEP_MORE;
 }
 
+static int
+parse(struct exchange *x, const char **param_r, struct err *err)
+{
+	struct str path;
+
+	if (x->api != WIRE_RESPONSE)
+		return wire_request_parse(x->api, http_body(x->call), &x->arena,
+		    &x->request, param_r, err);
+	path = http_path(x->call);
+	if (str_starts(path, "/v1/"))
+		path = str_make(path.p + 3, path.n - 3);
+	if (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (response_call_read(http_method(x->call), path, http_query(x->call),
+		&x->arena, &x->request, err) != 0)
+		return -1;
+	return planning_find_kept(x, err);
+}
+
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
 	const char *param = NULL;
 	struct err err;
 
-	if (wire_request_parse(x->api, http_body(x->call), &x->arena,
-		&x->request, &param, &err) != 0)
+	if (parse(x, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -4,6 +4,7 @@
 #include "sim/chat_anthropic.h"
 #include "sim/chat_mistral.h"
 #include "sim/chat_openai.h"
+#include "sim/chat_responses.h"
 #include "sim/completion.h"
 #include "sim/control.h"
 #include "sim/embeddings.h"
@@ -66,6 +67,8 @@ say(struct job *job, void (*write)(const struct talk *t, struct buf *out),
 	t->word = 0;
 	t->call = 0;
 	t->at = 0;
+	t->step = 0;
+	t->sequence = 0;
 	buf_clear(&t->prefix);
 	r->source = next;
 	r->source_ctx = t;
@@ -123,6 +126,15 @@ handle_messages(struct job *job, struct problem *p)
 		0)
 		return -1;
 	return say(job, chat_anthropic_write, chat_anthropic_next);
+}
+
+static int
+handle_responses(struct job *job, struct problem *p)
+{
+	if (job_read_body(job, p) != 0 ||
+	    chat_responses_read(&job->chat, &job->arena, p) != 0)
+		return -1;
+	return say(job, chat_responses_write, chat_responses_next);
 }
 
 static int
@@ -250,6 +262,8 @@ static const struct route routes[] = {
 	{ "POST", "/chat/completions",         handle_chat,         true,  false },
 	{ "POST", "/v1/messages",              handle_messages,     true,  true  },
 	{ "POST", "/v1/messages/count_tokens", handle_count_tokens, true,  true  },
+	{ "POST", "/v1/responses",             handle_responses,    true,  false },
+	{ "POST", "/responses",                handle_responses,    true,  false },
 	{ "POST", "/v1/embeddings",            handle_embeddings,   true,  false },
 	{ "POST", "/embeddings",               handle_embeddings,   true,  false },
 	{ "POST", "/v1/completions",           handle_completion,   true,  false },

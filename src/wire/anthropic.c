@@ -76,6 +76,7 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
 	case WIRE_RESPONSES:
+	case WIRE_RESPONSE:
 	case WIRE_API_COUNT:
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint",

@@ -449,6 +449,7 @@ anthropic_relay_find(enum wire_api api)
 		return &responses_relay;
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
+	case WIRE_RESPONSE:
 	case WIRE_API_COUNT:
 		break;
 	}

@@ -18,7 +18,8 @@ const struct relay_ops *
 dialect_relay(const struct dialect *dialect, const struct provider *provider,
     enum wire_api api)
 {
-	if (api == WIRE_RESPONSES && dialect_has_responses(provider))
+	if ((api == WIRE_RESPONSES || api == WIRE_RESPONSE) &&
+	    dialect_has_responses(provider))
 		return &responses_pass;
 	return dialect->relay(api);
 }

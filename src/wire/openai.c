@@ -30,6 +30,18 @@ find_relay(enum wire_api api)
 	return openai_relay_find(api);
 }
 
+/* A call about a response that the provider keeps. */
+static int
+write_kept(const struct wire_request *r, const struct wire_choice *choice,
+    struct arena *arena, struct wire_call *call_r, struct err *err)
+{
+	if (call_head_write(choice, r->path, r->stream, arena, call_r, err) !=
+	    0)
+		return -1;
+	call_r->method = r->method;
+	return 0;
+}
+
 static int
 openai_encode(const struct wire_request *r, const struct wire_choice *choice,
     struct arena *arena, struct wire_call *call_r, struct err *err)
@@ -47,6 +59,8 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 			return -1;
 		r = &chat;
 	}
+	if (r->api == WIRE_RESPONSE)
+		return write_kept(r, choice, arena, call_r, err);
 	if (find_relay(r->api) == NULL)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint yet",

@@ -258,6 +258,7 @@ openai_relay_find(enum wire_api api)
 	case WIRE_EMBEDDINGS:
 		return &embeddings;
 	case WIRE_RESPONSES:
+	case WIRE_RESPONSE:
 	case WIRE_MESSAGES:
 	case WIRE_COUNT:
 	case WIRE_API_COUNT:

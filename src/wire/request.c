@@ -91,6 +91,7 @@ request_prompt_key(enum wire_api api)
 	case WIRE_RESPONSES:
 		return KEY_INPUT;
 	case WIRE_CHAT:
+	case WIRE_RESPONSE:
 	case WIRE_MESSAGES:
 	case WIRE_COUNT:
 	case WIRE_API_COUNT:

@@ -19,6 +19,7 @@ X(CHAT,        "chat",        "/chat/completions") \
 X(COMPLETIONS, "completions", "/completions") \
 X(EMBEDDINGS,  "embeddings",  "/embeddings") \
 X(RESPONSES,   "responses",   "/responses") \
+X(RESPONSE,    "response",    "/responses/{id}") /* response_call.h */ \
 X(MESSAGES,    "messages",    "/messages") \
 X(COUNT,       "count_tokens", "/messages/count_tokens")
 /* clang-format on */
@@ -100,6 +101,8 @@ struct wire_request {
 	bool needs_state, background;
 	struct str state_tag;
 	struct str previous_response; /* the provider's id; "" none */
+	/* A call about a response that is kept (WIRE_RESPONSE). */
+	const char *method, *path;
 	/* A fair guess, for estimates when a provider gives no usage. */
 	int64_t prompt_guess_tokens;
 };

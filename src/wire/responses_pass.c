@@ -12,6 +12,7 @@
 
 struct pass {
 	bool stream, json; /* a stream was asked for; an object came */
+	bool kept; /* the answer is about a response that was made before */
 	bool seen, ended;
 	struct buf answer; /* a plain one as it comes */
 	struct buf model;  /* the client's name, quoted */
@@ -103,7 +104,7 @@ note_text(struct relay *r, int64_t bytes)
 	struct relay_facts *f = &r->facts;
 	struct pass *s = r->state;
 
-	if (bytes <= 0)
+	if (bytes <= 0 || s->kept)
 		return;
 	f->first_token = true;
 	f->delivered_bytes += bytes;
@@ -141,7 +142,11 @@ note_end(struct relay *r, const struct response *resp)
 	struct skim_value reason = pick_one(&resp->details, "reason");
 	struct usage u = { .tier = tier_of(&resp->tier) };
 	const char *finish = "stop";
+	const struct pass *s = r->state;
 
+	f->finished = true;
+	if (s->kept)
+		return; /* it was paid for when it was made */
 	if (usage_json_read(&resp->usage, &u) == 0 &&
 	    u.prompt_tokens + u.completion_tokens > 0)
 		f->usage = u;
@@ -152,7 +157,6 @@ note_end(struct relay *r, const struct response *resp)
 			     ? "content_filter"
 			     : "length";
 	snprintf(f->finish_reason, sizeof(f->finish_reason), "%s", finish);
-	f->finished = true;
 	if (skim_string_is(&resp->status, "queued") ||
 	    skim_string_is(&resp->status, "in_progress"))
 		note_background(r);
@@ -230,6 +234,7 @@ read_answer(struct relay *r, struct str text, struct response *resp,
 		{ "incomplete_details", &resp->details },
 		{ "previous_response_id", &resp->previous },
 		{ "service_tier", &resp->tier }, { "output", &resp->output } };
+	const struct pass *s = r->state;
 
 	if (text.n == 0)
 		return relay_malformed(r, err, "the answer is empty");
@@ -240,6 +245,8 @@ read_answer(struct relay *r, struct str text, struct response *resp,
 			: "the answer is no JSON object");
 	if (skim(text, wanted, ARRAY_LEN(wanted), &deep, err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
+	if (s->kept && resp->object.type == SKIM_STRING)
+		return 0;
 	if (is_error(&resp->error))
 		return relay_error(r, text, 0, err);
 	if (!skim_string_is(&resp->object, "response"))
@@ -346,7 +353,7 @@ passes_limit(const struct relay *r, int64_t bytes)
 	const struct pass *s = r->state;
 	int64_t limit = r->options.stop_after_tokens;
 
-	if (limit < 0 || bytes == 0)
+	if (limit < 0 || bytes == 0 || s->kept)
 		return false;
 	return s->deltas + 1 > limit ||
 	       relay_least_tokens(r->facts.delivered_bytes + bytes) > limit;
@@ -491,7 +498,7 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 		return relay_malformed(r, err, "event %lld: %s",
 		    (long long)r->facts.chunks, err->text);
 	if (is_error(&e.error) || skim_string_is(&e.type, "error") ||
-	    skim_string_is(&e.type, "response.failed"))
+	    (!s->kept && skim_string_is(&e.type, "response.failed")))
 		return take_failure(r, data, &e, err);
 	if (e.type.type != SKIM_STRING ||
 	    memchr(e.type.value.p, '\\', e.type.value.n) != NULL)
@@ -565,6 +572,9 @@ start(struct relay *r, struct err *err)
 
 	(void)err;
 	s->stream = r->options.request->stream;
+	s->kept = r->options.request->api == WIRE_RESPONSE;
+	if (s->kept)
+		r->facts.usage.source = USAGE_PROVIDER;
 	s->keeps_output = s->stream && r->options.stop_after_tokens >= 0;
 	buf_init(&s->answer, r->options.max_answer_bytes);
 	buf_init(&s->response,

@@ -6,6 +6,15 @@
 
 #include "base/jsonw.h"
 #include "wire/apierror.h"
+#include "wire/response_call.h"
+
+static struct str
+without_v1(struct str path)
+{
+	if (str_starts(path, "/v1/"))
+		path = str_make(path.p + 3, path.n - 3);
+	return path;
+}
 
 /* The API a path speaks; with and without /v1, as LiteLLM. 0 none. */
 static int
@@ -18,8 +27,7 @@ find_api(struct str path, enum wire_api *api_r)
 	} apis[] = { WIRE_APIS(API_PATH) };
 #undef API_PATH
 
-	if (str_starts(path, "/v1/"))
-		path = str_make(path.p + 3, path.n - 3);
+	path = without_v1(path);
 	for (size_t i = 0; i < ARRAY_LEN(apis); i++) {
 		if (str_is(path, apis[i].path)) {
 			*api_r = apis[i].api;
@@ -37,6 +45,23 @@ refuse_method(struct http_call *call, const char *allowed)
 	http_add_header(call, "allow", allowed);
 	admin_error(call, ERR_METHOD, detail);
 	free(detail);
+}
+
+/* A call about a response that is kept? It is answered here then. */
+static bool
+take_response_call(struct worker *w, struct http_call *call, struct str path)
+{
+	const char *allowed;
+	bool served;
+
+	if (!response_call_find(without_v1(path), http_method(call), &served,
+		&allowed))
+		return false;
+	if (served)
+		exchange_begin(&w->env, call, WIRE_RESPONSE);
+	else
+		refuse_method(call, allowed);
+	return true;
 }
 
 void
@@ -59,6 +84,8 @@ front_on_call(void *arg, struct http_call *call)
 			exchange_begin(&w->env, call, api);
 		return;
 	}
+	if (take_response_call(w, call, path))
+		return;
 	route = admin_find(method, path, &argument, &allowed);
 	if (route != NULL) {
 		admin_run(&w->admin, route, call, argument);

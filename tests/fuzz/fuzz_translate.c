@@ -1,8 +1,9 @@
 /*
- * Fuzz target: requests of any bytes through the translations, chat to
- * Anthropic and Anthropic to chat. The first byte says which way, and whether
- * drop_params is on. Either there is a reason fit for a client, or one body of
- * valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
+ * Fuzz target: requests of any bytes through the translations: chat to
+ * Anthropic, Anthropic to chat, responses to chat, and to Anthropic by way of
+ * it. The first byte says which way, and whether drop_params is on. Either
+ * there is a reason fit for a client, or one body of valid JSON. Corpus:
+ * tests/fuzz/corpus/fuzz_translate.
  */
 #include "fuzz.h"
 
@@ -31,6 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *param;
 	struct buf body;
 	struct err err = { .text = "" };
+	enum wire_api api;
 	bool chat;
 
 	if (size < 1)
@@ -38,12 +40,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	chat = (data[0] & 1) != 0;
 	d.drop_params = (data[0] & 2) != 0;
 	d.upstream_model = models[(data[0] >> 2) & 3];
+	api = (data[0] & 16) != 0 ? WIRE_RESPONSES
+	      : chat              ? WIRE_CHAT
+				  : WIRE_MESSAGES;
 	d.provider = provider_find(str_of(chat ? "anthropic" : "hosted_vllm"));
 	arena_init(&arena, 4096);
 	buf_init(&body, 64 << 20);
-	if (wire_request_parse(chat ? WIRE_CHAT : WIRE_MESSAGES,
-		str_make((const char *)data + 1, size - 1), &arena, &r, &param,
-		&err) == 0) {
+	if (wire_request_parse(api, str_make((const char *)data + 1, size - 1),
+		&arena, &r, &param, &err) == 0) {
 		if (dialect_find(d.provider->dialect)
 			->encode(&r, &choice, &arena, &call, &err) == 0) {
 			for (size_t i = 0; i < call.piece_count; i++)
