@@ -13,10 +13,13 @@
 #include "store/store.h"
 
 /* What the handlers may look at; all borrowed. */
+struct exchange_env;
+
 struct admin_env {
 	const struct config *config;
 	const struct catalog *catalog;
 	struct store *store;
+	struct exchange_env *exchanges; /* for probes */
 	const bool *draining;
 	int64_t started_wall_nsecs;
 };

@@ -1,9 +1,14 @@
-/* The health endpoints: all from state, none costs a provider call. */
+/*
+ * The health endpoints: from state, none costs a provider call; but for
+ * /health?probe=true, which asks each deployment first (exchange/probe.h).
+ */
 #include "admin/admin.h"
+#include "admin/query.h"
 
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "domain/breaker.h"
+#include "exchange/probe.h"
 
 #define BODY_BYTES (8 * 1024 * 1024)
 
@@ -82,12 +87,37 @@ write_endpoint(struct jsonw *w, const struct deployment *d,
 		jsonw_key(w, "error");
 		jsonw_cstr(w, row->last_error);
 	}
+	if (row->probed_nsecs > 0) {
+		clock_rfc3339(row->probed_nsecs, when);
+		jsonw_key(w, "last_probe");
+		jsonw_cstr(w, when);
+		jsonw_key(w, "probe");
+		jsonw_cstr(w, row->probe_failed != 0 ? "down" : "alive");
+	}
 	jsonw_close(w, '}');
+}
+
+/* A deployment is well when its breaker is closed and our last probe, if it
+   is younger than all that clients saw, found it alive. */
+static bool
+is_well(const struct health_row *row)
+{
+	return row->state == BREAKER_CLOSED &&
+	       (row->probe_failed == 0 ||
+		   row->last_success_nsecs > row->probed_nsecs);
+}
+
+/* ?model=NAME: that group's deployments only. */
+static bool
+is_asked_for(const struct deployment *d, struct str model)
+{
+	return model.n == 0 || str_is(model, d->config->model_name) ||
+	       str_is(model, d->id);
 }
 
 /* One of the two lists; returns how many are in it. */
 static int64_t
-write_endpoints(struct jsonw *w, const struct admin_env *env,
+write_endpoints(struct jsonw *w, const struct admin_env *env, struct str model,
     struct store_txn *t, bool healthy)
 {
 	int64_t count = 0;
@@ -100,7 +130,7 @@ write_endpoints(struct jsonw *w, const struct admin_env *env,
 		health_row_init(&row);
 		if (t != NULL && health_get(t, d->id, &row) < 0)
 			health_row_init(&row);
-		if ((row.state == BREAKER_CLOSED) != healthy)
+		if (!is_asked_for(d, model) || is_well(&row) != healthy)
 			continue;
 		write_endpoint(w, d, &row);
 		count++;
@@ -109,25 +139,23 @@ write_endpoints(struct jsonw *w, const struct admin_env *env,
 	return count;
 }
 
-void
-admin_health(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+static void
+answer(const struct admin_env *env, struct http_call *call, struct str model)
 {
 	struct store_txn *t = NULL;
 	int64_t healthy, unhealthy;
 	struct buf body;
 	struct jsonw w;
 
-	(void)argument;
 	if (store_read(env->store, STORE_LIVE, &t, NULL) != 0)
 		t = NULL;
 	buf_init(&body, BODY_BYTES);
 	jsonw_init(&w, &body);
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "healthy_endpoints");
-	healthy = write_endpoints(&w, env, t, true);
+	healthy = write_endpoints(&w, env, model, t, true);
 	jsonw_key(&w, "unhealthy_endpoints");
-	unhealthy = write_endpoints(&w, env, t, false);
+	unhealthy = write_endpoints(&w, env, model, t, false);
 	jsonw_key(&w, "healthy_count");
 	jsonw_int(&w, healthy);
 	jsonw_key(&w, "unhealthy_count");
@@ -137,4 +165,98 @@ admin_health(const struct admin_env *env, struct http_call *call,
 		store_abort(&t);
 	http_reply_take(call, 200, "application/json", &body);
 	buf_fini(&body);
+}
+
+/* ---- after asking ------------------------------------------------------- */
+
+/* One /health?probe=true until the last deployment has answered. */
+struct round {
+	const struct admin_env *env;
+	struct http_call *call; /* NULL: the client left */
+	size_t waiting;
+	char *model; /* "": all */
+};
+
+static void
+on_gone(void *arg)
+{
+	struct round *r = arg;
+
+	r->call = NULL;
+}
+
+static const struct http_call_callbacks round_callbacks = {
+	.on_gone = on_gone,
+};
+
+static void
+end_of_one(struct round *r)
+{
+	if (--r->waiting > 0)
+		return;
+	if (r->call != NULL)
+		answer(r->env, r->call, str_of(r->model));
+	free(r->model);
+	free(r);
+}
+
+static void
+on_probed(void *arg, const struct deployment *d, enum probe_result result,
+    const char *text)
+{
+	(void)d;
+	(void)result; /* the health rows tell it */
+	(void)text;
+	end_of_one(arg);
+}
+
+static void
+probe_first(const struct admin_env *env, struct http_call *call,
+    struct str model)
+{
+	const struct config_probes *c = &env->config->probes;
+	struct probe_options options = {
+		.method = c->completion ? PROBE_COMPLETION : PROBE_MODELS,
+		.on_end = on_probed,
+	};
+	struct round *r = xcalloc(1, sizeof(*r));
+
+	r->env = env;
+	r->call = call;
+	r->model = str_dup(model);
+	r->waiting = 1; /* this function itself */
+	options.arg = r;
+	http_call_own(call, &round_callbacks, r);
+	for (size_t i = 0; i < env->catalog->deployment_count; i++) {
+		const struct deployment *d = &env->catalog->deployments[i];
+		int64_t own = d->config->probe_timeout_msecs;
+
+		if (!is_asked_for(d, model))
+			continue;
+		options.timeout_msecs =
+		    own != CONFIG_UNSET ? own : c->timeout_msecs;
+		r->waiting++;
+		probe_start(env->exchanges, d, &options);
+	}
+	end_of_one(r);
+}
+
+void
+admin_health(const struct admin_env *env, struct http_call *call,
+    struct str argument)
+{
+	char probe[8] = "", model[CATALOG_NAME_BYTES] = "";
+	struct str query = http_query(call);
+
+	(void)argument;
+	if (query_get(query, "probe", probe, sizeof(probe)) < 0 ||
+	    query_get(query, "model", model, sizeof(model)) < 0) {
+		admin_error(call, ERR_BAD_REQUEST,
+		    "probe is true or false, model a model's name");
+		return;
+	}
+	if (strcmp(probe, "true") == 0 || strcmp(probe, "1") == 0)
+		probe_first(env, call, str_of(model));
+	else
+		answer(env, call, str_of(model));
 }

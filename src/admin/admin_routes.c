@@ -12,7 +12,7 @@ static const struct admin_route routes[] = {
 	{ "GET", "/models/",            AUTHORITY_KEY,    admin_models_get,  "the same" },
 	{ "GET", "/model/info",         AUTHORITY_KEY,    admin_model_info,  "deployments, their prices and limits; no secrets" },
 	{ "GET", "/v1/model/info",      AUTHORITY_KEY,    admin_model_info,  "the same" },
-	{ "GET", "/health",             AUTHORITY_KEY,    admin_health,      "state of every deployment, from the shared store; asks no provider" },
+	{ "GET", "/health",             AUTHORITY_KEY,    admin_health,      "state of every deployment, from the shared store; ?probe=true asks each deployment first, ?model=NAME shows one group" },
 	{ "GET", "/health/liveliness",  AUTHORITY_PUBLIC, admin_liveness,    "this worker answers" },
 	{ "GET", "/health/liveness",    AUTHORITY_PUBLIC, admin_liveness,    "the same" },
 	{ "GET", "/health/readiness",   AUTHORITY_PUBLIC, admin_readiness,   "this worker can serve: store readable, not draining" },

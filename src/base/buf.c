@@ -28,7 +28,7 @@ buf_clear(struct buf *b)
 }
 
 int
-buf_reserve(struct buf *b, size_t more)
+buf_grow(struct buf *b, size_t more)
 {
 	size_t need, size;
 
@@ -45,36 +45,6 @@ buf_reserve(struct buf *b, size_t more)
 	b->data = xrealloc(b->data, size);
 	b->size = size;
 	return 0;
-}
-
-int
-buf_add(struct buf *b, const void *data, size_t n)
-{
-	if (buf_reserve(b, n) != 0)
-		return -1;
-	if (n > 0)
-		memcpy(b->data + b->len, data, n);
-	b->len += n;
-	b->data[b->len] = '\0';
-	return 0;
-}
-
-int
-buf_add_str(struct buf *b, struct str s)
-{
-	return buf_add(b, s.p, s.n);
-}
-
-int
-buf_add_cstr(struct buf *b, const char *s)
-{
-	return buf_add(b, s, strlen(s));
-}
-
-int
-buf_add_char(struct buf *b, char c)
-{
-	return buf_add(b, &c, 1);
 }
 
 int

@@ -77,11 +77,12 @@ put2(char *p, int v, char sep)
 	return p + 3;
 }
 
-size_t
-clock_rfc3339(int64_t wall_nsecs, char out[CLOCK_RFC3339_BYTES])
+#define SECOND_BYTES (sizeof("2026-01-01T00:00:00.") - 1)
+
+/* Date and time of a second, with the point behind it. */
+static void
+format_second(time_t secs, char out[SECOND_BYTES])
 {
-	time_t secs = (time_t)(wall_nsecs / NSECS_PER_SEC);
-	int micros = (int)(wall_nsecs % NSECS_PER_SEC / 1000);
 	struct tm tm;
 	char *p = out;
 
@@ -92,7 +93,24 @@ clock_rfc3339(int64_t wall_nsecs, char out[CLOCK_RFC3339_BYTES])
 	p = put2(p, tm.tm_mday, 'T');
 	p = put2(p, tm.tm_hour, ':');
 	p = put2(p, tm.tm_min, ':');
-	p = put2(p, tm.tm_sec, '.');
+	put2(p, tm.tm_sec, '.');
+}
+
+size_t
+clock_rfc3339(int64_t wall_nsecs, char out[CLOCK_RFC3339_BYTES])
+{
+	/* Most are asked for in the second of the one before. */
+	static char text[SECOND_BYTES];
+	static time_t text_secs = -1;
+	time_t secs = (time_t)(wall_nsecs / NSECS_PER_SEC);
+	int micros = (int)(wall_nsecs % NSECS_PER_SEC / 1000);
+	char *p = out + SECOND_BYTES;
+
+	if (secs != text_secs || text[0] == '\0') {
+		format_second(secs, text);
+		text_secs = secs;
+	}
+	memcpy(out, text, SECOND_BYTES);
 	for (int i = 5; i >= 0; i--) {
 		p[i] = (char)('0' + micros % 10);
 		micros /= 10;

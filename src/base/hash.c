@@ -84,22 +84,32 @@ random_unit(void)
 	return (double)(random_u64() >> 11) * 0x1.0p-53;
 }
 
+/* Eight bytes more. */
+static uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0xd6e8feb86659fd93);
+	return h ^ (h >> 32);
+}
+
 uint64_t
 hash_bytes(struct str data)
 {
 	static uint64_t seed;
-	uint64_t h;
+	uint64_t h, v;
+	size_t i = 0;
 
 	if (seed == 0)
 		random_bytes(&seed, sizeof(seed));
 	h = seed ^ (data.n * UINT64_C(0x9e3779b97f4a7c15));
-	for (size_t i = 0; i < data.n; i++) {
-		h ^= (unsigned char)data.p[i];
-		h *= UINT64_C(0x100000001b3);
+	for (; data.n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, data.p + i, sizeof(v));
+		h = mix(h, v);
 	}
-	h ^= h >> 32;
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	return h ^ (h >> 32);
+	v = 0;
+	if (i < data.n)
+		memcpy(&v, data.p + i, data.n - i);
+	return mix(mix(h, v), 0);
 }
 
 void

@@ -33,12 +33,20 @@ jsonw_close(struct jsonw *w, char bracket)
 	w->comma = true;
 }
 
-void
-jsonw_key(struct jsonw *w, const char *key)
+#define ONES        UINT64_C(0x0101010101010101)
+#define HIGHS       (ONES << 7)
+#define HAS_ZERO(w) (((w)-ONES) & ~(w)&HIGHS)
+
+/* Whether eight bytes may be copied as they are. */
+static bool
+is_plain_word(const char *p)
 {
-	jsonw_cstr(w, key);
-	buf_add_char(w->out, ':');
-	w->comma = false;
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return ((w & HIGHS) | HAS_ZERO(w ^ (ONES * '"')) |
+		   HAS_ZERO(w ^ (ONES * '\\')) | HAS_ZERO(w ^ (ONES * 0x7f)) |
+		   ((w - ONES * 0x20) & ~w & HIGHS)) == 0;
 }
 
 /* Bytes at p that may be copied as they are. */
@@ -47,14 +55,61 @@ plain_run(const char *p, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n) {
+	while (i + 8 <= n && is_plain_word(p + i))
+		i += 8;
+	/* The last eight at once, some of them again. */
+	if (n >= 8 && i + 8 > n && is_plain_word(p + n - 8))
+		return n;
+	for (; i < n; i++) {
 		unsigned char c = (unsigned char)p[i];
 
 		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
 			break;
-		i++;
 	}
 	return i;
+}
+
+/* The usual text, with nothing to escape, in one piece: the comma that may be
+   due, the text in quotes, a colon behind a key. 0, or -1: not that usual. */
+static int
+add_plain_text(struct jsonw *w, struct str s, bool is_key)
+{
+	size_t more = s.n + 2 + w->comma + is_key;
+	char *p;
+
+	if (plain_run(s.p, s.n) < s.n || buf_reserve(w->out, more) != 0)
+		return -1;
+	p = w->out->data + w->out->len;
+	if (w->comma)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, s.p, s.n);
+	p += s.n;
+	*p++ = '"';
+	if (is_key)
+		*p++ = ':';
+	*p = '\0';
+	w->out->len = (size_t)(p - w->out->data);
+	w->comma = !is_key;
+	return 0;
+}
+
+void
+jsonw_key(struct jsonw *w, const char *key)
+{
+	if (add_plain_text(w, str_of(key), true) == 0)
+		return;
+	jsonw_cstr(w, key);
+	buf_add_char(w->out, ':');
+	w->comma = false;
+}
+
+void
+jsonw_known_key(struct jsonw *w, struct str key)
+{
+	before_value(w);
+	buf_add_str(w->out, key);
+	w->comma = false;
 }
 
 /* One byte or UTF-8 sequence that is not plain; returns how many it took. */
@@ -105,6 +160,8 @@ jsonw_escape(struct buf *out, struct str s)
 void
 jsonw_str(struct jsonw *w, struct str s)
 {
+	if (s.n > 0 && add_plain_text(w, s, false) == 0)
+		return;
 	before_value(w);
 	buf_add_char(w->out, '"');
 	jsonw_escape(w->out, s);
@@ -124,10 +181,13 @@ void
 jsonw_decimal(struct jsonw *w, int64_t v, int scale)
 {
 	char text[NUM_TEXT_BYTES];
-	size_t n = num_format(v, scale, text);
 
 	before_value(w);
-	buf_add(w->out, text, n);
+	/* Most counts are 0. */
+	if (v == 0)
+		buf_add_char(w->out, '0');
+	else
+		buf_add(w->out, text, num_format(v, scale, text));
 }
 
 void

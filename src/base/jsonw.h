@@ -20,6 +20,10 @@ void jsonw_init(struct jsonw *w, struct buf *out);
 void jsonw_open(struct jsonw *w, char bracket);  /* '{' or '[' */
 void jsonw_close(struct jsonw *w, char bracket); /* '}' or ']' */
 void jsonw_key(struct jsonw *w, const char *key);
+/* A key that is known when we are compiled and has nothing to escape: cheaper,
+   for what is written with each request. */
+#define JSON_KEY(literal) str_make("\"" literal "\":", sizeof(literal) + 2)
+void jsonw_known_key(struct jsonw *w, struct str key);
 /* Invalid UTF-8 is replaced by U+FFFD, so the result is always JSON. */
 void jsonw_str(struct jsonw *w, struct str s);
 void jsonw_cstr(struct jsonw *w, const char *s); /* NULL prints null */

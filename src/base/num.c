@@ -209,16 +209,13 @@ num_decimal(struct str s, int scale, int64_t *v_r, bool *inexact_r)
 size_t
 num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES])
 {
-	char tmp[NUM_TEXT_BYTES];
-	size_t n = 0;
+	size_t n = 1;
 
-	do {
-		tmp[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	for (size_t i = 0; i < n; i++)
-		out[i] = tmp[n - 1 - i];
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
 	out[n] = '\0';
+	for (size_t i = n; i > 0; v /= 10)
+		out[--i] = (char)('0' + v % 10);
 	return n;
 }
 
@@ -227,21 +224,23 @@ num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES])
 {
 	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, unit = 1;
 	char *p = out;
+	int digits;
 
-	for (int i = 0; i < scale; i++)
-		unit *= 10;
 	if (v < 0)
 		*p++ = '-';
+	if (scale == 0 || v == 0)
+		return (size_t)(p - out) + num_format_uint(u, p);
+	for (int i = 0; i < scale; i++)
+		unit *= 10;
 	p += num_format_uint(u / unit, p);
 	u %= unit;
-	if (u != 0) {
-		*p++ = '.';
-		while (u != 0) {
-			unit /= 10;
-			*p++ = (char)('0' + u / unit);
-			u %= unit;
-		}
-		*p = '\0';
-	}
-	return (size_t)(p - out);
+	if (u == 0)
+		return (size_t)(p - out);
+	for (digits = scale; u % 10 == 0; digits--)
+		u /= 10;
+	*p = '.';
+	for (int i = digits; i > 0; i--, u /= 10)
+		p[i] = (char)('0' + u % 10);
+	p[digits + 1] = '\0';
+	return (size_t)(p - out) + (size_t)digits + 1;
 }

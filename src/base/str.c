@@ -4,20 +4,6 @@
 #include <stdint.h>
 #include <strings.h>
 
-struct str
-str_make(const char *p, size_t n)
-{
-	struct str s = { p, n };
-
-	return s;
-}
-
-struct str
-str_of(const char *cstr)
-{
-	return cstr == NULL ? str_make("", 0) : str_make(cstr, strlen(cstr));
-}
-
 bool
 str_eq(struct str a, struct str b)
 {

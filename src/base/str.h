@@ -23,8 +23,21 @@ struct str {
 		(lit), sizeof(lit) - 1                                         \
 	}
 
-struct str str_of(const char *cstr); /* "" for NULL */
-struct str str_make(const char *p, size_t n);
+static inline struct str
+str_make(const char *p, size_t n)
+{
+	struct str s = { p, n };
+
+	return s;
+}
+
+/* "" for NULL. */
+static inline struct str
+str_of(const char *cstr)
+{
+	return cstr == NULL ? str_make("", 0) : str_make(cstr, strlen(cstr));
+}
+
 bool str_eq(struct str a, struct str b);
 bool str_is(struct str a, const char *cstr);
 bool str_is_nocase(struct str a, const char *cstr);

@@ -15,28 +15,10 @@
 #include "base/err.h"
 #include "config/bundle.h"
 #include "config/config_report.h"
+#include "config/config_router.h"
 #include "config/provider.h"
 
 #include <stdint.h>
-
-#define CONFIG_UNSET (-1)
-
-struct config_strings {
-	size_t count;
-	const char **items;
-};
-
-/* A "key: value" pair kept as text: headers, custom prices. */
-struct config_pair {
-	const char *key;
-	const char *value;
-	int line;
-};
-
-struct config_pairs {
-	size_t count;
-	struct config_pair *items;
-};
 
 /* One entry of model_list that can be used. */
 struct config_deployment {
@@ -49,6 +31,7 @@ struct config_deployment {
 	const char *upstream_model;   /* what the provider is asked for */
 	const char *api_base;         /* no slash at its end */
 	const char *api_key;          /* secret; "" when none is needed */
+	bool key_is_token;            /* api_key is one of Entra's tokens */
 	const char *api_version;      /* "" unset */
 	const char *organization;     /* "" unset */
 	struct config_pairs headers;  /* headers and extra_headers */
@@ -67,6 +50,7 @@ struct config_deployment {
 	int64_t cooldown_msecs;       /* CONFIG_UNSET */
 	int64_t allowed_fails;        /* CONFIG_UNSET */
 	int64_t num_retries;          /* CONFIG_UNSET */
+	int64_t probe_timeout_msecs;  /* CONFIG_UNSET */
 	int64_t rpm, tpm;             /* CONFIG_UNSET */
 	int64_t max_parallel_requests; /* CONFIG_UNSET */
 	int64_t weight_micros;         /* weight × 10^6; CONFIG_UNSET */
@@ -82,61 +66,6 @@ struct config_deployment {
 	const char *model_info_json; /* model_info as JSON, "{}" when absent */
 	const char *file;
 	int line; /* of the entry's first line */
-};
-
-/* fallbacks: from one group (or "*") to others, in order. */
-struct config_fallback {
-	const char *from;
-	struct config_strings to;
-	int line;
-};
-
-struct config_fallbacks {
-	size_t count;
-	struct config_fallback *items;
-};
-
-struct config_alias {
-	const char *alias;
-	const char *group;
-	bool hidden;
-};
-
-enum config_strategy {
-	STRATEGY_SIMPLE_SHUFFLE,
-	STRATEGY_LEAST_BUSY,
-	STRATEGY_LATENCY,
-	STRATEGY_USAGE,
-	STRATEGY_COST,
-};
-
-/* allowed_fails_policy, retry_policy: CONFIG_UNSET where not given. */
-struct config_policy {
-	int64_t bad_request, authentication, timeout, rate_limit;
-	int64_t content_policy, internal_server;
-};
-
-struct config_router {
-	enum config_strategy strategy;
-	const char *strategy_args_json; /* "{}" */
-	int64_t num_retries;            /* default 2 */
-	int64_t timeout_msecs;          /* total; default 6000 s */
-	int64_t stream_timeout_msecs;   /* CONFIG_UNSET */
-	int64_t retry_after_msecs;      /* least wait before a retry; 0 */
-	int64_t cooldown_msecs;         /* default 5 s */
-	int64_t allowed_fails;          /* CONFIG_UNSET */
-	int64_t max_fallbacks;          /* default 5 */
-	bool enable_pre_call_checks;
-	bool enable_tag_filtering;
-	bool tag_match_any; /* default true */
-	bool disable_cooldowns;
-	struct config_policy allowed_fails_policy;
-	struct config_policy retry_policy;
-	struct config_fallbacks fallbacks; /* "*" = default_fallbacks */
-	struct config_fallbacks context_window_fallbacks;
-	struct config_fallbacks content_policy_fallbacks;
-	size_t alias_count;
-	struct config_alias *aliases;
 };
 
 /* One hard cap, from tallygate.budgets or from LiteLLM's own keys. */
@@ -174,12 +103,21 @@ struct config_limits {
 	int64_t max_attempts;          /* one request, all groups, 8 */
 };
 
+/* Probes of ours, exchange/probe.h. */
+struct config_probes {
+	bool background;        /* false */
+	int64_t interval_msecs; /* of one deployment, 300 s */
+	bool completion;        /* false: its list of models */
+	int64_t timeout_msecs;  /* 10 s */
+};
+
 struct config {
 	struct arena arena;
 	size_t deployment_count;
 	struct config_deployment *deployments;
 	struct config_router router;
 	struct config_limits limits;
+	struct config_probes probes;
 	bool drop_params;
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */
@@ -206,7 +144,6 @@ struct config {
 	struct config_budget *budgets;
 	size_t webhook_count;
 	struct config_webhook *webhooks;
-	const char *groups_json; /* tallygate.groups, "{}" */
 };
 
 /*

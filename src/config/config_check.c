@@ -319,6 +319,47 @@ check_master_key(struct loader *l)
 		    whence);
 }
 
+/* Settings of a group that nobody can ask for: misspelt, most likely. */
+static void
+check_groups(const struct check *k)
+{
+	struct loader *l = k->l;
+
+	for (size_t i = 0; i < l->c->router.group_count; i++) {
+		const struct config_group *g = &l->c->router.groups[i];
+		struct node at = { .file = g->file, .line = g->line };
+
+		if (map_find(l->groups, str_of(g->name)) == NULL)
+			loader_remark(l, CONFIG_WARN, &at,
+			    "settings of \"%.80s\", which is no model group, "
+			    "are never used",
+			    g->name);
+	}
+}
+
+/* What LiteLLM's optional checks come to here. */
+static void
+check_optional_checks(struct loader *l)
+{
+	static const char *const known[] = { "enforce_model_rate_limits",
+		"router_budget_limiting" };
+	const struct node *list = winner(l, "optional_pre_call_checks");
+
+	if (list == NULL || list->kind != NODE_LIST)
+		return;
+	for (const struct node *n = list->first; n != NULL; n = n->next) {
+		bool acted_on = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			acted_on = acted_on || str_is(n->text, known[i]);
+		if (!acted_on)
+			loader_remark(l, CONFIG_NOTE, n,
+			    "\"%.40s\": read, no effect here yet",
+			    n->kind == NODE_SCALAR ? loader_keep(l, n->text)
+						   : "");
+	}
+}
+
 static void
 check_router(const struct check *k)
 {
@@ -335,6 +376,8 @@ check_router(const struct check *k)
 	check_fallbacks(k, "content_policy_fallbacks",
 	    &r->content_policy_fallbacks);
 	check_aliases(k);
+	check_optional_checks(k->l);
+	check_groups(k);
 }
 
 void

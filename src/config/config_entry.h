@@ -17,6 +17,7 @@ struct config_entry {
 	struct config_strings environments; /* supported_environments */
 	const char *custom_provider;        /* custom_llm_provider */
 	const char *info_base_model;        /* model_info.base_model */
+	const char *azure_token;            /* azure_ad_token; secret */
 	int64_t info_max_tokens;            /* model_info.max_tokens */
 	bool blocked;
 	struct buf body_json; /* defaults_json under way: "k":v,"k":v */

@@ -166,6 +166,7 @@ load_sections(struct loader *l)
 	l->has_database = node_get(node_find(l->tree.root, "general_settings"),
 			      "database_url") != NULL;
 	config_router_finish(l);
+	config_groups_load(l);
 	load_master_key(l);
 }
 

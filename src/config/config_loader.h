@@ -101,6 +101,9 @@ void config_router_aliases(struct loader *l, const struct node *n);
 /* Adds default_fallbacks, once both sections are read, as "*". */
 void config_router_finish(struct loader *l);
 
+/* Settings of single groups, after the router's own. */
+void config_groups_load(struct loader *l);
+
 /* Every cap, ours and LiteLLM's, after the deployments are known. */
 void config_budgets_load(struct loader *l);
 void config_webhooks_load(struct loader *l);

@@ -21,6 +21,9 @@
 #define HOOK(f) offsetof(struct config_webhook, f)
 #define NIL     CONFIG_NOWHERE
 
+#define ROUTER(f) CFG(router.f)
+#define GROUP(f)  offsetof(struct config_group, f)
+
 #define MANY      INT64_C(1000000000000)
 #define MAX_MSECS INT64_C(10000000000) /* 115 days */
 #define HOUR      INT64_C(3600000)
@@ -43,6 +46,44 @@
 		path, TYPE_##type, EFFECT_USED, offset, dflt, 0, 0, choices,   \
 		    0, help                                                    \
 	}
+/* One class of error in a policy; in all places that have one. */
+#define CLASS(path, offset, max, help)                                         \
+	USED(path, INT, offset, NULL, 0, max, help)
+#define RETRY_POLICY(at, F)                                                    \
+	CLASS(at ".BadRequestErrorRetries", F(retry_policy.bad_request), 100,  \
+	    "400"),                                                            \
+	    CLASS(at ".AuthenticationErrorRetries",                            \
+		F(retry_policy.authentication), 100, "401, 403"),              \
+	    CLASS(at ".TimeoutErrorRetries", F(retry_policy.timeout), 100,     \
+		"no answer in time"),                                          \
+	    CLASS(at ".RateLimitErrorRetries", F(retry_policy.rate_limit),     \
+		100, "429"),                                                   \
+	    CLASS(at ".ContentPolicyViolationErrorRetries",                    \
+		F(retry_policy.content_policy), 100, "refused content"),       \
+	    CLASS(at ".InternalServerErrorRetries",                            \
+		F(retry_policy.internal_server), 100, "500 and above"),        \
+	    CLASS(at ".ServiceUnavailableErrorRetries",                        \
+		F(retry_policy.service_unavailable), 100,                      \
+		"503 and overloaded; absent: as InternalServerError"),         \
+	    CLASS(at ".NotFoundErrorRetries", F(retry_policy.not_found), 100,  \
+		"404"),                                                        \
+	    CLASS(at ".DefaultRetries", F(retry_policy.other), 100,            \
+		"classes without an entry that may be retried")
+#define FAILS_POLICY(at, F)                                                    \
+	CLASS(at ".BadRequestErrorAllowedFails",                               \
+	    F(allowed_fails_policy.bad_request), MANY, "400"),                 \
+	    CLASS(at ".AuthenticationErrorAllowedFails",                       \
+		F(allowed_fails_policy.authentication), MANY, "401, 403"),     \
+	    CLASS(at ".TimeoutErrorAllowedFails",                              \
+		F(allowed_fails_policy.timeout), MANY, "no answer in time"),   \
+	    CLASS(at ".RateLimitErrorAllowedFails",                            \
+		F(allowed_fails_policy.rate_limit), MANY, "429"),              \
+	    CLASS(at ".ContentPolicyViolationErrorAllowedFails",               \
+		F(allowed_fails_policy.content_policy), MANY,                  \
+		"refused content"),                                            \
+	    CLASS(at ".InternalServerErrorAllowedFails",                       \
+		F(allowed_fails_policy.internal_server), MANY,                 \
+		"500 and above")
 /* A parameter that is handed to the provider. */
 #define BODY(name, type, help)                                                 \
 	{                                                                      \
@@ -173,7 +214,7 @@ const struct config_key config_keys[] = {
 	NONE("model_list[].litellm_params.aws_session_name", "Bedrock"),
 	NONE("model_list[].litellm_params.aws_profile_name", "Bedrock"),
 	NONE("model_list[].litellm_params.aws_bedrock_runtime_endpoint", "Bedrock"),
-	NONE("model_list[].litellm_params.azure_ad_token", "Azure"),
+	FLAG("model_list[].litellm_params.azure_ad_token", SECRET, ENT(azure_token), "", 0, 0, KEY_ENV_QUIET, "Azure: a token of Entra in place of api_key"),
 	NONE("model_list[].litellm_params.tenant_id", "Azure"),
 	NONE("model_list[].litellm_params.client_id", "Azure"),
 	NONE("model_list[].litellm_params.client_secret", "Azure"),
@@ -286,7 +327,7 @@ const struct config_key config_keys[] = {
 	NONE("model_list[].model_info.enable_tag_filtering", "routing by tag for this model"),
 	NONE("model_list[].model_info.allowed_fails_policy", "failures before it rests, by class"),
 	NONE("model_list[].model_info.health_check_model", "model for probes"),
-	NONE("model_list[].model_info.health_check_timeout", "deadline of probes"),
+	FLAG("model_list[].model_info.health_check_timeout", SECONDS, DEP(probe_timeout_msecs), NULL, 1, HOUR, KEY_QUOTED, "deadline of its probes"),
 	NONE("model_list[].model_info.health_check_voice", "voice for probes"),
 	KEEP("model_list[].model_info.description", "shown by /model/info"),
 	KEEP("model_list[].model_info.litellm_provider", "shown by /model/info"),
@@ -304,23 +345,11 @@ const struct config_key config_keys[] = {
 	USED("router_settings.cooldown_time", SECONDS, CFG(router.cooldown_msecs), "5", 0, MAX_MSECS, "how long a deployment rests"),
 	USED("router_settings.allowed_fails", INT, CFG(router.allowed_fails), NULL, 0, MANY, "failures before a deployment rests; unset: by failure rate"),
 	USED("router_settings.allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error"),
-	USED("router_settings.allowed_fails_policy.BadRequestErrorAllowedFails", INT, CFG(router.allowed_fails_policy.bad_request), NULL, 0, MANY, "400"),
-	USED("router_settings.allowed_fails_policy.AuthenticationErrorAllowedFails", INT, CFG(router.allowed_fails_policy.authentication), NULL, 0, MANY, "401, 403"),
-	USED("router_settings.allowed_fails_policy.TimeoutErrorAllowedFails", INT, CFG(router.allowed_fails_policy.timeout), NULL, 0, MANY, "no answer in time"),
-	USED("router_settings.allowed_fails_policy.RateLimitErrorAllowedFails", INT, CFG(router.allowed_fails_policy.rate_limit), NULL, 0, MANY, "429"),
-	USED("router_settings.allowed_fails_policy.ContentPolicyViolationErrorAllowedFails", INT, CFG(router.allowed_fails_policy.content_policy), NULL, 0, MANY, "refused content"),
-	USED("router_settings.allowed_fails_policy.InternalServerErrorAllowedFails", INT, CFG(router.allowed_fails_policy.internal_server), NULL, 0, MANY, "500 and above"),
+	FAILS_POLICY("router_settings.allowed_fails_policy", ROUTER),
 	USED("router_settings.retry_policy", MAP, NIL, NULL, 0, 0, "num_retries by class of error"),
-	USED("router_settings.retry_policy.BadRequestErrorRetries", INT, CFG(router.retry_policy.bad_request), NULL, 0, 100, "400"),
-	USED("router_settings.retry_policy.AuthenticationErrorRetries", INT, CFG(router.retry_policy.authentication), NULL, 0, 100, "401, 403"),
-	USED("router_settings.retry_policy.TimeoutErrorRetries", INT, CFG(router.retry_policy.timeout), NULL, 0, 100, "no answer in time"),
-	USED("router_settings.retry_policy.RateLimitErrorRetries", INT, CFG(router.retry_policy.rate_limit), NULL, 0, 100, "429"),
-	USED("router_settings.retry_policy.ContentPolicyViolationErrorRetries", INT, CFG(router.retry_policy.content_policy), NULL, 0, 100, "refused content"),
-	USED("router_settings.retry_policy.InternalServerErrorRetries", INT, CFG(router.retry_policy.internal_server), NULL, 0, 100, "500 and above"),
-	NONE("router_settings.retry_policy.ServiceUnavailableErrorRetries", "503"),
-	NONE("router_settings.retry_policy.NotFoundErrorRetries", "404"),
-	NONE("router_settings.retry_policy.DefaultRetries", "all others"),
-	NONE("router_settings.model_group_retry_policy", "retry_policy by group"),
+	RETRY_POLICY("router_settings.retry_policy", ROUTER),
+	USED("router_settings.model_group_retry_policy", MAP, NIL, NULL, 0, 0, "group: its own retry_policy, instead of the router's"),
+	RETRY_POLICY("router_settings.model_group_retry_policy[]", GROUP),
 	USED("router_settings.disable_cooldowns", BOOL, CFG(router.disable_cooldowns), "false", 0, 0, "no deployment ever rests"),
 	USED("router_settings.fallbacks", FALLBACKS, CFG(router.fallbacks), NULL, 0, 0, "group: [groups to try when it fails]"),
 	USED("router_settings.default_fallbacks", DEFAULT_FALLBACKS, CFG(router.fallbacks), NULL, 0, 0, "groups to try for every group"),
@@ -328,7 +357,7 @@ const struct config_key config_keys[] = {
 	USED("router_settings.content_policy_fallbacks", FALLBACKS, CFG(router.content_policy_fallbacks), NULL, 0, 0, "as fallbacks, when the content was refused"),
 	USED("router_settings.max_fallbacks", INT, CFG(router.max_fallbacks), "5", 0, 100, "most fallback groups of one request"),
 	USED("router_settings.enable_pre_call_checks", BOOL, CFG(router.enable_pre_call_checks), "false", 0, 0, "leave out deployments whose context is too short or whose rpm is spent"),
-	NONE("router_settings.optional_pre_call_checks", "more checks"),
+	USED("router_settings.optional_pre_call_checks", STRINGS, CFG(router.optional_checks), NULL, 0, 0, "enforce_model_rate_limits: rpm and tpm of a deployment are hard limits; router_budget_limiting: always done"),
 	USED("router_settings.enable_tag_filtering", BOOL, CFG(router.enable_tag_filtering), "false", 0, 0, "choose deployments by the request's tags"),
 	USED("router_settings.tag_filtering_match_any", BOOL, CFG(router.tag_match_any), "true", 0, 0, "one common tag is enough"),
 	USED("router_settings.provider_budget_config", MAP, NIL, NULL, 0, 0, "provider: {budget_limit, time_period}, a hard cap for each"),
@@ -494,8 +523,8 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.forward_openai_org_id", "client's headers"),
 	NONE("general_settings.completion_model", "one model for all"),
 	NONE("general_settings.infer_model_from_keys", "models from variables"),
-	NONE("general_settings.background_health_checks", "probes"),
-	NONE("general_settings.health_check_interval", "probes"),
+	USED("general_settings.background_health_checks", BOOL, CFG(probes.background), "false", 0, 0, "deployments are asked from time to time whether they are alive; how: tallygate.probes"),
+	USED("general_settings.health_check_interval", SECONDS, CFG(probes.interval_msecs), "300", 1000, 24 * HOUR, "how often each deployment is asked"),
 	NONE("general_settings.health_check_details", "probes"),
 	NONE("general_settings.alerting", "see tallygate.webhooks"),
 	NONE("general_settings.alerting_threshold", "see tallygate.webhooks"),
@@ -532,7 +561,20 @@ const struct config_key config_keys[] = {
 	PICK("tallygate.unpriced", SWITCH, CFG(unpriced_refuse), "free", "free|refuse", "models without a price and without a cap; under a cap they are always refused"),
 	PICK("tallygate.possibly_billed", SWITCH, CFG(possibly_billed_prompt), "release", "release|prompt", "an attempt that was sent and never answered: charged nothing, or its prompt"),
 	{ "tallygate.budget_status", TYPE_INT, EFFECT_USED, CFG(budget_status), "429", 0, 0, "429|400", 0, "status of an answer that a cap refused; 400 as older LiteLLM" },
-	USED("tallygate.groups", JSON, CFG(groups_json), "{}", 0, 0, "settings of single model groups"),
+	USED("tallygate.probes", MAP, NIL, NULL, 0, 0, "what background_health_checks and /health?probe=true ask"),
+	PICK("tallygate.probes.method", SWITCH, CFG(probes.completion), "models", "models|completion", "models: the provider's list of models, free; completion: one token of the model itself, held and charged"),
+	USED("tallygate.probes.timeout", DURATION, CFG(probes.timeout_msecs), "10s", 1, HOUR, "deadline of a probe; model_info.health_check_timeout wins"),
+	USED("tallygate.groups", MAP, NIL, NULL, 0, 0, "group: its own settings"),
+	PICK("tallygate.groups[].routing_strategy", STRATEGY, GROUP(strategy), NULL, STRATEGIES, "as router_settings.routing_strategy"),
+	USED("tallygate.groups[].routing_strategy_args", JSON, GROUP(strategy_args_json), NULL, 0, 0, "as router_settings.routing_strategy_args"),
+	USED("tallygate.groups[].num_retries", INT, GROUP(num_retries), NULL, 0, 100, "retries in this group"),
+	USED("tallygate.groups[].retry_policy", MAP, NIL, NULL, 0, 0, "num_retries by class of error, instead of the router's"),
+	RETRY_POLICY("tallygate.groups[].retry_policy", GROUP),
+	USED("tallygate.groups[].cooldown_time", SECONDS, GROUP(cooldown_msecs), NULL, 0, MAX_MSECS, "how long a deployment of it rests"),
+	USED("tallygate.groups[].max_cooldown_time", SECONDS, GROUP(max_cooldown_msecs), NULL, 1, MAX_MSECS, "the rest doubles up to this while it stays down; absent: cooldown_time"),
+	USED("tallygate.groups[].allowed_fails", INT, GROUP(allowed_fails), NULL, 0, MANY, "failures before a deployment of it rests"),
+	USED("tallygate.groups[].allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error, instead of the router's"),
+	FAILS_POLICY("tallygate.groups[].allowed_fails_policy", GROUP),
 	USED("tallygate.budgets", LIST, NIL, NULL, 0, 0, "hard caps"),
 	PICK("tallygate.budgets[].per", CHOICE, CAP(per), NULL, SCOPES, "what the cap is for"),
 	USED("tallygate.budgets[].match", STRING, CAP(match), "", 0, 0, "the one it is for; absent: each one has its own"),

@@ -10,6 +10,12 @@
 
 #define MAX_BASE 1000
 
+/* Asked for when nobody says which; LiteLLM's (Azure OpenAI) and that of the
+   model inference API (Azure AI). */
+#define AZURE_VERSION    "2025-02-01-preview"
+#define AZURE_AI_VERSION "2024-05-01-preview"
+#define VERSION_BYTES    64
+
 /* ---- address ------------------------------------------------------------ */
 
 /* The first set variable of a blank separated list; *name_r its name. */
@@ -62,6 +68,78 @@ base_fault(struct str base)
 	return NULL;
 }
 
+/* ---- Azure -------------------------------------------------------------- */
+
+/* Portals show addresses with "?api-version=..." at their end: it is taken as
+   the entry's api_version, should that be missing. */
+static struct str
+without_version(struct loader *l, struct config_entry *e, struct str base)
+{
+	static const char name[] = "api-version=";
+	ptrdiff_t at = str_find(base, "?");
+	struct str query, one;
+
+	if ((e->d.provider->flags & PROVIDER_VERSIONED) == 0 || at < 0)
+		return base;
+	query = str_make(base.p + at + 1, base.n - (size_t)at - 1);
+	while (query.n > 0) {
+		one = str_cut(&query, '&');
+		if (!str_starts(one, name))
+			return base; /* something else: refused as it is */
+		one.p += sizeof(name) - 1;
+		one.n -= sizeof(name) - 1;
+		if (e->d.api_version[0] == '\0')
+			e->d.api_version = loader_keep(l, one);
+	}
+	return str_make(base.p, (size_t)at);
+}
+
+/* Dates and words: it becomes a part of the address. */
+static bool
+is_version(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(s[i] >= 'a' && s[i] <= 'z') &&
+		    !(s[i] >= '0' && s[i] <= '9') && s[i] != '-')
+			return false;
+	}
+	return n < VERSION_BYTES;
+}
+
+/* 0, or -1 when an error was reported. */
+static int
+resolve_version(struct loader *l, struct config_entry *e, const struct node *n)
+{
+	const struct provider *p = e->d.provider;
+	struct str base = str_of(e->d.api_base);
+	const char *version = e->d.api_version;
+	bool azure = (p->flags & PROVIDER_AZURE) != 0;
+
+	if ((p->flags & PROVIDER_VERSIONED) == 0 || base.n == 0)
+		return 0;
+	if (version[0] == '\0' && azure && getenv("AZURE_API_VERSION") != NULL)
+		version = loader_keep(l, str_of(getenv("AZURE_API_VERSION")));
+	if (!is_version(version)) {
+		loader_remark(l, CONFIG_ERROR, n,
+		    "api_version must be a date like 2024-10-21 or a word");
+		return -1;
+	}
+	if (version[0] == '\0' && azure && str_find(base, "/openai/v1") < 0) {
+		version = AZURE_VERSION;
+		loader_remark(l, CONFIG_WARN, n,
+		    "no api_version (or AZURE_API_VERSION): %s is used",
+		    version);
+	} else if (version[0] == '\0' && !azure &&
+		   (str_ends(base, "/models") ||
+		       str_ends(base, ".services.ai.azure.com"))) {
+		version = AZURE_AI_VERSION;
+	}
+	e->d.api_version = version;
+	return 0;
+}
+
 /*
  * The address: the entry's, else the provider's variable, else its default.
  * 0; 1 left out; -1 an error was reported. *own_r: it is not the default.
@@ -104,7 +182,8 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 		    p->base_vars, p->base_vars[0] == '\0' ? "" : ")");
 		return 1;
 	}
-	e->d.api_base = trim_base(l, str_trim(str_of(base)), p);
+	e->d.api_base =
+	    trim_base(l, without_version(l, e, str_trim(str_of(base))), p);
 	*own_r = strcmp(e->d.api_base, p->base_url) != 0;
 	fault = base[0] == '\0' ? NULL : base_fault(str_of(e->d.api_base));
 	if (fault == NULL && str_find(str_of(e->d.api_base), "@") >= 0)
@@ -113,7 +192,7 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 		    "use api_key or headers",
 		    from, from[0] == '\0' ? "" : ": ");
 	if (fault == NULL)
-		return 0;
+		return resolve_version(l, e, n);
 	loader_remark(l, CONFIG_ERROR, at == NULL ? n : at, "%s%s%s", from,
 	    from[0] == '\0' ? "" : ": ", fault);
 	return -1;
@@ -164,6 +243,11 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 	const char *value;
 	struct str key;
 
+	if (e->d.api_key[0] == '\0' && e->azure_token[0] != '\0' &&
+	    (p->flags & PROVIDER_VERSIONED) != 0) {
+		e->d.api_key = e->azure_token;
+		e->d.key_is_token = true;
+	}
 	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
 	    l->report->without_keys)
 		return 0;

@@ -12,7 +12,7 @@
 enum provider_auth {
 	AUTH_BEARER,    /* Authorization: Bearer KEY */
 	AUTH_X_API_KEY, /* x-api-key: KEY */
-	AUTH_API_KEY,   /* api-key: KEY */
+	AUTH_API_KEY,   /* api-key: KEY (a token: Bearer) */
 	AUTH_SIGV4,     /* signed per request */
 	AUTH_NONE,
 };
@@ -23,7 +23,10 @@ enum provider_flag {
 	PROVIDER_BASE_REQUIRED = 4,     /* no default address */
 	PROVIDER_BASE_V1 = 8, /* "/v1" is appended to a base without it */
 	PROVIDER_LATER = 16,  /* known by name, its dialect is not served yet */
-	PROVIDER_RESPONSES = 32, /* has OpenAI's /responses, with its state */
+	PROVIDER_AZURE = 32,  /* the deployment stands in the path, but for the
+				 v1 form (wire/call_url.h) */
+	PROVIDER_VERSIONED = 64,  /* ?api-version= */
+	PROVIDER_RESPONSES = 128, /* has OpenAI's /responses, with its state */
 };
 
 struct provider {

@@ -163,8 +163,7 @@ gather(struct ctl *c, struct budgets *all, struct lines *l, struct err *err)
 static int64_t
 room_of(const struct line *l)
 {
-	return money_add(l->budget->cap.cap_nanos,
-	    -money_add(l->row.spent_nanos, l->row.held_nanos));
+	return ledger_room_nanos(&l->budget->cap, &l->row);
 }
 
 static const char *

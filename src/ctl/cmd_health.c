@@ -91,19 +91,42 @@ open_list(struct ctl *c, struct health_list *l)
 }
 
 /* "3 s ago", "never" */
+#define AGE_BYTES 32
+static const char *
+age_text(int64_t now, int64_t then, char out[AGE_BYTES])
+{
+	long long secs = (long long)((now - then) / NSECS_PER_SEC);
+
+	if (then == 0)
+		return "never";
+	if (secs < 120)
+		snprintf(out, AGE_BYTES, "%lld s ago", secs);
+	else if (secs < 7200)
+		snprintf(out, AGE_BYTES, "%lld min ago", secs / 60);
+	else
+		snprintf(out, AGE_BYTES, "%lld h ago", secs / 3600);
+	return out;
+}
+
 static void
 age_cell(struct table *t, int64_t now, int64_t then)
 {
-	int64_t secs = (now - then) / NSECS_PER_SEC;
+	char age[AGE_BYTES];
 
-	if (then == 0)
-		table_cell(t, "never");
-	else if (secs < 120)
-		table_cell(t, "%lld s ago", (long long)secs);
-	else if (secs < 7200)
-		table_cell(t, "%lld min ago", (long long)(secs / 60));
+	table_cell(t, "%s", age_text(now, then, age));
+}
+
+/* Our own last probe: "alive 3 s ago"; "" where nobody probes. */
+static void
+probe_cell(struct table *t, const struct health_row *r, int64_t now)
+{
+	char age[AGE_BYTES];
+
+	if (r->probed_nsecs == 0)
+		table_cell(t, "%s", "");
 	else
-		table_cell(t, "%lld h ago", (long long)(secs / 3600));
+		table_cell(t, "%s %s", r->probe_failed != 0 ? "down" : "alive",
+		    age_text(now, r->probed_nsecs, age));
 }
 
 static void
@@ -123,9 +146,9 @@ static void
 print_table(const struct ctl *c, const struct health_list *l)
 {
 	static const char *const heads[] = { "deployment", "model", "upstream",
-		"breaker", "ok", "failed", "latency ms", "ttft ms",
+		"breaker", "ok", "failed", "latency ms", "ttft ms", "probe",
 		"last failure", "last error" };
-	struct table *t = table_new("llllrrrrll");
+	struct table *t = table_new("llllrrrrlll");
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
 		table_cell(t, "%s", heads[i]);
@@ -146,6 +169,7 @@ print_table(const struct ctl *c, const struct health_list *l)
 		table_cell(t, "%lld.%lld",
 		    (long long)(h->row.ttft_micros / 1000),
 		    (long long)(h->row.ttft_micros % 1000 / 100));
+		probe_cell(t, &h->row, c->now_nsecs);
 		age_cell(t, c->now_nsecs, h->row.last_failure_nsecs);
 		table_cell(t, "%s", h->row.last_error);
 	}
@@ -206,6 +230,11 @@ json_item(struct jsonw *w, const struct health_item *h)
 	jsonw_int(w, r->last_status);
 	jsonw_key(w, "last_error");
 	jsonw_cstr(w, r->last_error);
+	json_time(w, "last_probe", r->probed_nsecs);
+	jsonw_key(w, "probe");
+	jsonw_cstr(w, r->probed_nsecs == 0   ? NULL
+		      : r->probe_failed != 0 ? "down"
+					     : "alive");
 	jsonw_close(w, '}');
 }
 

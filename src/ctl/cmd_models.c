@@ -1,10 +1,9 @@
 /* tallyctl models and explain: the catalog, and the router's plan on live
    state. Nobody is called. */
 #include "base/clock.h"
-#include "base/hash.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/router.h"
+#include "domain/route_live.h"
 
 /* USD per million tokens from pico-dollars per token: the same number / 10^6.
  */
@@ -110,21 +109,6 @@ cmd_models(struct ctl *c, int argc, char **argv)
 
 /* ---- explain ------------------------------------------------------------ */
 
-static bool
-live_health(void *arg, const struct deployment *d, struct health_row *row_r)
-{
-	struct store_txn *t = arg;
-
-	return t != NULL && health_get(t, d->id, row_r) == 1;
-}
-
-static double
-live_random(void *arg)
-{
-	(void)arg;
-	return random_unit();
-}
-
 static int
 make_plan(struct ctl *c, const char *model, struct arena *arena,
     struct plan *plan)
@@ -133,22 +117,14 @@ make_plan(struct ctl *c, const char *model, struct arena *arena,
 		.model = str_of(model),
 		.max_output = CONFIG_UNSET,
 	};
-	struct route_state state = {
-		.health = live_health,
-		.random = live_random,
-		.now_nsecs = c->now_nsecs,
-	};
-	struct store_txn *t = NULL;
+	struct route_live live;
 	struct err err;
 	int rc;
 
 	/* Without a store (never started) the plan is that of a fresh one. */
-	if (c->store != NULL && store_read(c->store, STORE_LIVE, &t, NULL) != 0)
-		t = NULL;
-	state.arg = t;
-	rc = route(c->catalog, &request, &state, arena, plan, &err);
-	if (t != NULL)
-		store_abort(&t);
+	route_live_open(&live, c->store, c->now_nsecs);
+	rc = route(c->catalog, &request, &live.state, arena, plan, &err);
+	route_live_close(&live);
 	if (rc != 0) {
 		ctl_complain("%s", err.text);
 		return CTL_FAILED;

@@ -257,6 +257,17 @@ note_error(struct health_row *row, const char *text)
 	row->last_error[n] = '\0';
 }
 
+/* What our own probe found, beside what its outcome says to the breaker. */
+static void
+note_probe(struct health_row *row, const struct health_report *r)
+{
+	if (!r->asked)
+		return;
+	row->probed_nsecs = r->now_nsecs;
+	row->probe_failed =
+	    r->event != HEALTH_SUCCESS && r->event != HEALTH_NEUTRAL;
+}
+
 static void
 note_outcome(struct health_row *row, const struct health_report *r)
 {
@@ -541,6 +552,7 @@ breaker_report(struct health_row *row, const struct breaker_rule *rule,
 		return false;
 	roll_minute(row, r->now_nsecs);
 	count_minute(row, rule, r->event);
+	note_probe(row, r);
 	note_outcome(row, r);
 	note_latency(row, r);
 	if (before != BREAKER_CLOSED && is_switched_off(row, rule)) {

@@ -89,6 +89,9 @@ struct health_row {
 	uint32_t forced; /* 1: tripped by an operator; no report changes that
 			    before open_until */
 	uint32_t cause;  /* enum breaker_cause */
+	int64_t probed_nsecs;  /* wall; our own last probe; 0 never */
+	uint32_t probe_failed; /* ... found it down */
+	uint32_t reserved;
 };
 
 /* All limits count failures since the last success; 0 = never. */
@@ -154,6 +157,7 @@ struct health_report {
 	int64_t ttft_nsecs;        /* 0 unknown */
 	int64_t output_tokens;
 	uint64_t probe_owner; /* ours, when we held the ticket; else 0 */
+	bool asked;           /* by a probe of ours, not by a client */
 	const char *error;    /* one line; may be NULL */
 	int64_t now_nsecs;    /* wall */
 };

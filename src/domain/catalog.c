@@ -127,57 +127,50 @@ add_aliases(struct catalog *c)
 	}
 }
 
-/* Strategies, fallbacks and breaker rules of every group. */
-static int
-set_options(struct catalog *c, json_t *overrides, struct err *err)
+/* What the options say of a group goes to its members, and to the groups that
+   they are alone. */
+static void
+set_members(struct catalog *c, const struct group *g,
+    const struct group_options *o)
 {
-	struct group_options common;
+	for (size_t m = 0; m < g->count; m++) {
+		struct deployment *d = &c->deployments[g->members[m]->index];
+		struct group *alone = map_find(c->by_id, str_of(d->id));
 
-	if (group_options_default(c->config, &common, err) != 0)
-		return -1;
+		rule_make(c->config, d->config, g->count, o, &d->rule);
+		limits_make(c->config, d->config, &o->strategy, &d->limits);
+		alone->strategy = g->strategy;
+		alone->retries = g->retries;
+		memcpy(alone->fallbacks, g->fallbacks, sizeof(g->fallbacks));
+	}
+}
+
+/* Strategies, retries, fallbacks and breaker rules of every group. */
+static int
+set_options(struct catalog *c, const struct map *own, struct err *err)
+{
 	for (size_t i = 0; i < c->group_count; i++) {
 		struct group *g = &c->groups[i];
-		struct group_options o = common;
+		struct group_options o;
 
-		if (group_options_read(overrides, g->name, &o, err) != 0)
+		if (group_options_make(c->config,
+			map_find(own, str_of(g->name)), &o, err) != 0)
 			return -1;
 		g->strategy = o.strategy;
+		g->retries = o.retries;
 		for (size_t k = 0; k < FALLBACK_KIND_COUNT; k++)
 			g->fallbacks[k] = catalog_fallbacks(c,
 			    (enum fallback_kind)k, NULL, str_of(g->name));
-		for (size_t m = 0; m < g->count; m++) {
-			struct deployment *d =
-			    &c->deployments[g->members[m]->index];
-			struct group *alone = map_find(c->by_id, str_of(d->id));
-
-			rule_make(c->config, d->config, g->count, &o, &d->rule);
-			alone->strategy = g->strategy;
-			memcpy(alone->fallbacks, g->fallbacks,
-			    sizeof(g->fallbacks));
-		}
+		set_members(c, g, &o);
 	}
 	return 0;
-}
-
-static void
-note_strangers(struct catalog *c, json_t *overrides)
-{
-	struct config_strings *s = &c->strangers;
-	const char *name;
-	json_t *entry;
-
-	s->items = arena_alloc(&c->arena,
-	    json_object_size(overrides) * sizeof(*s->items));
-	json_object_foreach(overrides, name, entry) {
-		if (map_find(c->by_name, str_of(name)) == NULL)
-			s->items[s->count++] = arena_strdup(&c->arena, name);
-	}
 }
 
 static int
 fill(struct catalog *c, struct err *err)
 {
-	json_t *overrides = NULL;
+	const struct config_router *r = &c->config->router;
+	struct map *own;
 	int rc;
 
 	for (size_t i = 0; i < c->deployment_count; i++) {
@@ -187,11 +180,11 @@ fill(struct catalog *c, struct err *err)
 	add_groups(c);
 	add_wildcards(c);
 	add_aliases(c);
-	if (group_options_open(c->config, &overrides, err) != 0)
-		return -1;
-	rc = set_options(c, overrides, err);
-	note_strangers(c, overrides);
-	json_decref(overrides);
+	own = map_new();
+	for (size_t i = 0; i < r->group_count; i++)
+		map_set(own, str_of(r->groups[i].name), &r->groups[i]);
+	rc = set_options(c, own, err);
+	map_free(&own);
 	return rc;
 }
 

@@ -15,10 +15,20 @@
 #include "base/map.h"
 #include "config/config.h"
 #include "domain/breaker.h"
+#include "domain/limiter.h"
 #include "domain/pricing.h"
 
 /* No model has a longer name: longer ones are unknown without a look. */
 #define CATALOG_NAME_BYTES 512
+
+/* What is counted of a deployment, see catalog_options.h; negative: no limit.
+ */
+struct deployment_limits {
+	int64_t requests, tokens; /* per minute */
+	int64_t parallel;
+	bool count_minute, count_calls; /* the strategy asks for it */
+	bool any;                       /* one of all these */
+};
 
 struct deployment {
 	const struct config_deployment *config;
@@ -33,7 +43,10 @@ struct deployment {
 	int64_t max_output_tokens;
 	bool is_wildcard; /* its public name has a star */
 	struct breaker_rule rule;
+	struct deployment_limits limits;
 };
+/* The same as what a request asks of the limiter. */
+struct limit_demand deployment_demand(const struct deployment *d);
 
 /* Why another group is asked for: which list of the configuration. */
 enum fallback_kind {
@@ -52,12 +65,19 @@ struct group_strategy {
 	double latency_buffer;     /* 0.1: within 10 % counts as equal */
 };
 
+/* How often a group's failures are tried again; see verdict.h. */
+struct group_retries {
+	int64_t count;                      /* without a policy's entry */
+	const struct config_policy *policy; /* the group's, else the router's */
+};
+
 struct group {
 	const char *name;
 	size_t count;
 	const struct deployment **members; /* in the file's order */
 	bool is_wildcard;
 	struct group_strategy strategy;
+	struct group_retries retries;
 	/* By its name or "*"; NULL: none. */
 	const struct config_strings *fallbacks[FALLBACK_KIND_COUNT];
 };
@@ -73,9 +93,6 @@ struct catalog {
 	struct map *by_id;    /* id → struct group: itself alone */
 	size_t wildcard_count;
 	const struct group **wildcards; /* most specific first */
-	/* Names under tallygate.groups that are no group here: misspelt, or
-	   all of their deployments were left out. */
-	struct config_strings strangers;
 	size_t table_count;
 	struct price_table **tables; /* later ones win */
 	bool owns_tables;
@@ -93,8 +110,8 @@ int catalog_open(const struct config *c, struct catalog **catalog_r,
     struct err *err) MUST_CHECK;
 /*
  * -1 with ERR_CONFIG: an id that is taken, a price that is no exact decimal, a
- * pattern with too many stars, arguments of the strategy or an entry under
- * tallygate.groups that are not understood. The tables are borrowed until
+ * pattern with too many stars, arguments of a strategy that are not
+ * understood. The tables are borrowed until
  * catalog_free(), the array is not.
  */
 int catalog_build(const struct config *c, struct price_table *const *tables,

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/jsonx.h"
-#include "base/num.h"
 
 /* LiteLLM's defaults for latency-based-routing. */
 #define LATENCY_TTL_NSECS (3600 * NSECS_PER_SEC)
@@ -95,118 +94,133 @@ read_args(const json_t *args, const char *where, struct group_strategy *s,
 	return 0;
 }
 
-int
-group_options_default(const struct config *c, struct group_options *o_r,
+static int
+read_args_json(const char *json, const char *where, struct group_strategy *s,
     struct err *err)
 {
-	struct group_options o = { .strategy = { .name = c->router.strategy,
-				       .latency_ttl_nsecs =
-					   LATENCY_TTL_NSECS } };
-	json_t *args = jsonx_parse(str_of(c->router.strategy_args_json), err);
+	json_t *args = jsonx_parse(str_of(json), err);
 	int rc;
 
 	if (args == NULL)
-		return err_prefix(err, "router_settings.routing_strategy_args");
-	rc = read_args(args, "router_settings", &o.strategy, err);
+		return err_prefix(err, "%s.routing_strategy_args", where);
+	rc = read_args(args, where, s, err);
 	json_decref(args);
-	if (rc == 0)
-		*o_r = o;
 	return rc;
 }
 
-int
-group_options_open(const struct config *c, json_t **groups_r, struct err *err)
+/* A policy of its own replaces the router's, as in LiteLLM. */
+static const struct config_policy *
+policy_of(const struct config_policy *own, const struct config_policy *common)
 {
-	json_t *groups = jsonx_parse(str_of(c->groups_json), err);
+	bool given = own->bad_request >= 0 || own->authentication >= 0 ||
+		     own->timeout >= 0 || own->rate_limit >= 0 ||
+		     own->content_policy >= 0 || own->internal_server >= 0 ||
+		     own->service_unavailable >= 0 || own->not_found >= 0 ||
+		     own->other >= 0;
 
-	if (groups == NULL)
-		return err_prefix(err, "tallygate.groups");
-	if (!json_is_object(groups)) {
-		json_decref(groups);
-		return err_set(err, ERR_CONFIG,
-		    "tallygate.groups: has to be a map of group names");
-	}
-	*groups_r = groups;
-	return 0;
+	return given ? own : common;
 }
 
 static int
-read_strategy(const json_t *v, const char *where, struct group_strategy *s,
+add_own(const struct config_group *own, struct group_options *o,
     struct err *err)
 {
-	const char *word = json_string_value(v);
-
-	for (size_t i = 0; word != NULL && i < ARRAY_LEN(strategies); i++) {
-		if (strcmp(strategies[i].word, word) != 0)
-			continue;
-		s->name = strategies[i].strategy;
-		return 0;
-	}
-	return err_set(err, ERR_CONFIG,
-	    "%s.routing_strategy: has to be simple-shuffle, least-busy, "
-	    "latency-based-routing, usage-based-routing-v2 or "
-	    "cost-based-routing",
-	    where);
-}
-
-static int
-read_cooldown(const json_t *v, const char *where, int64_t *nsecs_r,
-    struct err *err)
-{
-	int64_t nsecs = -1;
-
-	if (json_is_string(v)) {
-		if (num_duration(str_of(json_string_value(v)), "s", &nsecs) !=
-		    0)
-			nsecs = -1;
-	} else if (json_is_number(v) && json_number_value(v) <= 1e6) {
-		nsecs = (int64_t)(json_number_value(v) * 1e9);
-	}
-	if (nsecs <= 0)
-		return err_set(err, ERR_CONFIG,
-		    "%s.max_cooldown_time: has to be a time such as 60s",
-		    where);
-	*nsecs_r = nsecs;
-	return 0;
-}
-
-int
-group_options_read(json_t *groups, const char *group, struct group_options *o,
-    struct err *err)
-{
-	json_t *entry = json_object_get(groups, group), *v;
-	struct group_options mine = *o;
 	char where[128];
-	const char *key;
 
-	if (entry == NULL)
-		return 0;
-	snprintf(where, sizeof(where), "tallygate.groups.%s", group);
-	if (!json_is_object(entry))
-		return err_set(err, ERR_CONFIG, "%s: has to be a map", where);
-	/* The strategy first: what its arguments mean depends on it. */
-	v = json_object_get(entry, "routing_strategy");
-	if (v != NULL && read_strategy(v, where, &mine.strategy, err) != 0)
-		return -1;
-	json_object_foreach(entry, key, v) {
-		if (strcmp(key, "routing_strategy") == 0)
-			continue;
-		if (strcmp(key, "routing_strategy_args") == 0) {
-			if (read_args(v, where, &mine.strategy, err) != 0)
-				return -1;
-		} else if (strcmp(key, "max_cooldown_time") == 0) {
-			if (read_cooldown(v, where, &mine.max_cooldown_nsecs,
-				err) != 0)
-				return -1;
-		} else {
-			return err_set(err, ERR_CONFIG,
-			    "%s.%s: not known (routing_strategy, "
-			    "routing_strategy_args, max_cooldown_time are)",
-			    where, key);
-		}
-	}
-	*o = mine;
+	snprintf(where, sizeof(where), "tallygate.groups.%s", own->name);
+	if (own->strategy_args_json != NULL &&
+	    read_args_json(own->strategy_args_json, where, &o->strategy, err) !=
+		0)
+		return err_prefix(err, "%s:%d", own->file, own->line);
+	if (own->num_retries >= 0)
+		o->retries.count = own->num_retries;
+	if (own->cooldown_msecs >= 0)
+		o->cooldown_msecs = own->cooldown_msecs;
+	if (own->allowed_fails >= 0)
+		o->allowed_fails = own->allowed_fails;
+	o->max_cooldown_msecs = own->max_cooldown_msecs;
+	o->retries.policy = policy_of(&own->retry_policy, o->retries.policy);
+	o->allowed_fails_policy =
+	    policy_of(&own->allowed_fails_policy, o->allowed_fails_policy);
 	return 0;
+}
+
+int
+group_options_make(const struct config *c, const struct config_group *own,
+    struct group_options *o_r, struct err *err)
+{
+	const struct config_router *r = &c->router;
+	struct group_options o = {
+		.strategy = { .name = r->strategy,
+		    .latency_ttl_nsecs = LATENCY_TTL_NSECS },
+		.retries = { .count = r->num_retries,
+		    .policy = &r->retry_policy },
+		.cooldown_msecs = r->cooldown_msecs,
+		.allowed_fails = r->allowed_fails,
+		.max_cooldown_msecs = CONFIG_UNSET,
+		.allowed_fails_policy = &r->allowed_fails_policy,
+	};
+
+	/* What the arguments mean depends on the strategy. */
+	if (own != NULL)
+		o.strategy.name = own->strategy;
+	if (read_args_json(r->strategy_args_json, "router_settings",
+		&o.strategy, err) != 0 ||
+	    (own != NULL && add_own(own, &o, err) != 0))
+		return -1;
+	*o_r = o;
+	return 0;
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+static bool
+has_check(const struct config *c, const char *name)
+{
+	const struct config_strings *all = &c->router.optional_checks;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (strcmp(all->items[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* rpm and tpm are weights of simple-shuffle, and hard limits only where one of
+   these asks for it, as in LiteLLM. */
+void
+limits_make(const struct config *c, const struct config_deployment *d,
+    const struct group_strategy *s, struct deployment_limits *limits_r)
+{
+	bool hard = s->name == STRATEGY_USAGE ||
+		    c->router.enable_pre_call_checks ||
+		    has_check(c, "enforce_model_rate_limits");
+	struct deployment_limits l = {
+		.requests = hard ? d->rpm : CONFIG_UNSET,
+		.tokens = hard ? d->tpm : CONFIG_UNSET,
+		.parallel = d->max_parallel_requests > 0
+				? d->max_parallel_requests
+				: CONFIG_UNSET,
+		.count_minute = s->name == STRATEGY_USAGE,
+		.count_calls = s->name == STRATEGY_LEAST_BUSY,
+	};
+
+	l.any = l.requests >= 0 || l.tokens >= 0 || l.parallel >= 0 ||
+		l.count_minute || l.count_calls;
+	*limits_r = l;
+}
+
+struct limit_demand
+deployment_demand(const struct deployment *d)
+{
+	return (struct limit_demand){
+		.scope = { .kind = SCOPE_DEPLOYMENT, .id = str_of(d->id) },
+		.requests = d->limits.requests,
+		.tokens = d->limits.tokens,
+		.parallel = d->limits.parallel,
+		.count_minute = d->limits.count_minute,
+		.count_calls = d->limits.count_calls,
+	};
 }
 
 /* ---- the breaker's rule ------------------------------------------------- */
@@ -227,14 +241,14 @@ limit_of(int64_t allowed_fails)
 }
 
 static void
-set_limits(const struct config *c, const struct config_deployment *d,
+set_limits(const struct config_deployment *d, const struct group_options *o,
     struct breaker_rule *rule)
 {
-	const struct config_policy *policy = &c->router.allowed_fails_policy;
+	const struct config_policy *policy = o->allowed_fails_policy;
 	int64_t allowed = d->allowed_fails;
 
 	if (allowed < 0)
-		allowed = c->router.allowed_fails;
+		allowed = o->allowed_fails;
 	rule->consecutive_limit =
 	    limit_of(allowed < 0 ? ALLOWED_FAILS : allowed);
 	if (rule->only_member && allowed < 0)
@@ -260,7 +274,7 @@ set_times(const struct config *c, const struct config_deployment *d,
 	int64_t cooldown = d->cooldown_msecs, timeout = d->timeout_msecs;
 
 	if (cooldown < 0)
-		cooldown = c->router.cooldown_msecs;
+		cooldown = o->cooldown_msecs;
 	if (c->router.disable_cooldowns || cooldown < 0)
 		cooldown = 0;
 	cooldown = clamp(cooldown, 0, INT64_C(86400000)) * NSECS_PER_MSEC;
@@ -273,8 +287,10 @@ set_times(const struct config *c, const struct config_deployment *d,
 		/* Nobody serves meanwhile: look often if it was mended. */
 		rule->auth_cooldown_nsecs = cooldown;
 	}
-	if (o->max_cooldown_nsecs > rule->max_cooldown_nsecs)
-		rule->max_cooldown_nsecs = o->max_cooldown_nsecs;
+	if (o->max_cooldown_msecs > 0 &&
+	    o->max_cooldown_msecs * NSECS_PER_MSEC > rule->max_cooldown_nsecs)
+		rule->max_cooldown_nsecs =
+		    o->max_cooldown_msecs * NSECS_PER_MSEC;
 	if (timeout < 0)
 		timeout = c->router.timeout_msecs;
 	timeout = clamp(timeout, 0, MAX_PROBE_NSECS / NSECS_PER_MSEC);
@@ -293,7 +309,7 @@ rule_make(const struct config *c, const struct config_deployment *d,
 		.many_models = strchr(d->model_name, '*') != NULL,
 	};
 
-	set_limits(c, d, &rule);
+	set_limits(d, o, &rule);
 	set_times(c, d, o, &rule);
 	*rule_r = rule;
 }

@@ -11,7 +11,7 @@
 
 /* Rows are stored as they are: no padding, and another layout is another
    length (or another HEALTH_VERSION). */
-_Static_assert(sizeof(struct health_row) == 296, "health_row changed");
+_Static_assert(sizeof(struct health_row) == 312, "health_row changed");
 
 void
 health_row_init(struct health_row *row)

@@ -152,8 +152,8 @@ struct cap_view {
 	int64_t room_nanos; /* may be negative after an overrun */
 };
 
-static int64_t
-room_of(const struct cap *cap, const struct spend_row *row)
+int64_t
+ledger_room_nanos(const struct cap *cap, const struct spend_row *row)
 {
 	return money_add(cap->cap_nanos,
 	    -money_add(row->spent_nanos, row->held_nanos));
@@ -363,7 +363,7 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 		return -1;
 	for (size_t i = 0; i < request->cap_count; i++)
 		views[i].room_nanos =
-		    room_of(&request->caps[i], &views[i].slot->row);
+		    ledger_room_nanos(&request->caps[i], &views[i].slot->row);
 	decide(request, views, answer);
 	if (answer->verdict == HOLD_REFUSED)
 		return 0;

@@ -134,6 +134,8 @@ struct spend_row {
 	uint32_t window_start, window_end;
 	uint8_t alerts; /* thresholds already told of; ledger_alerted */
 };
+/* cap - spent - held; negative after an overrun or when the cap was lowered. */
+int64_t ledger_room_nanos(const struct cap *cap, const struct spend_row *row);
 /* Reads a scope's window (window_at). Zeroes when there is no row. */
 int ledger_spend(struct store_txn *t, const struct hold_scope *scope,
     struct spend_row *row_r, struct err *err) MUST_CHECK;

@@ -149,7 +149,7 @@ filter_all(struct routing *r, const struct group *g, struct pick *picks,
 			add_refused(r, &no);
 			continue;
 		}
-		if (!served || !filter_pick(r, &g->strategy, &picks[i], &no))
+		if (!served || !filter_pick(r, &picks[i], &no))
 			add_refused(r, &no);
 		else
 			kept[n++] = &picks[i];
@@ -238,10 +238,9 @@ follow(struct routing *r, size_t from, enum fallback_kind kind)
 	const struct route_request *q = r->request;
 	const struct config_strings *to;
 
-	if (from == 0 && r->from_asked && kind == FALLBACK_ANY &&
-	    q->fallback_count > 0) {
-		for (size_t i = 0; i < q->fallback_count; i++)
-			follow_one(r, q->fallbacks[i]);
+	if (from == 0 && r->from_asked && q->fallbacks[kind].count > 0) {
+		for (size_t i = 0; i < q->fallbacks[kind].count; i++)
+			follow_one(r, q->fallbacks[kind].items[i]);
 		return;
 	}
 	to = catalog_fallbacks(r->catalog, kind, g->group, str_of(g->model));
@@ -428,8 +427,11 @@ groups_tried(const struct plan *plan, size_t groups)
 
 /* The list of this kind, or the ordinary one where there is none at all. */
 static enum fallback_kind
-configured_kind(const struct config_router *r, enum fallback_kind kind)
+listed_kind(const struct config_router *r, const struct route_request *request,
+    enum fallback_kind kind)
 {
+	if (request->fallbacks[kind].count > 0)
+		return kind;
 	if (kind == FALLBACK_CONTEXT_WINDOW &&
 	    r->context_window_fallbacks.count == 0)
 		return FALLBACK_ANY;
@@ -468,7 +470,7 @@ route_fallbacks(const struct catalog *c, const struct route_request *request,
 	plan.groups[0].name = str_of(from->model);
 	if (!request->disable_fallbacks)
 		follow(&r, 0,
-		    configured_kind(&c->config->router, failure->kind));
+		    listed_kind(&c->config->router, request, failure->kind));
 	finish(&plan);
 	*plan_r = plan;
 }

@@ -35,10 +35,12 @@ struct route_request {
 	size_t tag_count;
 	const struct str *tags;
 	bool disable_fallbacks;
-	/* The client's own list of fallback groups; instead of the configured
+	/* The client's own lists of fallback groups; instead of the configured
 	   ones for the group it asked for. */
-	size_t fallback_count;
-	const struct str *fallbacks;
+	struct route_names {
+		size_t count;
+		const struct str *items;
+	} fallbacks[FALLBACK_KIND_COUNT];
 };
 
 /* What the router may ask of the outside; all are optional (NULL). */
@@ -47,11 +49,10 @@ struct route_state {
 	/* Health of a deployment; false: none known. */
 	bool (*health)(void *arg, const struct deployment *d,
 	    struct health_row *row_r);
-	/* Calls under way at a deployment over all workers. */
-	int64_t (*in_flight)(void *arg, const struct deployment *d);
-	/* Requests and tokens used in this minute. */
-	void (*minute_use)(void *arg, const struct deployment *d,
-	    int64_t *requests_r, int64_t *tokens_r);
+	/* What counts at a deployment over all workers (deployment->limits
+	   says what is counted); false: nothing. */
+	bool (*use)(void *arg, const struct deployment *d,
+	    struct limit_use *use_r);
 	/* false: no budget room there, with the reason. */
 	bool (*has_room)(void *arg, const struct deployment *d,
 	    char reason[ROUTE_REASON_BYTES]);

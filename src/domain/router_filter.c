@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-/* A slot of max_parallel_requests is likely to be free after this. */
+/* A call under way is likely to be over after this. */
 #define SLOT_WAIT_NSECS NSECS_PER_SEC
 
 static bool refuse(struct refused *r, enum route_refusal why,
@@ -80,64 +80,27 @@ filter_budget(const struct routing *r, struct pick *p, struct refused *no)
 	return false;
 }
 
-static int64_t
-to_next_minute(int64_t now)
-{
-	int64_t minute = 60 * NSECS_PER_SEC;
-
-	return minute - now % minute;
-}
-
 static bool
-filter_parallel(const struct pick *p, struct refused *no)
+filter_limits(const struct routing *r, struct pick *p, struct refused *no)
 {
-	int64_t limit = p->deployment->config->max_parallel_requests;
+	const struct deployment_limits *l = &p->deployment->limits;
+	const struct limit_use *use = &p->use;
 
-	if (limit > 0 && p->in_flight >= limit)
+	if (!l->any || r->state->use == NULL ||
+	    !r->state->use(r->state->arg, p->deployment, &p->use))
+		return true;
+	if (l->parallel >= 0 && use->calls >= l->parallel)
 		return refuse(no, REFUSED_LIMIT, SLOT_WAIT_NSECS,
-		    "%lld of %lld parallel requests under way",
-		    (long long)p->in_flight, (long long)limit);
-	return true;
-}
-
-static bool
-filter_minute(const struct routing *r, struct pick *p, struct refused *no)
-{
-	const struct config_deployment *d = p->deployment->config;
-	int64_t wait = to_next_minute(r->state->now_nsecs);
-
-	if (d->rpm >= 0 && p->minute_requests >= d->rpm)
-		return refuse(no, REFUSED_LIMIT, wait,
+		    "%lld of %lld requests at a time under way",
+		    (long long)use->calls, (long long)l->parallel);
+	if (l->requests >= 0 && use->requests >= l->requests)
+		return refuse(no, REFUSED_LIMIT, use->next_nsecs,
 		    "%lld of %lld requests used in this minute",
-		    (long long)p->minute_requests, (long long)d->rpm);
-	if (d->tpm >= 0 && p->minute_tokens >= d->tpm)
-		return refuse(no, REFUSED_LIMIT, wait,
+		    (long long)use->requests, (long long)l->requests);
+	if (l->tokens >= 0 && use->tokens >= l->tokens)
+		return refuse(no, REFUSED_LIMIT, use->next_nsecs,
 		    "%lld of %lld tokens used in this minute",
-		    (long long)p->minute_tokens, (long long)d->tpm);
-	return true;
-}
-
-static bool
-filter_limits(const struct routing *r, const struct group_strategy *s,
-    struct pick *p, struct refused *no)
-{
-	const struct config_deployment *d = p->deployment->config;
-	const struct route_state *state = r->state;
-	bool by_minute = s->name == STRATEGY_USAGE ||
-			 r->catalog->config->router.enable_pre_call_checks;
-
-	if (state->in_flight != NULL &&
-	    (s->name == STRATEGY_LEAST_BUSY || d->max_parallel_requests > 0)) {
-		p->in_flight = state->in_flight(state->arg, p->deployment);
-		if (!filter_parallel(p, no))
-			return false;
-	}
-	if (state->minute_use != NULL && by_minute &&
-	    (s->name == STRATEGY_USAGE || d->rpm >= 0 || d->tpm >= 0)) {
-		state->minute_use(state->arg, p->deployment,
-		    &p->minute_requests, &p->minute_tokens);
-		return filter_minute(r, p, no);
-	}
+		    (long long)use->tokens, (long long)l->tokens);
 	return true;
 }
 
@@ -158,11 +121,10 @@ filter_context(const struct routing *r, struct pick *p, struct refused *no)
 }
 
 bool
-filter_pick(const struct routing *r, const struct group_strategy *s,
-    struct pick *p, struct refused *no)
+filter_pick(const struct routing *r, struct pick *p, struct refused *no)
 {
 	return filter_breaker(r, p, no) && filter_budget(r, p, no) &&
-	       filter_limits(r, s, p, no) && filter_context(r, p, no);
+	       filter_limits(r, p, no) && filter_context(r, p, no);
 }
 
 /* ---- tags --------------------------------------------------------------- */

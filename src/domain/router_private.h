@@ -30,7 +30,7 @@ struct pick {
 	bool probe;
 	double share; /* < 1: comes back slowly */
 	int64_t ttft_micros, per_token_nanos, sampled_nsecs;
-	int64_t in_flight, minute_requests, minute_tokens;
+	struct limit_use use;
 	int tag_level; /* 2 matches, 1 default, 0 neither */
 	/* The strategy's: lower is tried first; rank, then key, then tie. */
 	bool held_back;
@@ -40,8 +40,8 @@ struct pick {
 };
 
 /* Breaker, budget, limits, context window. False: refused with reason. */
-bool filter_pick(const struct routing *r, const struct group_strategy *s,
-    struct pick *p, struct refused *refused_r);
+bool filter_pick(const struct routing *r, struct pick *p,
+    struct refused *refused_r);
 /* Sets tag_level of all; false when no member may serve these tags. */
 bool filter_tags(const struct routing *r, struct pick *picks, size_t count);
 

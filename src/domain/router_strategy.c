@@ -115,9 +115,9 @@ order_least_busy(struct pick **picks, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct pick *p = picks[i];
 
-		p->key = (double)p->in_flight;
+		p->key = (double)p->use.calls;
 		snprintf(p->reason, sizeof(p->reason), "%lld call%s under way",
-		    (long long)p->in_flight, p->in_flight == 1 ? "" : "s");
+		    (long long)p->use.calls, p->use.calls == 1 ? "" : "s");
 	}
 }
 
@@ -127,9 +127,9 @@ order_usage(struct pick **picks, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct pick *p = picks[i];
 
-		p->key = (double)p->minute_tokens;
+		p->key = (double)p->use.tokens;
 		snprintf(p->reason, sizeof(p->reason),
-		    "%lld tokens in this minute", (long long)p->minute_tokens);
+		    "%lld tokens in this minute", (long long)p->use.tokens);
 	}
 }
 

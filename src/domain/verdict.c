@@ -87,9 +87,9 @@ outcome_from_status(int status)
 	return OUTCOME_MALFORMED;
 }
 
-/* The entry of retry_policy an outcome belongs to; CONFIG_UNSET: none. */
+/* The entry of a policy that an outcome's class has; CONFIG_UNSET: none. */
 static int64_t
-policy_retries(const struct config_policy *p, enum outcome o)
+class_retries(const struct config_policy *p, enum outcome o, int status)
 {
 	switch (o) {
 	case OUTCOME_BAD_REQUEST:
@@ -106,17 +106,22 @@ policy_retries(const struct config_policy *p, enum outcome o)
 		return p->rate_limit;
 	case OUTCOME_CONTENT_POLICY:
 		return p->content_policy;
+	case OUTCOME_NOT_FOUND:
+		return p->not_found;
+	case OUTCOME_SERVER_ERROR:
+	case OUTCOME_OVERLOADED:
+		if ((status == 503 || o == OUTCOME_OVERLOADED) &&
+		    p->service_unavailable >= 0)
+			return p->service_unavailable;
+		return p->internal_server;
 	case OUTCOME_CONNECT:
 	case OUTCOME_CUT:
 	case OUTCOME_MALFORMED:
-	case OUTCOME_SERVER_ERROR:
-	case OUTCOME_OVERLOADED:
 		return p->internal_server;
 	case OUTCOME_OK:
 	case OUTCOME_TOO_LARGE:
 	case OUTCOME_CONTEXT_LENGTH: /* the same prompt is as long again */
 	case OUTCOME_CONFLICT:
-	case OUTCOME_NOT_FOUND:
 	case OUTCOME_CLIENT_GONE:
 	case OUTCOME_INTERNAL:
 	case OUTCOME_COUNT:
@@ -126,19 +131,19 @@ policy_retries(const struct config_policy *p, enum outcome o)
 }
 
 uint32_t
-verdict_retries(const struct config_router *router,
-    const struct config_deployment *d, enum outcome outcome, int64_t asked,
-    bool *by_policy_r)
+verdict_retries(const struct retry_terms *t, bool *by_policy_r)
 {
-	int64_t n = policy_retries(&router->retry_policy, outcome);
+	int64_t n = class_retries(t->policy, t->outcome, t->status);
 
 	*by_policy_r = n >= 0;
 	if (n < 0)
-		n = d->num_retries;
+		n = t->policy->other;
 	if (n < 0)
-		n = asked;
+		n = t->deployment;
 	if (n < 0)
-		n = router->num_retries;
+		n = t->asked;
+	if (n < 0)
+		n = t->group;
 	if (n < 0)
 		n = 0;
 	return n > MAX_RETRIES ? MAX_RETRIES : (uint32_t)n;

@@ -57,15 +57,21 @@ const struct outcome_info *outcome_info(enum outcome o);
 /* By HTTP status alone (408, 409, 429, 5xx ... ; 2xx OK). */
 enum outcome outcome_from_status(int status);
 
+/* Who has a word on the number of retries; the first that is set counts. */
+struct retry_terms {
+	const struct config_policy *policy; /* by the class of the outcome */
+	int64_t deployment;                 /* its num_retries */
+	int64_t asked;                      /* the client's; CONFIG_UNSET */
+	int64_t group;                      /* the group's, else the router's */
+	enum outcome outcome;
+	int status; /* HTTP, of the answer; 0 none */
+};
 /*
- * How many retries the asked group has after this outcome: its class in
- * retry_policy, else the deployment's num_retries, else what the client asked
- * for (CONFIG_UNSET: nothing), else the router's. *by_policy_r: it came from
- * retry_policy, which also overrules the table's word on whether to retry.
+ * How many retries a group has after this outcome. *by_policy_r: it came from
+ * the class's own entry in the policy, which also overrules the table's word on
+ * whether to retry.
  */
-uint32_t verdict_retries(const struct config_router *router,
-    const struct config_deployment *d, enum outcome outcome, int64_t asked,
-    bool *by_policy_r);
+uint32_t verdict_retries(const struct retry_terms *terms, bool *by_policy_r);
 
 struct verdict_input {
 	enum outcome outcome;

@@ -35,6 +35,7 @@ attempt_new(struct exchange *x, const struct candidate *candidate)
 	a->held_nanos = x->hold.amount_nanos;
 	copy_scopes(a, &x->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
+	limiting_carry(x, a);
 	x->attempts[x->attempt_count++] = a;
 	x->current = a;
 	return a;
@@ -54,10 +55,9 @@ client_model(const struct attempt *a)
 const struct dialect *
 attempt_dialect(const struct attempt *a)
 {
-	const struct config_deployment *d = a->deployment->config;
-
-	return d->mock_response != NULL ? &dialect_openai
-					: dialect_find(d->provider->dialect);
+	return attempt_is_mock(a)
+		   ? &dialect_openai
+		   : dialect_find(a->deployment->config->provider->dialect);
 }
 
 static const struct relay_ops *
@@ -305,6 +305,8 @@ attempt_judge(struct attempt *a)
 		set_outcome(a, f->error_outcome, f->error_text);
 	} else if (f->too_large) {
 		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
+	} else if (a->relay_failed && a->relay_err.code == ERR_UPSTREAM_CUT) {
+		set_outcome(a, OUTCOME_CUT, a->relay_err.text);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
 			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
@@ -386,7 +388,7 @@ event_of(const struct attempt *a)
 	bool timeout = a->outcome == OUTCOME_TIMEOUT_HEAD ||
 		       a->outcome == OUTCOME_TIMEOUT_TOTAL;
 
-	if (timeout && a->clients_timeout)
+	if (a->played || (timeout && a->clients_timeout))
 		return HEALTH_NEUTRAL;
 	return outcome_info(a->outcome)->event;
 }
@@ -401,6 +403,7 @@ attempt_report(const struct attempt *a, struct health_report *report_r)
 		    a->has_head ? a->head.retry_after_nsecs : 0,
 		.output_tokens = a->usage.completion_tokens,
 		.probe_owner = a->probe ? a->x->env->owner->id : 0,
+		.asked = a->x->question != NULL,
 		.error = a->error_text,
 		.now_nsecs = clock_wall_nsecs(),
 	};

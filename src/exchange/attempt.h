@@ -8,6 +8,7 @@
 
 #include "domain/router.h"
 #include "domain/verdict.h"
+#include "exchange/limiting.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/dialect.h"
@@ -62,7 +63,9 @@ struct attempt {
 	bool possibly_billed; /* sent, and no answer came: nobody knows */
 	bool reported;        /* health has heard of it */
 	struct report_change change; /* by the settlement's report */
+	bool played;                 /* for the client: nobody was asked */
 	bool probe;                  /* holds the breaker's ticket */
+	struct limited *limited;     /* limits it was made under; NULL none */
 };
 
 /* A fresh attempt for the exchange's next candidate; not started. */
@@ -73,7 +76,13 @@ struct attempt *attempt_new(struct exchange *x,
 int attempt_start(struct attempt *a, struct err *err) MUST_CHECK;
 /* The relay for a 2xx answer; for upstream's head and for mock.c. */
 int attempt_open_relay(struct attempt *a, bool is_stream);
-/* Answers from the deployment's mock_response, without upstream. */
+/* Fails as the client asked to see it (wire_request.play), without upstream;
+   false: it did not, or has seen it. Nobody's breaker hears of it. */
+bool attempt_play(struct attempt *a);
+/* The client or the deployment wants a canned answer. */
+bool attempt_is_mock(const struct attempt *a);
+/* Answers from the request's mock_response, else the deployment's, without
+   upstream. */
 int attempt_start_mock(struct attempt *a, struct err *err) MUST_CHECK;
 /* Answers /messages/count_tokens with an estimate, without upstream. */
 int attempt_start_count(struct attempt *a, struct err *err) MUST_CHECK;

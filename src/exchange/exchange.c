@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/question.h"
 
 #include <event2/event.h>
 
@@ -282,5 +283,15 @@ exchange_begin(struct exchange_env *env, struct http_call *call,
 	x->call = call;
 	x->api = api;
 	http_call_own(call, &call_callbacks, x);
+	exchange_resume(x);
+}
+
+void
+exchange_ask(struct exchange_env *env, const struct exchange_question *question)
+{
+	struct exchange *x = exchange_new(env);
+
+	x->question = question;
+	x->api = question->api;
 	exchange_resume(x);
 }

@@ -24,6 +24,7 @@
 #include "domain/router.h"
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
+#include "exchange/limiting.h"
 #include "exchange/worst.h"
 #include "http/http.h"
 #include "store/batch.h"
@@ -135,6 +136,8 @@ struct exchange {
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
+	const struct exchange_question *question; /* question.h; NULL: a
+						     client's */
 	enum wire_api api;
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_nsecs; /* mono */
@@ -159,6 +162,7 @@ struct exchange {
 	bool hold_failed;  /* it came back with hold_err */
 	struct err hold_err;
 	bool held;                  /* hold.number is in the store */
+	struct limiting limiting;   /* of the same candidate */
 	struct worst worst;         /* of the candidate that is held for */
 	bool whole_only;            /* this hold may not be clamped: another
 				       candidate may have room for all */

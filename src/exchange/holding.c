@@ -65,7 +65,8 @@ wants_whole(const struct exchange *x)
 
 	if (x->second_pass || x->attempt_count > 0 || !has_neighbours(x))
 		return false;
-	if (x->first_short > 0)
+	if (x->first_short > 0 ||
+	    next_candidate(x)->deployment->limits.tokens >= 0)
 		return true;
 	for (size_t i = 0; i < r->cap_count; i++) {
 		if (is_local(&r->caps[i]))
@@ -132,6 +133,7 @@ price_it(struct exchange *x, const struct candidate *c, struct err *err)
 	request->unpriced = !c->price->known;
 	x->hold.prompt_nanos = price_bound_nanos(c->price, &w->prompt);
 	x->hold.prompt_tokens = w->prompt.prompt_tokens;
+	limiting_prepare(x, c);
 	return 0;
 }
 
@@ -154,6 +156,26 @@ take_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
 	return 0;
 }
 
+/* Limits first: where they leave fewer tokens, less money is held. */
+static int
+hold_money(struct exchange *x, struct store_txn *t, struct err *err)
+{
+	struct hold_request request = x->hold_request;
+	int rc;
+
+	if (limiting_take(x, t, err) != 0)
+		return -1;
+	if (x->limiting.limit < x->worst.limit)
+		request.worst_nanos = worst_nanos(&x->worst, x->limiting.limit);
+	rc = x->held
+		 ? ledger_rehold(t, &request, &x->hold, &x->hold_answer, err)
+		 : ledger_hold(t, &request, &x->hold, &x->hold_answer, err);
+	if ((rc != 0 || x->hold_answer.verdict == HOLD_REFUSED) &&
+	    limiting_undo(x, t, err) != 0)
+		return -1;
+	return rc;
+}
+
 static int
 hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
@@ -164,10 +186,7 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 
 	if (c->probe && take_ticket(x, c, t, &row, err) != 0)
 		return -1;
-	rc = x->held ? ledger_rehold(t, &x->hold_request, &x->hold,
-			   &x->hold_answer, err)
-		     : ledger_hold(t, &x->hold_request, &x->hold,
-			   &x->hold_answer, err);
+	rc = hold_money(x, t, err);
 	if (rc == 0 && x->hold_answer.verdict == HOLD_REFUSED && !x->whole_only)
 		return alert_check_refused(t, &x->hold_request, &x->hold_answer,
 		    err);
@@ -189,6 +208,7 @@ hold_done(struct batch_job *job, const struct err *err)
 		x->hold_err = *err;
 	else if (x->hold_answer.verdict != HOLD_REFUSED) {
 		x->held = true;
+		x->limiting.taken = x->limiting.wanted;
 		x->booked_nanos = x->hold.booked_nanos;
 	}
 	exchange_resume(x);
@@ -307,8 +327,12 @@ static void
 set_limits(struct exchange *x)
 {
 	const struct worst *w = &x->worst;
-	int64_t limit = w->limit;
+	int64_t limit = x->limiting.limit;
 
+	if (limit < w->limit) {
+		x->max_tokens = limit;
+		x->clamped = true;
+	}
 	if (x->hold_answer.verdict == HOLD_CLAMPED) {
 		limit = worst_affordable(w, x->hold_answer.amount_nanos);
 		x->max_tokens = limit;
@@ -333,6 +357,8 @@ holding_outcome(struct exchange *x, struct err *err)
 		x->hold.number = 0;
 	if (failed) {
 		*err = x->hold_err;
+		if (err->code == ERR_NO_DEPLOYMENT)
+			x->retry_after_nsecs = x->limiting.wait_nsecs;
 		return err->code == ERR_NO_DEPLOYMENT ? HOLDING_SKIP
 						      : HOLDING_REFUSED;
 	}

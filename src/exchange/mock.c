@@ -3,7 +3,9 @@
  * users test with it (notes on LiteLLM, section 1.2.3): a text becomes the
  * answer, a map is the whole answer, a few exact strings are failures. The
  * answer goes through the same relay as a provider's. So does the estimate
- * that stands for a count of tokens where the provider cannot count.
+ * that stands for a count of tokens where the provider cannot count. What a
+ * client wants played (its own mock_response, mock_testing_...) says nothing
+ * about the deployment: no breaker hears of it.
  */
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -24,6 +26,21 @@ static const struct {
 	{ "litellm.InternalServerError", 500, OUTCOME_SERVER_ERROR },
 	{ "Exception: content_filter_policy", 400, OUTCOME_CONTENT_POLICY },
 };
+
+/* The request's own text goes before the deployment's. */
+static const char *
+text_of(const struct attempt *a)
+{
+	const char *own = a->x->request.mock_response;
+
+	return own != NULL ? own : a->deployment->config->mock_response;
+}
+
+bool
+attempt_is_mock(const struct attempt *a)
+{
+	return text_of(a) != NULL;
+}
 
 static void
 write_usage(struct jsonw *w)
@@ -84,7 +101,7 @@ write_plain(const struct attempt *a, struct buf *out)
 
 	jsonw_init(&w, out);
 	write_head(&w, a, false);
-	write_choice(&w, false, a->deployment->config->mock_response, true);
+	write_choice(&w, false, text_of(a), true);
 	write_usage(&w);
 	jsonw_close(&w, '}');
 }
@@ -92,7 +109,7 @@ write_plain(const struct attempt *a, struct buf *out)
 static void
 write_stream(const struct attempt *a, struct buf *out)
 {
-	const char *text = a->deployment->config->mock_response;
+	const char *text = text_of(a);
 	struct jsonw w;
 
 	for (int i = 0; i < 3; i++) {
@@ -113,22 +130,30 @@ write_stream(const struct attempt *a, struct buf *out)
 	buf_add_cstr(out, "data: [DONE]\n\n");
 }
 
+static void
+fail_with(struct attempt *a, int status, enum outcome outcome,
+    const char *whence, const char *text)
+{
+	a->head.status = status;
+	a->judged = true;
+	a->plain_body = true;
+	a->outcome = outcome;
+	a->error.outcome = outcome;
+	a->error.status = status;
+	snprintf(a->error_text, sizeof(a->error_text), "%s: %.200s", whence,
+	    text);
+}
+
 static bool
 is_failure(struct attempt *a)
 {
-	const char *text = a->deployment->config->mock_response;
+	const char *text = text_of(a);
 
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
 		if (!str_starts(str_of(text), failures[i].text))
 			continue;
-		a->head.status = failures[i].status;
-		a->judged = true;
-		a->plain_body = true;
-		a->outcome = failures[i].outcome;
-		a->error.outcome = failures[i].outcome;
-		a->error.status = failures[i].status;
-		snprintf(a->error_text, sizeof(a->error_text),
-		    "mock_response: %s", text);
+		fail_with(a, failures[i].status, failures[i].outcome,
+		    "mock_response", text);
 		return true;
 	}
 	return false;
@@ -178,10 +203,13 @@ int
 attempt_start_mock(struct attempt *a, struct err *err)
 {
 	const struct config_deployment *d = a->deployment->config;
-	bool is_stream = a->x->request.stream && !d->mock_is_json;
+	bool own = a->x->request.mock_response != NULL;
+	bool is_json = d->mock_is_json && !own;
+	bool is_stream = a->x->request.stream && !is_json;
 	struct buf answer;
 
 	set_answered(a);
+	a->played = own;
 	if (is_failure(a))
 		return 0;
 	if (attempt_open_relay(a, is_stream) != 0) {
@@ -189,7 +217,7 @@ attempt_start_mock(struct attempt *a, struct err *err)
 		return -1;
 	}
 	buf_init(&answer, 16 * 1024 * 1024);
-	if (d->mock_is_json)
+	if (is_json)
 		buf_add_cstr(&answer, d->mock_response);
 	else if (is_stream)
 		write_stream(a, &answer);
@@ -199,4 +227,35 @@ attempt_start_mock(struct attempt *a, struct err *err)
 	a->first_token_nsecs = clock_mono_nsecs();
 	buf_fini(&answer);
 	return 0;
+}
+
+/* ---- failures that the client wants to see ------------------------------ */
+
+bool
+attempt_play(struct attempt *a)
+{
+	static const struct {
+		int status;
+		enum outcome outcome;
+		const char *text;
+	} plays[] = {
+		[PLAY_FALLBACKS] = { 500, OUTCOME_SERVER_ERROR,
+		    "mock_testing_fallbacks" },
+		[PLAY_CONTEXT] = { 400, OUTCOME_CONTEXT_LENGTH,
+		    "mock_testing_context_fallbacks" },
+		[PLAY_POLICY] = { 400, OUTCOME_CONTENT_POLICY,
+		    "mock_testing_content_policy_fallbacks" },
+		[PLAY_RATE_LIMIT] = { 429, OUTCOME_RATE_LIMIT,
+		    "mock_testing_rate_limit_error" },
+		[PLAY_TIMEOUT] = { 408, OUTCOME_TIMEOUT_TOTAL, "mock_timeout" },
+	};
+	enum wire_play play = a->x->request.play;
+
+	if (play == PLAY_NOTHING || a->x->attempt_count > 1)
+		return false;
+	set_answered(a);
+	a->played = true;
+	fail_with(a, plays[play].status, plays[play].outcome, "played",
+	    plays[play].text);
+	return true;
 }

@@ -2,22 +2,13 @@
 #include "exchange/planning.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
+#include "domain/route_live.h"
 #include "domain/state_tag.h"
 
-static bool
-read_health(void *arg, const struct deployment *d, struct health_row *row_r)
+static struct route_names
+names_of(const struct wire_names *names)
 {
-	struct store_txn *t = arg;
-
-	return t != NULL && health_get(t, d->id, row_r) == 1;
-}
-
-static double
-random_number(void *arg)
-{
-	(void)arg;
-	return random_unit();
+	return (struct route_names){ names->count, names->items };
 }
 
 static struct route_request
@@ -34,24 +25,14 @@ request_of(const struct exchange *x)
 		.tag_count = x->request.tag_count,
 		.tags = x->request.tags,
 		.disable_fallbacks = x->request.disable_fallbacks,
+		.fallbacks = {
+			[FALLBACK_ANY] = names_of(&x->request.fallbacks),
+			[FALLBACK_CONTEXT_WINDOW] =
+			    names_of(&x->request.context_fallbacks),
+			[FALLBACK_CONTENT_POLICY] =
+			    names_of(&x->request.policy_fallbacks),
+		},
 	};
-}
-
-/* Health is advice: without a store the router goes on without it. */
-static struct store_txn *
-open_state(const struct exchange *x, struct route_state *state)
-{
-	struct store_txn *t = NULL;
-
-	if (store_read(x->env->store, STORE_LIVE, &t, NULL) != 0)
-		t = NULL;
-	*state = (struct route_state){
-		.arg = t,
-		.health = read_health,
-		.random = random_number,
-		.now_nsecs = clock_wall_nsecs(),
-	};
-	return t;
 }
 
 int
@@ -76,12 +57,13 @@ planning_route(struct exchange *x, struct err *err)
 {
 	struct route_request request = request_of(x);
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
-	struct route_state state;
-	struct store_txn *t = open_state(x, &state);
-	int rc = route(x->env->catalog, &request, &state, &x->arena, plan, err);
+	struct route_live live;
+	int rc;
 
-	if (t != NULL)
-		store_abort(&t);
+	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	rc =
+	    route(x->env->catalog, &request, &live.state, &x->arena, plan, err);
+	route_live_close(&live);
 	if (rc == 0)
 		x->plan = plan;
 	return rc;
@@ -97,13 +79,12 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 		.plan = x->plan,
 		.candidate = x->next_candidate,
 	};
-	struct route_state state;
-	struct store_txn *t = open_state(x, &state);
+	struct route_live live;
 
-	route_fallbacks(x->env->catalog, &request, &state, &failure, &x->arena,
-	    plan);
-	if (t != NULL)
-		store_abort(&t);
+	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
+	    &x->arena, plan);
+	route_live_close(&live);
 	if (plan->count == 0)
 		return false;
 	x->plan = plan;
@@ -123,16 +104,14 @@ planning_downgrade(struct exchange *x)
 		.plan = x->plan,
 		.candidate = 0, /* of the asked group: this list is its own */
 	};
-	struct route_state state;
-	struct store_txn *t = open_state(x, &state);
+	struct route_live live;
 
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
-	request.fallback_count = 1;
-	request.fallbacks = &group;
-	route_fallbacks(x->env->catalog, &request, &state, &failure, &x->arena,
-	    plan);
-	if (t != NULL)
-		store_abort(&t);
+	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
+	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
+	    &x->arena, plan);
+	route_live_close(&live);
 	if (plan->count == 0)
 		return false;
 	x->plan = plan;

@@ -19,9 +19,9 @@ source_name(enum usage_source source)
 }
 
 static void
-member_str(struct jsonw *w, const char *key, struct str s)
+member_str(struct jsonw *w, struct str key, struct str s)
 {
-	jsonw_key(w, key);
+	jsonw_known_key(w, key);
 	if (s.n == 0)
 		jsonw_null(w);
 	else
@@ -29,30 +29,30 @@ member_str(struct jsonw *w, const char *key, struct str s)
 }
 
 static void
-member_cstr(struct jsonw *w, const char *key, const char *s)
+member_cstr(struct jsonw *w, struct str key, const char *s)
 {
 	member_str(w, key, str_of(s));
 }
 
 static void
-member_int(struct jsonw *w, const char *key, int64_t v)
+member_int(struct jsonw *w, struct str key, int64_t v)
 {
-	jsonw_key(w, key);
+	jsonw_known_key(w, key);
 	jsonw_int(w, v);
 }
 
 static void
-member_usd(struct jsonw *w, const char *key, int64_t nanos)
+member_usd(struct jsonw *w, struct str key, int64_t nanos)
 {
-	jsonw_key(w, key);
+	jsonw_known_key(w, key);
 	jsonw_decimal(w, nanos, 9);
 }
 
 /* Seconds with microseconds; null when it never happened. */
 static void
-member_secs(struct jsonw *w, const char *key, int64_t from, int64_t to)
+member_secs(struct jsonw *w, struct str key, int64_t from, int64_t to)
 {
-	jsonw_key(w, key);
+	jsonw_known_key(w, key);
 	if (from == 0 || to == 0)
 		jsonw_null(w);
 	else
@@ -134,7 +134,7 @@ record_charges(struct exchange *x, struct charge *charges, bool is_over)
 
 /* Names that a client chose: as long as in the roll-ups, no longer. */
 static void
-member_name(struct jsonw *w, const char *key, struct str s)
+member_name(struct jsonw *w, struct str key, struct str s)
 {
 	char cut[ROLLUP_VALUE_BYTES];
 
@@ -149,10 +149,10 @@ write_caller(struct jsonw *w, const struct exchange *x)
 	    x->account.user.n > 0 ? x->account.user : x->request.user;
 	char cut[ROLLUP_VALUE_BYTES];
 
-	member_cstr(w, "key", x->account.key);
-	member_name(w, "team", x->account.team);
-	member_name(w, "user", user);
-	jsonw_key(w, "tags");
+	member_cstr(w, JSON_KEY("key"), x->account.key);
+	member_name(w, JSON_KEY("team"), x->account.team);
+	member_name(w, JSON_KEY("user"), user);
+	jsonw_known_key(w, JSON_KEY("tags"));
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < x->request.tag_count; i++)
 		jsonw_str(w, rollup_value(x->request.tags[i], cut));
@@ -163,9 +163,11 @@ static void
 write_target(struct jsonw *w, const struct exchange *x,
     const struct candidate *c)
 {
-	member_name(w, "requested_model", str_of(x->asked));
-	member_cstr(w, "provider", c == NULL ? "" : c->deployment->provider);
-	member_cstr(w, "deployment", c == NULL ? "" : c->deployment->id);
+	member_name(w, JSON_KEY("requested_model"), str_of(x->asked));
+	member_cstr(w, JSON_KEY("provider"),
+	    c == NULL ? "" : c->deployment->provider);
+	member_cstr(w, JSON_KEY("deployment"),
+	    c == NULL ? "" : c->deployment->id);
 }
 
 void
@@ -177,11 +179,11 @@ record_write_opening(struct exchange *x, const struct candidate *c,
 
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, out);
-	member_cstr(&w, "run_id", x->request_id);
-	member_cstr(&w, "model", candidate_model(c));
-	member_cstr(&w, "time", when);
+	member_cstr(&w, JSON_KEY("run_id"), x->request_id);
+	member_cstr(&w, JSON_KEY("model"), candidate_model(c));
+	member_cstr(&w, JSON_KEY("time"), when);
 	write_target(&w, x, c);
-	jsonw_key(&w, "stream");
+	jsonw_known_key(&w, JSON_KEY("stream"));
 	jsonw_bool(&w, x->request.stream);
 	write_caller(&w, x);
 }
@@ -202,36 +204,40 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	bool ok = a->outcome == OUTCOME_OK;
 
 	jsonw_open(w, '{');
-	member_cstr(w, "deployment", a->deployment->id);
-	member_cstr(w, "provider", a->deployment->provider);
-	member_cstr(w, "model", candidate_model(a->candidate));
-	member_int(w, "status", a->has_head ? a->head.status : 0);
-	member_cstr(w, "error", ok ? "" : outcome_info(a->outcome)->word);
+	member_cstr(w, JSON_KEY("deployment"), a->deployment->id);
+	member_cstr(w, JSON_KEY("provider"), a->deployment->provider);
+	member_cstr(w, JSON_KEY("model"), candidate_model(a->candidate));
+	member_int(w, JSON_KEY("status"), a->has_head ? a->head.status : 0);
+	member_cstr(w, JSON_KEY("error"),
+	    ok ? "" : outcome_info(a->outcome)->word);
 	if (!ok && detail < DETAIL_NO_TEXTS)
-		member_cstr(w, "error_text", a->error_text);
-	member_secs(w, "latency_s", a->started_nsecs, a->ended_nsecs);
-	member_int(w, "prompt_tokens", u->prompt_tokens);
-	member_int(w, "completion_tokens", u->completion_tokens);
-	member_int(w, "cached_tokens", u->cached_tokens);
-	member_int(w, "cache_write_tokens", u->cache_write_tokens);
-	member_int(w, "cache_write_1h_tokens", u->cache_write_1h_tokens);
-	member_int(w, "reasoning_tokens", u->reasoning_tokens);
-	member_int(w, "audio_input_tokens", u->audio_input_tokens);
-	member_int(w, "audio_output_tokens", u->audio_output_tokens);
-	member_int(w, "image_input_tokens", u->image_input_tokens);
-	member_cstr(w, "usage_source", source_name(u->source));
+		member_cstr(w, JSON_KEY("error_text"), a->error_text);
+	member_secs(w, JSON_KEY("latency_s"), a->started_nsecs, a->ended_nsecs);
+	member_int(w, JSON_KEY("prompt_tokens"), u->prompt_tokens);
+	member_int(w, JSON_KEY("completion_tokens"), u->completion_tokens);
+	member_int(w, JSON_KEY("cached_tokens"), u->cached_tokens);
+	member_int(w, JSON_KEY("cache_write_tokens"), u->cache_write_tokens);
+	member_int(w, JSON_KEY("cache_write_1h_tokens"),
+	    u->cache_write_1h_tokens);
+	member_int(w, JSON_KEY("reasoning_tokens"), u->reasoning_tokens);
+	member_int(w, JSON_KEY("audio_input_tokens"), u->audio_input_tokens);
+	member_int(w, JSON_KEY("audio_output_tokens"), u->audio_output_tokens);
+	member_int(w, JSON_KEY("image_input_tokens"), u->image_input_tokens);
+	member_cstr(w, JSON_KEY("usage_source"), source_name(u->source));
 	/* With the price they are all that the cost is worked out from. */
 	if (u->tier != TIER_DEFAULT)
-		member_cstr(w, "service_tier", service_tier_name(u->tier));
+		member_cstr(w, JSON_KEY("service_tier"),
+		    service_tier_name(u->tier));
 	if (u->has_reported_cost)
-		member_usd(w, "reported_cost_usd", u->reported_cost_nanos);
-	member_cstr(w, "price_version", a->candidate->price->version);
-	member_usd(w, "held_usd", a->held_nanos);
-	member_usd(w, "cost_usd", a->cost_nanos);
+		member_usd(w, JSON_KEY("reported_cost_usd"),
+		    u->reported_cost_nanos);
+	member_cstr(w, JSON_KEY("price_version"), a->candidate->price->version);
+	member_usd(w, JSON_KEY("held_usd"), a->held_nanos);
+	member_usd(w, JSON_KEY("cost_usd"), a->cost_nanos);
 	if (detail < DETAIL_NO_SCOPES)
 		ledger_write_scopes(w, a->scopes, a->scope_count);
 	if (a->possibly_billed) {
-		jsonw_key(w, "possibly_billed");
+		jsonw_known_key(w, JSON_KEY("possibly_billed"));
 		jsonw_bool(w, true);
 	}
 	jsonw_close(w, '}');
@@ -290,11 +296,11 @@ client_status(const struct exchange *x)
 }
 
 static void
-member_true(struct jsonw *w, const char *key, bool yes)
+member_true(struct jsonw *w, struct str key, bool yes)
 {
 	if (!yes)
 		return;
-	jsonw_key(w, key);
+	jsonw_known_key(w, key);
 	jsonw_bool(w, true);
 }
 
@@ -303,10 +309,10 @@ static void
 write_caps(struct jsonw *w, const struct exchange *x)
 {
 	if (x->max_tokens != CONFIG_UNSET && x->attempt_count > 0)
-		member_int(w, "max_tokens", x->max_tokens);
-	member_true(w, "clamped", x->clamped && x->attempt_count > 0);
-	member_true(w, "downgraded", x->downgraded);
-	member_true(w, "overrun",
+		member_int(w, JSON_KEY("max_tokens"), x->max_tokens);
+	member_true(w, JSON_KEY("clamped"), x->clamped && x->attempt_count > 0);
+	member_true(w, JSON_KEY("downgraded"), x->downgraded);
+	member_true(w, JSON_KEY("overrun"),
 	    x->held && x->hold.scope_count > 0 &&
 		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
 }
@@ -323,30 +329,31 @@ write_record(struct exchange *x, enum detail detail)
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, &x->record);
 	jsonw_open(&w, '{');
-	member_cstr(&w, "run_id", x->request_id);
-	member_cstr(&w, "model", candidate_model(named_candidate(x)));
-	member_secs(&w, "latency_s", x->started_nsecs, x->ended_nsecs);
-	member_usd(&w, "cost_usd", x->cost_nanos);
-	member_int(&w, "prompt_tokens", sum.prompt_tokens);
-	member_int(&w, "completion_tokens", sum.completion_tokens);
-	member_cstr(&w, "time", when);
+	member_cstr(&w, JSON_KEY("run_id"), x->request_id);
+	member_cstr(&w, JSON_KEY("model"), candidate_model(named_candidate(x)));
+	member_secs(&w, JSON_KEY("latency_s"), x->started_nsecs,
+	    x->ended_nsecs);
+	member_usd(&w, JSON_KEY("cost_usd"), x->cost_nanos);
+	member_int(&w, JSON_KEY("prompt_tokens"), sum.prompt_tokens);
+	member_int(&w, JSON_KEY("completion_tokens"), sum.completion_tokens);
+	member_cstr(&w, JSON_KEY("time"), when);
 	write_target(&w, x, named_candidate(x));
-	member_int(&w, "status", client_status(x));
-	member_cstr(&w, "outcome", exchange_outcome_name(x->outcome));
+	member_int(&w, JSON_KEY("status"), client_status(x));
+	member_cstr(&w, JSON_KEY("outcome"), exchange_outcome_name(x->outcome));
 	if (x->error != ERR_NONE)
-		member_cstr(&w, "error", err_info(x->error)->code);
-	jsonw_key(&w, "stream");
+		member_cstr(&w, JSON_KEY("error"), err_info(x->error)->code);
+	jsonw_known_key(&w, JSON_KEY("stream"));
 	jsonw_bool(&w, x->request.stream);
-	member_secs(&w, "ttft_s", x->started_nsecs,
+	member_secs(&w, JSON_KEY("ttft_s"), x->started_nsecs,
 	    last == NULL || !last->is_stream ? 0 : last->first_token_nsecs);
-	member_int(&w, "cached_tokens", sum.cached_tokens);
-	member_int(&w, "reasoning_tokens", sum.reasoning_tokens);
-	member_cstr(&w, "usage_source", source_name(sum.source));
+	member_int(&w, JSON_KEY("cached_tokens"), sum.cached_tokens);
+	member_int(&w, JSON_KEY("reasoning_tokens"), sum.reasoning_tokens);
+	member_cstr(&w, JSON_KEY("usage_source"), source_name(sum.source));
 	write_caller(&w, x);
 	write_caps(&w, x);
 	clock_rfc3339(x->settlement.now_nsecs, when);
-	member_cstr(&w, "settled", when);
-	jsonw_key(&w, "attempts");
+	member_cstr(&w, JSON_KEY("settled"), when);
+	jsonw_known_key(&w, JSON_KEY("attempts"));
 	jsonw_open(&w, '[');
 	write_attempts(&w, x, detail);
 	jsonw_close(&w, ']');
@@ -356,6 +363,8 @@ write_record(struct exchange *x, enum detail detail)
 void
 record_write(struct exchange *x)
 {
+	/* One attempt under a few caps fits into this. */
+	(void)buf_reserve(&x->record, 2047);
 	/* A record that does not fit could not be settled. */
 	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
 		buf_clear(&x->record);

@@ -15,13 +15,16 @@ struct report_job {
 	const struct deployment *deployment;
 	struct health_report report;
 	struct report_change change;
+	bool enter; /* takes the breaker's ticket first, if there is one */
 	char error[96];
+	void (*done)(void *arg); /* NULL: nobody waits */
+	void *arg;
 };
 
-/* One report, in the caller's transaction. */
+/* One report, in the caller's transaction. enter: see struct report_job. */
 static int
 apply(const struct exchange_env *env, const struct deployment *d,
-    const struct health_report *report, struct store_txn *t,
+    struct health_report *report, bool enter, struct store_txn *t,
     struct report_change *change_r, struct err *err)
 {
 	struct breaker_rule rule;
@@ -30,6 +33,9 @@ apply(const struct exchange_env *env, const struct deployment *d,
 	route_breaker_rule(env->catalog, d, &rule);
 	if (health_get(t, d->id, &row) < 0)
 		return err_set(err, ERR_STORE, "health row");
+	if (enter && breaker_enter(&row, &rule, env->owner->id,
+			 report->now_nsecs) == BREAKER_PROBE)
+		report->probe_owner = env->owner->id;
 	change_r->changed = breaker_report(&row, &rule, report);
 	change_r->state = (enum breaker_state)row.state;
 	change_r->open_nsecs = row.open_until_nsecs - report->now_nsecs;
@@ -65,7 +71,8 @@ report_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct report_job *r = LIST_OBJ(job, struct report_job, job);
 
-	return apply(r->env, r->deployment, &r->report, t, &r->change, err);
+	return apply(r->env, r->deployment, &r->report, r->enter, t, &r->change,
+	    err);
 }
 
 static void
@@ -75,23 +82,47 @@ report_done(struct batch_job *job, const struct err *err)
 
 	if (err == NULL)
 		log_change(r->deployment, &r->change, r->error);
+	if (r->done != NULL)
+		r->done(r->arg);
 	free(r);
+}
+
+static struct report_job *
+queue(struct exchange_env *env, const struct deployment *d,
+    const struct health_report *report)
+{
+	struct report_job *r = xcalloc(1, sizeof(*r));
+
+	r->report = *report;
+	snprintf(r->error, sizeof(r->error), "%.*s", (int)sizeof(r->error) - 1,
+	    report->error == NULL ? "" : report->error);
+	r->report.error = r->error;
+	r->env = env;
+	r->deployment = d;
+	batch_job_init(&r->job, report_run, report_done);
+	batch_add(env->batch, &r->job);
+	return r;
 }
 
 void
 report_failure(struct exchange *x, struct attempt *a)
 {
-	struct report_job *r = xcalloc(1, sizeof(*r));
+	struct health_report report;
 
-	attempt_report(a, &r->report);
-	snprintf(r->error, sizeof(r->error), "%.*s", (int)sizeof(r->error) - 1,
-	    a->error_text);
-	r->report.error = r->error;
-	r->env = x->env;
-	r->deployment = a->deployment;
-	batch_job_init(&r->job, report_run, report_done);
-	batch_add(x->env->batch, &r->job);
+	attempt_report(a, &report);
+	queue(x->env, a->deployment, &report);
 	a->reported = true;
+}
+
+void
+report_probe(struct exchange_env *env, const struct deployment *d,
+    const struct health_report *report, void (*done)(void *arg), void *arg)
+{
+	struct report_job *r = queue(env, d, report);
+
+	r->enter = report->event != HEALTH_NEUTRAL;
+	r->done = done;
+	r->arg = arg;
 }
 
 /* ---- with the settlement ------------------------------------------------ */
@@ -106,8 +137,8 @@ report_rest(struct exchange *x, struct store_txn *t, struct err *err)
 		if (a->reported)
 			continue;
 		attempt_report(a, &report);
-		if (apply(x->env, a->deployment, &report, t, &a->change, err) !=
-		    0)
+		if (apply(x->env, a->deployment, &report, false, t, &a->change,
+			err) != 0)
 			return -1;
 	}
 	return 0;

@@ -12,6 +12,14 @@
    of the breaker when it is committed (the one who tripped it says so: once on
    the host). */
 void report_failure(struct exchange *x, struct attempt *a);
+/*
+ * Queues the report of a probe that was no exchange. While the breaker's one
+ * ticket is to be had a bad report takes it, so that it opens again; while it
+ * is open the report is only noted. done: when that is committed, or has
+ * failed.
+ */
+void report_probe(struct exchange_env *env, const struct deployment *d,
+    const struct health_report *report, void (*done)(void *arg), void *arg);
 /* Reports the attempts not reported yet, in the caller's transaction. */
 int report_rest(struct exchange *x, struct store_txn *t,
     struct err *err) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "exchange/exchange.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
+#include "exchange/question.h"
 #include "wire/response_call.h"
 
 /* A request id may come from the client: plain characters only, since it goes
@@ -32,7 +33,7 @@ take_request_id(struct exchange *x)
 		"x-litellm-call-id" };
 	unsigned char bytes[16];
 
-	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+	for (size_t i = 0; x->call != NULL && i < ARRAY_LEN(headers); i++) {
 		struct str id = http_header(x->call, headers[i]);
 
 		if (id_is_plain(id)) {
@@ -70,6 +71,13 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
+	if (x->question != NULL) {
+		x->account.is_admin = true;
+		snprintf(x->account.key, sizeof(x->account.key), "%s",
+		    x->question->caller);
+		exchange_move(x, STEP_PARSE);
+		return STEP_MORE;
+	}
 	if (account_authenticate(x->env->config,
 		account_presented(header_of, x->call), &x->account, &err) != 0)
 		return exchange_refuse(x, err.code, NULL, NULL);
@@ -78,13 +86,14 @@ step_run_AUTHENTICATE(struct exchange *x)
 }
 
 static int
-parse(struct exchange *x, const char **param_r, struct err *err)
+parse(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
 {
 	struct str path;
 
 	if (x->api != WIRE_RESPONSE)
-		return wire_request_parse(x->api, http_body(x->call), &x->arena,
-		    &x->request, param_r, err);
+		return wire_request_parse(x->api, body, &x->arena, &x->request,
+		    param_r, err);
 	path = http_path(x->call);
 	if (str_starts(path, "/v1/"))
 		path = str_make(path.p + 3, path.n - 3);
@@ -99,10 +108,15 @@ parse(struct exchange *x, const char **param_r, struct err *err)
 enum step_result
 step_run_PARSE(struct exchange *x)
 {
+	struct str body =
+	    x->question != NULL ? x->question->body : http_body(x->call);
 	const char *param = NULL;
 	struct err err;
 
-	if (parse(x, &param, &err) != 0)
+	if (parse(x, body, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
+	if (x->call != NULL && wire_request_headers(&x->request, header_of,
+				   x->call, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "domain/alert.h"
 #include "exchange/exchange.h"
+#include "exchange/question.h"
 #include "exchange/record.h"
 #include "exchange/reply.h"
 #include "exchange/report.h"
@@ -56,7 +57,9 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct exchange *x = LIST_OBJ(job, struct exchange, settle_job);
 
-	if (ledger_settle(t, &x->settlement, err) != 0)
+	/* Also when the money is refused: its places are not to be lost. */
+	if (limiting_settle(x, t, err) != 0 ||
+	    ledger_settle(t, &x->settlement, err) != 0)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
 	   transaction as a whole. */
@@ -208,5 +211,7 @@ step_run_END(struct exchange *x)
 	    exchange_outcome_name(x->outcome),
 	    (long long)((x->ended_nsecs - x->started_nsecs) / 1000),
 	    (long long)x->cost_nanos);
+	if (x->question != NULL)
+		x->question->on_end(x->question->arg, x);
 	return STEP_DONE;
 }

@@ -52,9 +52,11 @@ start_next(struct exchange *x, struct err *err)
 
 	x->group_attempts++;
 	dialect = attempt_dialect(a);
+	if (attempt_play(a))
+		return 0;
 	if (x->api == WIRE_COUNT && dialect != NULL && !dialect->counts_tokens)
 		return attempt_start_count(a, err);
-	if (c->deployment->config->mock_response != NULL)
+	if (attempt_is_mock(a))
 		return attempt_start_mock(a, err);
 	return attempt_start(a, err);
 }
@@ -87,6 +89,7 @@ step_run_ATTEMPT(struct exchange *x)
 	a = x->current;
 	timeout = answer_timeout_nsecs(x, a->deployment, true);
 	a->clients_timeout =
+	    x->question == NULL &&
 	    timeout < answer_timeout_nsecs(x, a->deployment, false);
 	exchange_timer(x, timeout);
 	exchange_move(x, STEP_AWAIT_HEAD);
@@ -129,9 +132,16 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 	const struct config *c = x->env->config;
 	int64_t max = c->limits.max_attempts;
 	size_t group_end = next_group(x);
+	struct retry_terms terms = {
+		.policy = a->candidate->group->retries.policy,
+		.deployment = a->deployment->config->num_retries,
+		.asked = x->request.num_retries,
+		.group = a->candidate->group->retries.count,
+		.outcome = a->outcome,
+		.status = a->has_head ? a->head.status : 0,
+	};
 	bool by_policy;
-	uint32_t retries = verdict_retries(&c->router, a->deployment->config,
-	    a->outcome, x->request.num_retries, &by_policy);
+	uint32_t retries = verdict_retries(&terms, &by_policy);
 	struct verdict_input in = {
 		.outcome = a->outcome,
 		.client_has_bytes = x->client_has_bytes,
@@ -151,6 +161,9 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 		.random = random_unit(),
 	};
 
+	/* Played to see the fallbacks: the group's others are not asked. */
+	if (x->request.play == PLAY_FALLBACKS && a->played)
+		in.group_retries = 0;
 	/* A provider that says "do not retry" knows better than the status. */
 	if (a->has_head && a->head.should_retry == 0)
 		in.group_retries = 0;
@@ -170,7 +183,8 @@ fail(struct exchange *x, const struct attempt *a)
 		detail = NULL;
 	} else if (a->plain_body) {
 		/* The provider's own words, in the client's dialect. */
-		x->error_status = a->error.status;
+		if (a->error.status >= 400)
+			x->error_status = a->error.status;
 		if (a->error.type[0] != '\0')
 			x->error_type = a->error.type;
 		if (a->error.code[0] != '\0')
@@ -203,9 +217,11 @@ go_on(struct exchange *x, size_t candidate, int64_t wait_nsecs)
 	x->next_candidate = candidate;
 	x->pause_nsecs = wait_nsecs;
 	forget_output(x);
-	/* Another deployment has another price, and what an attempt cost is
-	   no longer in the hold: it is taken anew. */
-	again = other || c->probe || x->current->cost_nanos > 0;
+	/* Another deployment has another price, what an attempt cost is no
+	   longer in the hold, and each attempt counts against limits: it is
+	   taken anew. */
+	again = other || c->probe || c->deployment->limits.any ||
+		x->current->cost_nanos > 0;
 	exchange_move(x, again ? STEP_RESERVE : STEP_ATTEMPT);
 	return STEP_MORE;
 }
@@ -264,6 +280,7 @@ step_run_JUDGE(struct exchange *x)
 	attempt_charge(a);
 	log_failure(x, a);
 	report_failure(x, a);
+	limiting_return(x, a);
 	if (goes_to_other_list(x, a)) {
 		forget_output(x);
 		exchange_move(x, STEP_RESERVE);

@@ -1,14 +1,14 @@
 /*
- * The HTTP server side: libevent's evhttp on inherited listeners, as a
- * service. Knows no dialect, no configuration, no money. Plain sockets only.
+ * The HTTP/1 server side on inherited listeners, as a service. Knows no
+ * dialect, no configuration, no money. Plain sockets only.
  *
- * Promises kept here (notes on our libraries, section 1): strict framing (what
- * two servers could read differently gets 400 and a closed connection);
- * absolute deadlines for head and body; a client that leaves is noticed while
- * it waits and the owner hears of it; pipelined bytes during an answer are
- * bounded and harm nobody; output to a slow client is bounded by pausing its
- * producer; connections and body bytes are counted and limited; descriptors
- * running out do not spin; broken streams end without a final chunk.
+ * Promises kept here: strict framing (what two servers could read differently
+ * gets 400 and a closed connection); absolute deadlines for head and body; a
+ * client that leaves is noticed while it waits and the owner hears of it;
+ * pipelined bytes during an answer are bounded and harm nobody; output to a
+ * slow client is bounded by pausing its producer; connections and body bytes
+ * are counted and limited; descriptors running out do not spin; broken streams
+ * end without a final chunk; one connection has a bounded share of a turn.
  *
  * Life of a call: on_call → any of reply / start, send..., end / abort. After
  * reply, end, abort or on_gone the call is gone. No callback is called from
@@ -42,6 +42,13 @@ struct http_options {
 	int64_t idle_timeout_msecs;   /* [75 s] keep-alive */
 	int64_t slow_client_msecs;    /* [30 s] no progress, output waits */
 	size_t high_water_bytes;      /* [256 KiB] see http_send */
+	/*
+	 * In memory shared by the processes that listen on the same sockets:
+	 * the open connections + 1 of each, 0 for none. Who has fewer takes
+	 * the next. This server writes loads[load_self]. NULL: alone.
+	 */
+	_Atomic uint32_t *loads;
+	size_t load_count, load_self;
 };
 
 struct http_callbacks {
@@ -65,9 +72,9 @@ struct http_call_callbacks {
 };
 
 /* The process must ignore SIGPIPE; if it has the default, this sets it. */
-int http_server_new(struct event_base *base, const struct http_options *o,
-    const struct http_callbacks *callbacks, void *arg, struct http_server **s_r,
-    struct err *err) MUST_CHECK;
+struct http_server *http_server_new(struct event_base *base,
+    const struct http_options *o, const struct http_callbacks *callbacks,
+    void *arg);
 /* Takes a listening, non-blocking socket; the caller keeps its own copy (the
    server works on a duplicate). */
 int http_server_listen(struct http_server *s, int fd,

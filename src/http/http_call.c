@@ -1,28 +1,26 @@
 /*
  * Request and answer as the owner sees them. See http.h.
  *
- * Answers are written into the connection's output buffer here and leave it
- * at the end of the loop's turn (http_conn_work), so nothing in this file
- * calls back, and the final call may be made from any place.
+ * A whole answer is written at once; what is streamed goes into the
+ * connection's output and leaves it at the end of the loop's turn. Nothing in
+ * this file calls back, so the final call may be made from any place.
  *
  * Does not fail towards the owner: an answer that cannot be sent is one whose
  * client is gone.
  */
 #include "http/http_conn.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/http_struct.h>
-#include <event2/keyvalq_struct.h>
+#include "http/http_name.h"
 
-/* A body up to this size is copied behind its head; a larger one is added as
-   it is (http_reply_take) or in its own piece. */
-#define INLINE_BYTES 16384
+/* A body up to this size is copied behind its head; a larger one waits in a
+   piece of its own. */
+#define INLINE_BYTES 2048
 /* A stream that has this much waiting is written before the turn ends. */
 #define FLUSH_BYTES 65536
 /* A producer that goes on above this many times the high water is cut. */
-#define HARD_CAP_FACTOR  8
+#define HARD_CAP_FACTOR 8
+/* A chunk's size and its two CRLFs. */
+#define CHUNK_BYTES      20
 #define ERROR_BODY_BYTES 4096
 
 static struct http_conn *
@@ -49,61 +47,84 @@ http_method(const struct http_call *call)
 	return str_of(c->framing.method_name);
 }
 
+static struct str
+part_of_head(const struct http_conn *c, struct http_span span)
+{
+	return str_make(c->in.data + span.at, span.n);
+}
+
 struct str
 http_path(const struct http_call *call)
 {
-	struct str uri = str_of(call->req->uri);
+	const struct http_conn *c = const_conn_of(call);
+	struct str target = part_of_head(c, c->framing.target);
 
-	return str_cut(&uri, '?');
+	return str_cut(&target, '?');
 }
 
 struct str
 http_query(const struct http_call *call)
 {
-	struct str uri = str_of(call->req->uri);
+	const struct http_conn *c = const_conn_of(call);
+	struct str target = part_of_head(c, c->framing.target);
 
-	(void)str_cut(&uri, '?');
-	return uri.p == NULL ? str_of("") : uri;
+	(void)str_cut(&target, '?');
+	return target.p == NULL ? str_of("") : target;
+}
+
+/* A header that is not in the table of names: all lines are looked through.
+   They were read before: each ends with CRLF and has a colon. */
+static struct str
+find_line(struct str head, struct str name)
+{
+	(void)str_cut(&head, '\n');
+	while (head.n > 2) {
+		struct str line = str_cut(&head, '\n');
+		struct str key = str_cut(&line, ':');
+
+		if (key.n == name.n && strncasecmp(key.p, name.p, name.n) == 0)
+			return str_trim(line);
+	}
+	return str_of("");
 }
 
 struct str
 http_header(const struct http_call *call, const char *name)
 {
 	const struct http_conn *c = const_conn_of(call);
-	int left = c->framing.header_count;
-	struct evkeyval *h;
+	enum http_name known = http_name_find_nocase(str_of(name));
+	struct http_span span;
 
-	/* evhttp without its fix of 2026 puts trailers behind the headers. */
-	for (h = call->req->input_headers->tqh_first; h != NULL && left > 0;
-	     h = h->next.tqe_next, left--)
-		if (strcasecmp(h->key, name) == 0)
-			return str_trim(str_of(h->value));
-	return str_of("");
+	if (known >= HTTP_NAME_ASKED)
+		return find_line(str_make(c->in.data, c->framing.head_bytes),
+		    str_of(name));
+	span = c->framing.known[known];
+	return span.at == 0 ? str_of("") : str_trim(part_of_head(c, span));
 }
 
 struct str
 http_body(struct http_call *call)
 {
-	struct evbuffer *in = call->req->input_buffer;
-	size_t n = evbuffer_get_length(in);
-	const unsigned char *p = n == 0 ? NULL : evbuffer_pullup(in, -1);
+	const struct http_conn *c = conn_of(call);
+	size_t head = c->framing.head_bytes;
 
-	return p == NULL ? str_of("") : str_make((const char *)p, n);
+	return c->body.len > 0 ? buf_str(&c->body)
+			       : str_make(c->in.data + head, c->in.len - head);
 }
 
 void
 http_body_drop(struct http_call *call)
 {
-	struct evbuffer *in = call->req->input_buffer;
+	struct http_conn *c = conn_of(call);
 
-	evbuffer_drain(in, evbuffer_get_length(in));
-	http_conn_release_body(conn_of(call));
+	c->in.len = c->framing.head_bytes;
+	http_conn_release_body(c);
 }
 
 const char *
 http_peer(const struct http_call *call)
 {
-	return call->req->remote_host;
+	return const_conn_of(call)->peer;
 }
 
 void
@@ -119,6 +140,9 @@ http_call_own(struct http_call *call,
 void
 http_add_header(struct http_call *call, const char *name, const char *value)
 {
+	if (call->headers.data == NULL)
+		http_spares_take(&conn_of(call)->server->spares,
+		    &call->headers);
 	http_head_line(&call->headers, name, value);
 }
 
@@ -132,13 +156,15 @@ to_head_request(const struct http_conn *c)
 static bool
 is_lost(const struct http_conn *c)
 {
-	return c->bev == NULL || (c->todo & TODO_GONE) != 0;
+	return c->fd < 0 || (c->todo & TODO_GONE) != 0;
 }
 
-static void
-put_head(struct http_conn *c, struct http_head *head, struct str inline_body)
+/* The head goes into the output; `more` bytes will be put behind it. */
+static struct buf *
+put_head(struct http_conn *c, struct http_head *head, size_t more)
 {
 	struct http_call *call = &c->call;
+	struct buf *out;
 
 	if (head->status < 200 || head->status > 999)
 		head->status = 500;
@@ -147,10 +173,11 @@ put_head(struct http_conn *c, struct http_head *head, struct str inline_body)
 	head->connection = !c->keep                ? CONNECTION_CLOSE
 			   : c->framing.minor == 0 ? CONNECTION_KEEP_ALIVE
 						   : CONNECTION_NONE;
-	if (http_head_write(http_conn_output(c), head, &c->server->date,
-		inline_body) != 0)
-		http_conn_todo(c, TODO_GONE);
-	buf_fini(&call->headers);
+	out = http_out_room(&c->out, http_head_bytes(head) + more);
+	http_head_write(out, head, &c->server->date);
+	if (call->headers.data != NULL)
+		http_spares_give(&c->server->spares, &call->headers);
+	return out;
 }
 
 /* The owner's last word: it has no call any more. */
@@ -162,8 +189,6 @@ end_call(struct http_conn *c)
 	c->call.full = false;
 	c->server->stats.calls--;
 	c->ending = true;
-	if (c->bev != NULL)
-		http_conn_todo(c, TODO_FLUSH);
 }
 
 /* True when the call is one that may still be answered as a whole. */
@@ -183,26 +208,34 @@ may_reply(struct http_call *call)
 	return false;
 }
 
-/* The part of a whole answer's body that goes behind its head at once. */
+/*
+ * A whole answer: head and body leave in one write, now. `take` may be NULL;
+ * else it is the buffer that holds body, and its memory is wanted.
+ */
 static void
-put_reply(struct http_conn *c, int status, const char *content_type,
-    struct str body)
+reply(struct http_conn *c, int status, const char *content_type,
+    struct str body, struct buf *take)
 {
 	struct http_head head = { .status = status,
 		.content_type = content_type,
 		.framing = BODY_LENGTH,
 		.length = body.n };
-	bool with_body = http_head_has_body(status) && !to_head_request(c);
+	struct buf copy, *out;
 
-	put_head(c, &head,
-	    with_body && body.n <= INLINE_BYTES ? body : str_of(""));
-}
-
-static bool
-needs_own_piece(const struct http_conn *c, int status, size_t n)
-{
-	return n > INLINE_BYTES && http_head_has_body(status) &&
-	       !to_head_request(c);
+	if (!http_head_has_body(status) || to_head_request(c))
+		body.n = 0;
+	out = put_head(c, &head, body.n <= INLINE_BYTES ? body.n : 0);
+	if (body.n <= INLINE_BYTES) {
+		(void)buf_add_str(out, body);
+	} else if (take != NULL) {
+		http_out_take(&c->out, take);
+	} else {
+		buf_init(&copy, body.n);
+		(void)buf_add_str(&copy, body);
+		http_out_take(&c->out, &copy);
+	}
+	end_call(c);
+	http_conn_flush(c);
 }
 
 void
@@ -213,21 +246,10 @@ http_reply(struct http_call *call, int status, const char *content_type,
 
 	if (!may_reply(call))
 		return;
-	if (!is_lost(c)) {
-		put_reply(c, status, content_type, body);
-		if (needs_own_piece(c, status, body.n) &&
-		    evbuffer_add(http_conn_output(c), body.p, body.n) != 0)
-			http_conn_todo(c, TODO_GONE);
-	}
-	end_call(c);
-}
-
-static void
-free_piece(const void *data, size_t n, void *arg)
-{
-	(void)data;
-	(void)n;
-	free(arg);
+	if (is_lost(c))
+		end_call(c);
+	else
+		reply(c, status, content_type, body, NULL);
 }
 
 void
@@ -235,23 +257,14 @@ http_reply_take(struct http_call *call, int status, const char *content_type,
     struct buf *body)
 {
 	struct http_conn *c = conn_of(call);
-	size_t n = body->len;
-	char *piece;
 
-	if (call->state != CALL_OPEN || is_lost(c) ||
-	    !needs_own_piece(c, status, n)) {
-		http_reply(call, status, content_type, buf_str(body));
-		buf_fini(body);
-		return;
+	if (may_reply(call)) {
+		if (is_lost(c))
+			end_call(c);
+		else
+			reply(c, status, content_type, buf_str(body), body);
 	}
-	put_reply(c, status, content_type, buf_str(body));
-	piece = buf_take(body, NULL);
-	if (evbuffer_add_reference(http_conn_output(c), piece, n, free_piece,
-		piece) != 0) {
-		free(piece);
-		http_conn_todo(c, TODO_GONE);
-	}
-	end_call(c);
+	buf_fini(body);
 }
 
 void
@@ -271,7 +284,7 @@ http_start(struct http_call *call, int status, const char *content_type)
 		c->keep = false;
 	if (is_lost(c))
 		return;
-	put_head(c, &head, str_of(""));
+	(void)put_head(c, &head, 0);
 	http_conn_todo(c, TODO_FLUSH);
 }
 
@@ -290,23 +303,21 @@ put_chunk_size(char *p, size_t n)
 	return p;
 }
 
-static int
-put_bytes(struct evbuffer *out, bool chunked, struct str bytes)
+static void
+put_bytes(struct http_out *o, bool chunked, struct str bytes)
 {
-	struct evbuffer_iovec v;
-	char *p;
+	struct buf *out = http_out_room(o, bytes.n + CHUNK_BYTES);
+	char *p = out->data + out->len;
 
-	if (!chunked)
-		return evbuffer_add(out, bytes.p, bytes.n);
-	if (evbuffer_reserve_space(out, (ev_ssize_t)bytes.n + 20, &v, 1) != 1)
-		return -1;
-	p = put_chunk_size(v.iov_base, bytes.n);
+	if (chunked)
+		p = put_chunk_size(p, bytes.n);
 	memcpy(p, bytes.p, bytes.n);
 	p += bytes.n;
-	*p++ = '\r';
-	*p++ = '\n';
-	v.iov_len = (size_t)(p - (char *)v.iov_base);
-	return evbuffer_commit_space(out, &v, 1);
+	if (chunked) {
+		*p++ = '\r';
+		*p++ = '\n';
+	}
+	out->len = (size_t)(p - out->data);
 }
 
 bool
@@ -314,21 +325,19 @@ http_send(struct http_call *call, struct str bytes)
 {
 	struct http_conn *c = conn_of(call);
 	size_t high = c->server->options.high_water_bytes, waits;
-	struct evbuffer *out;
 
 	if (call->state != CALL_STREAM || call->bodiless || bytes.n == 0 ||
 	    is_lost(c))
 		return false;
-	out = http_conn_output(c);
-	if (evbuffer_get_length(out) > high * HARD_CAP_FACTOR ||
-	    put_bytes(out, call->framing == BODY_CHUNKED, bytes) != 0) {
+	if (http_out_len(&c->out) > high * HARD_CAP_FACTOR) {
 		http_conn_todo(c, TODO_GONE);
 		return true;
 	}
-	if (evbuffer_get_length(out) > FLUSH_BYTES)
+	put_bytes(&c->out, call->framing == BODY_CHUNKED, bytes);
+	if (http_out_len(&c->out) > FLUSH_BYTES)
 		http_conn_flush(c);
 	http_conn_todo(c, TODO_FLUSH);
-	waits = evbuffer_get_length(out);
+	waits = http_out_len(&c->out);
 	call->full = call->full || waits > high;
 	return waits > high;
 }
@@ -342,10 +351,10 @@ http_end(struct http_call *call)
 		http_abort(call); /* nothing was started: not an answer */
 		return;
 	}
-	if (call->framing == BODY_CHUNKED && !call->bodiless && !is_lost(c) &&
-	    evbuffer_add(http_conn_output(c), "0\r\n\r\n", 5) != 0)
-		http_conn_todo(c, TODO_GONE);
+	if (call->framing == BODY_CHUNKED && !call->bodiless && !is_lost(c))
+		(void)buf_add(http_out_room(&c->out, 5), "0\r\n\r\n", 5);
 	end_call(c);
+	http_conn_todo(c, TODO_FLUSH);
 }
 
 void
@@ -366,6 +375,7 @@ http_abort(struct http_call *call)
 		    call->state == CALL_STREAM && call->framing == BODY_CLOSE;
 		c->keep = false;
 		end_call(c);
+		http_conn_todo(c, TODO_FLUSH);
 		break;
 	}
 }
@@ -380,25 +390,19 @@ http_call_refuse(struct http_conn *c, int status, enum err_code code,
 	struct http_head head = { .status = status,
 		.content_type = "application/json",
 		.framing = BODY_LENGTH };
-	struct evbuffer *in = bufferevent_get_input(c->bev);
-	struct evbuffer *out = http_conn_output(c);
 	struct buf body;
 
-	http_conn_take_over(c);
-	c->call.req = NULL;
+	c->answering = true;
 	c->keep = false;
 	c->linger = true;
 	c->ending = true;
-	c->body_room = 0;
-	evbuffer_drain(in, evbuffer_get_length(in));
+	http_server_move(c, PHASE_ANSWER);
 	http_conn_release_body(c);
-	/* evhttp's own page, if it wrote one. */
-	evbuffer_drain(out, evbuffer_get_length(out));
 	s->stats.refused++;
 	buf_init(&body, ERROR_BODY_BYTES);
 	s->callbacks.on_error(s->arg, status, code, text, &body);
 	head.length = body.len;
-	put_head(c, &head, buf_str(&body));
+	(void)buf_add_str(put_head(c, &head, body.len), buf_str(&body));
 	buf_fini(&body);
 	http_conn_todo(c, TODO_FLUSH);
 }

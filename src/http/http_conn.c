@@ -1,35 +1,21 @@
 /*
  * One client connection, from accept to close. See http_conn.h.
  *
- * Whatever happens to it (bytes, end of file, an answer, a deadline) is noted
- * in `todo` and done by http_conn_work() at the end of the loop's turn, when
- * neither evhttp nor the owner is on the stack. Only there and by the timer
- * does it end; http_conn_close() is the one door out.
+ * A whole answer is written where it is given. Whatever else happens to the
+ * connection (end of file, a piece of a stream, a deadline, the answer's end)
+ * is noted in `todo` and done by http_conn_work() at the end of the loop's
+ * turn, when the owner is not on the stack. Only there and by the timer does
+ * it end; http_conn_close() is the one door out.
  *
  * Fails by ending the connection.
  */
 #include "http/http_conn.h"
 
-#include <assert.h>
+#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/http_struct.h>
-#include <event2/keyvalq_struct.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-
-struct evbuffer *
-http_conn_output(struct http_conn *c)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-
-	/* The bufferevent freezes its start after each write of its own. */
-	evbuffer_unfreeze(out, 1);
-	return out;
-}
+#include <unistd.h>
 
 void
 http_conn_todo(struct http_conn *c, unsigned todo)
@@ -43,6 +29,16 @@ http_conn_release_body(struct http_conn *c)
 {
 	c->server->stats.body_bytes -= c->body_held;
 	c->body_held = 0;
+	buf_fini(&c->body);
+}
+
+/* The request's memory, head and all. */
+static void
+release_request(struct http_conn *c)
+{
+	http_conn_release_body(c);
+	if (c->in.data != NULL)
+		http_spares_give(&c->server->spares, &c->in);
 }
 
 /* ---- output ------------------------------------------------------------ */
@@ -64,125 +60,12 @@ wait_for_client(struct http_conn *c)
 	http_server_move(c, PHASE_WRITE);
 }
 
-/* Output went out, or came in: is that progress, is there room again? */
-static void
-on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg)
-{
-	struct http_conn *c = arg;
-
-	if (info->n_deleted == 0)
-		return;
-	if (c->phase == PHASE_WRITE)
-		wait_for_client(c);
-	if (c->call.full &&
-	    evbuffer_get_length(out) < c->server->options.high_water_bytes / 2)
-		http_conn_todo(c, TODO_DRAINED);
-}
-
-/* The bufferevent has written all. */
-static void
-on_written(struct bufferevent *bev, void *arg)
-{
-	struct http_conn *c = arg;
-
-	bufferevent_disable(bev, EV_WRITE);
-	c->writing = false;
-	http_conn_todo(c, TODO_FLUSH);
-}
-
-/* The bufferevent could not write. */
-static void
-on_write_error(struct bufferevent *bev, short what, void *arg)
-{
-	(void)bev;
-	(void)what;
-	http_conn_todo(arg, TODO_GONE);
-}
-
-/* -1 when the connection is broken. */
-static int
-write_now(struct http_conn *c)
-{
-	struct evbuffer *out = http_conn_output(c);
-	int n;
-
-	do
-		n = evbuffer_write(out, c->fd);
-	while (n < 0 && errno == EINTR);
-	return n < 0 && errno != EAGAIN ? -1 : 0;
-}
-
-void
-http_conn_flush(struct http_conn *c)
-{
-	struct evbuffer *out;
-
-	if (c->writing || (c->todo & TODO_GONE) != 0)
-		return;
-	out = http_conn_output(c);
-	if (evbuffer_get_length(out) > 0 && write_now(c) != 0) {
-		http_conn_todo(c, TODO_GONE);
-	} else if (evbuffer_get_length(out) > 0) {
-		c->writing = true;
-		bufferevent_enable(c->bev, EV_WRITE);
-		wait_for_client(c);
-	} else if (c->phase == PHASE_WRITE) {
-		http_server_move(c, PHASE_ANSWER);
-	}
-}
-
-/* ---- whose turn it is --------------------------------------------------- */
-
-void
-http_conn_take_over(struct http_conn *c)
-{
-	c->ours = true;
-	c->writing = false;
-	bufferevent_setcb(c->bev, NULL, on_written, on_write_error, c);
-	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-	http_server_move(c, PHASE_ANSWER);
-}
-
-/* evhttp closes an HTTP/1.0 connection unless it reads keep-alive itself. */
-static bool
-evhttp_keeps(const struct http_conn *c)
-{
-	const char *v =
-	    evhttp_find_header(c->call.req->input_headers, "Connection");
-
-	return c->framing.minor == 1 ||
-	       (v != NULL && strncasecmp(v, "keep-alive", 10) == 0);
-}
-
-void
-http_conn_dispatch(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-
-	http_conn_take_over(c);
-	c->keep = c->framing.keep_alive && evhttp_keeps(c);
-	c->call.state = CALL_OPEN;
-	c->call.callbacks = NULL;
-	s->stats.requests++;
-	s->stats.calls++;
-	s->callbacks.on_call(s->arg, &c->call);
-}
-
-/* The answer is out: evhttp's again, for the next request. */
+/* The answer is out, and the client may ask again. */
 static void
 reuse(struct http_conn *c)
 {
-	struct evhttp_request *req = c->call.req;
-
-	c->call.req = NULL;
-	http_conn_release_body(c);
-	req->chunked = 0; /* the request was; no final chunk from evhttp */
-	evhttp_send_reply_end(req);
-	if (c->bev == NULL)
-		return; /* evhttp has closed it */
-	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-	c->ours = c->ending = c->keep = false;
-	c->body_room = 0;
+	release_request(c);
+	c->answering = c->ending = c->keep = false;
 	http_framing_init(&c->framing, &c->server->limits);
 	http_server_move(c, PHASE_IDLE);
 	if (c->held.len > 0) {
@@ -191,11 +74,94 @@ reuse(struct http_conn *c)
 	}
 }
 
-/* The answer is complete and written. True when c lives on. */
+static bool
+may_reuse(const struct http_conn *c)
+{
+	return c->keep && !c->at_eof && !c->server->draining;
+}
+
+/* All is written. */
+static void
+on_written(struct http_conn *c)
+{
+	if (c->writing) {
+		event_del(&c->write_event);
+		c->writing = false;
+	}
+	if (c->ending && may_reuse(c))
+		reuse(c);
+	else if (c->ending)
+		http_conn_todo(c, TODO_FLUSH);
+	else if (c->phase == PHASE_WRITE)
+		http_server_move(c, PHASE_ANSWER);
+}
+
+/* One write. */
+static void
+write_some(struct http_conn *c)
+{
+	ssize_t n = http_out_write(&c->out, c->fd);
+	size_t waits = http_out_len(&c->out);
+
+	if (n < 0 && errno != EAGAIN) {
+		http_conn_todo(c, TODO_GONE);
+		return;
+	}
+	if (c->call.full && waits < c->server->options.high_water_bytes / 2)
+		http_conn_todo(c, TODO_DRAINED);
+	if (waits == 0) {
+		on_written(c);
+		return;
+	}
+	if (n > 0 || c->phase != PHASE_WRITE)
+		wait_for_client(c);
+	if (!c->writing) {
+		event_add(&c->write_event, NULL);
+		c->writing = true;
+	}
+}
+
+void
+http_conn_flush(struct http_conn *c)
+{
+	if (!c->writing && (c->todo & TODO_GONE) == 0 &&
+	    http_out_len(&c->out) > 0)
+		write_some(c);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if ((c->todo & TODO_GONE) == 0)
+		write_some(c);
+}
+
+/* ---- whose turn it is --------------------------------------------------- */
+
+void
+http_conn_dispatch(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	c->answering = true;
+	http_server_move(c, PHASE_ANSWER);
+	c->keep = c->framing.keep_alive;
+	c->call.state = CALL_OPEN;
+	c->call.callbacks = NULL;
+	s->stats.requests++;
+	s->stats.calls++;
+	s->callbacks.on_call(s->arg, &c->call);
+}
+
+/* The answer is written. True when c lives on. */
 static bool
 finish(struct http_conn *c)
 {
-	if (c->keep && !c->at_eof && !c->server->draining) {
+	if (may_reuse(c)) {
 		reuse(c);
 		return true;
 	}
@@ -220,74 +186,51 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	http_intake_read(arg);
 }
 
-/* evhttp frees its connection: on our word, or on its own. */
 static void
-on_evhttp_close(struct evhttp_connection *evcon, void *arg)
+name_peer(struct http_conn *c, const struct sockaddr *peer)
 {
-	struct http_conn *c = arg;
+	const void *address = NULL;
 
-	(void)evcon;
-	event_del(&c->read_event);
-	evbuffer_remove_cb_entry(http_conn_output(c), c->out_cb);
-	c->bev = NULL;
-	c->evcon = NULL;
-	if (!c->closing)
-		http_conn_todo(c, TODO_GONE);
+	if (peer->sa_family == AF_INET)
+		address =
+		    &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+	else if (peer->sa_family == AF_INET6)
+		address = &((const struct sockaddr_in6 *)(const void *)peer)
+			       ->sin6_addr;
+	if (address == NULL || inet_ntop(peer->sa_family, address, c->peer,
+				   sizeof(c->peer)) == NULL)
+		c->peer[0] = '\0';
 }
 
-struct http_conn *
-http_conn_new(struct http_server *s)
+void
+http_conn_new(struct http_server *s, int fd, const struct sockaddr *peer)
 {
-	struct bufferevent *bev = bufferevent_socket_new(s->base, -1, 0);
-	struct http_conn *c;
+	struct http_conn *c = xcalloc(1, sizeof(*c));
 
-	if (bev == NULL)
-		return NULL;
-	c = xcalloc(1, sizeof(*c));
 	c->server = s;
-	c->bev = bev;
-	c->fd = -1;
+	c->fd = fd;
+	name_peer(c, peer);
 	list_init(&c->phase_node);
 	list_init(&c->work_node);
+	buf_init(&c->in, s->options.max_header_bytes + HTTP_SPARE_BYTES);
+	buf_init(&c->body, s->options.max_body_bytes);
 	buf_init(&c->held, HTTP_HELD_BYTES);
 	buf_init(&c->call.headers, HTTP_ADDED_HEADER_BYTES);
+	http_out_init(&c->out, &s->spares);
 	http_framing_init(&c->framing, &s->limits);
-	http_server_move(c, PHASE_FRESH);
-	http_conn_todo(c, TODO_ADOPT);
-	return c;
-}
-
-/*
- * libevent has no callback for a new connection, and tells nobody of its
- * object. But the callback argument of the bufferevent that we made for it is
- * that object (notes on our libraries, 1.9).
- */
-static void
-adopt(struct http_conn *c)
-{
-	void *evcon;
-
-	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
-	if (evcon == NULL) { /* out of memory in between */
-		bufferevent_free(c->bev);
-		c->bev = NULL;
-		http_conn_todo(c, TODO_GONE);
-		return;
-	}
-	assert(evhttp_connection_get_bufferevent(evcon) == c->bev);
-	c->evcon = evcon;
-	c->fd = bufferevent_getfd(c->bev);
-	evhttp_connection_set_closecb(c->evcon, on_evhttp_close, c);
-	bufferevent_disable(c->bev, EV_READ);
-	evbuffer_unfreeze(bufferevent_get_input(c->bev), 0);
-	c->out_cb = evbuffer_add_cb(http_conn_output(c), on_output, c);
-	event_assign(&c->read_event, c->server->base, c->fd,
-	    EV_READ | EV_PERSIST, on_readable, c);
+	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, c);
+	event_assign(&c->write_event, s->base, fd, EV_WRITE | EV_PERSIST,
+	    on_writable, c);
 	event_add(&c->read_event, NULL);
+	s->stats.accepted++;
+	s->stats.connections++;
+	http_share_tell(&s->share, s->stats.connections);
+	http_server_move(c, PHASE_FRESH);
 }
 
 /* The owner hears that its client is gone; without on_gone it keeps the
-   request, which is taken from evhttp. */
+   request. */
 static void
 lose_owner(struct http_conn *c)
 {
@@ -302,40 +245,42 @@ lose_owner(struct http_conn *c)
 		call->callbacks->on_gone(call->arg);
 	} else {
 		call->state = CALL_ORPHAN;
-		evhttp_request_own(call->req);
 	}
 }
 
 void
 http_conn_free(struct http_conn *c)
 {
-	if (c->call.state == CALL_ORPHAN) {
+	if (c->call.state == CALL_ORPHAN)
 		c->server->stats.calls--;
-		evhttp_request_free(c->call.req);
-	}
-	http_conn_release_body(c);
+	release_request(c);
 	http_server_forget(c);
 	buf_fini(&c->call.headers);
 	buf_fini(&c->held);
 	free(c);
 }
 
+static void
+close_socket(struct http_conn *c)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	event_del(&c->read_event);
+	if (c->writing)
+		event_del(&c->write_event);
+	if (c->reset)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once,
+		    sizeof(at_once));
+	close(c->fd);
+	c->fd = -1;
+	http_out_clear(&c->out);
+}
+
 void
 http_conn_close(struct http_conn *c)
 {
-	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-
-	if ((c->todo & TODO_ADOPT) != 0) {
-		c->todo &= ~(unsigned)TODO_ADOPT;
-		adopt(c);
-	}
-	c->closing = true;
 	lose_owner(c);
-	if (c->evcon != NULL) {
-		if (c->reset) /* evhttp would send a FIN first */
-			(void)!connect(c->fd, &nobody, sizeof(nobody));
-		evhttp_connection_free(c->evcon);
-	}
+	close_socket(c);
 	if (c->call.state == CALL_ORPHAN)
 		http_server_orphan(c);
 	else
@@ -345,10 +290,6 @@ http_conn_close(struct http_conn *c)
 void
 http_conn_expire(struct http_conn *c)
 {
-	if (c->bev == NULL) { /* evhttp has closed it this very turn */
-		http_conn_close(c);
-		return;
-	}
 	switch (c->phase) {
 	case PHASE_HEAD:
 	case PHASE_BODY:
@@ -379,24 +320,20 @@ http_conn_work(struct http_conn *c)
 	unsigned todo = c->todo;
 
 	c->todo = 0;
-	if ((todo & TODO_ADOPT) != 0)
-		adopt(c);
+	if ((todo & TODO_FLUSH) != 0 && (todo & TODO_GONE) == 0)
+		http_conn_flush(c);
 	if (((todo | c->todo) & TODO_GONE) != 0) {
 		http_conn_close(c);
 		return;
 	}
-	if ((todo & TODO_FLUSH) != 0) {
-		http_conn_flush(c);
-		if ((c->todo & TODO_GONE) == 0 && c->ending &&
-		    evbuffer_get_length(http_conn_output(c)) == 0 && !finish(c))
-			return;
-	}
+	if (c->ending && http_out_len(&c->out) == 0 && !finish(c))
+		return;
 	if ((todo & TODO_DRAINED) != 0 && c->call.full) {
 		c->call.full = false;
 		if (c->call.callbacks != NULL &&
 		    c->call.callbacks->on_drained != NULL)
 			c->call.callbacks->on_drained(c->call.arg);
 	}
-	if ((todo & TODO_NEXT) != 0 && c->bev != NULL && !c->ours)
+	if ((todo & TODO_NEXT) != 0 && !c->answering)
 		http_intake_next(c);
 }

@@ -2,12 +2,13 @@
  * Strict HTTP/1 framing. See http_framing.h.
  *
  * One function per state reads as far as it can and returns where it stopped;
- * http_framing_feed() drives them and keeps the limits, in one place, so that
- * the verdict is the same however the bytes were cut.
+ * read_part() drives them through one part of the message and
+ * http_framing_feed() keeps each part's limit, in one place, so that the
+ * verdict is the same however the bytes were cut.
  *
- * evhttp reads what passed here. It is laxer in every point but these, which
- * is why they are refused here too: chunk extensions, request lines under 14
- * bytes, a tab before the value of a header it acts on.
+ * Refused although a lenient reader could make sense of it, since servers in
+ * front of us have been seen to read it in another way: chunk extensions, a
+ * tab before the value of a header that frames the message.
  */
 #include "http/http_framing.h"
 
@@ -118,22 +119,31 @@ on_method(struct http_framing *f, const char *p, const char *end)
 	return p;
 }
 
-/* value_len counts the target's bytes; they are not kept. */
+/* Where p stands in the head. */
+static uint32_t
+place(const struct http_framing *f, const char *p)
+{
+	return (uint32_t)(f->head_bytes + (size_t)(p - f->piece));
+}
+
 static const char *
 on_target(struct http_framing *f, const char *p, const char *end)
 {
 	const char *from = p;
 
-	if (f->value_len == 0 && *p != '/')
-		return bad_request(f, "The request target must be a path.");
+	if (f->target.n == 0) {
+		if (*p != '/')
+			return bad_request(f,
+			    "The request target must be a path.");
+		f->target.at = place(f, p);
+	}
 	while (p < end && is(*p, TARGET))
 		p++;
-	f->value_len += (size_t)(p - from);
+	f->target.n += (uint32_t)(p - from);
 	if (p == end)
 		return p;
 	if (*p != ' ')
 		return bad_request(f, "Malformed request target.");
-	f->value_len = 0;
 	f->state = S_VERSION;
 	return p + 1;
 }
@@ -168,40 +178,31 @@ on_version(struct http_framing *f, const char *p, const char *end)
 }
 
 static const char *
-on_line_lf(struct http_framing *f, const char *p, const char *end)
+on_line_lf(struct http_framing *f, const char *p)
 {
-	(void)end;
 	if (*p != '\n')
 		return bad_request(f, "Malformed request line.");
-	if (f->line_bytes < sizeof("GET / HTTP/1.0\r") - 1)
-		return bad_request(f, "Request line too short.");
 	f->state = S_NAME;
 	return p + 1;
 }
 
 /* ---- headers ----------------------------------------------------------- */
 
-static enum framing_field
-field_of(const struct http_framing *f)
+/* Does this header say where the message ends, or what becomes of the
+   connection? */
+static bool
+is_acted_on(enum http_name name)
 {
-	static const struct {
-		struct str name;
-		enum framing_field field;
-	} rows[] = {
-		{ STR_LIT("host"), FIELD_HOST },
-		{ STR_LIT("content-length"), FIELD_CONTENT_LENGTH },
-		{ STR_LIT("transfer-encoding"), FIELD_TRANSFER_ENCODING },
-		{ STR_LIT("connection"), FIELD_CONNECTION },
-		{ STR_LIT("expect"), FIELD_EXPECT },
-	};
-
-	if (f->trailer)
-		return FIELD_OTHER;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (rows[i].name.n == f->name_len &&
-		    memcmp(rows[i].name.p, f->name, f->name_len) == 0)
-			return rows[i].field;
-	return FIELD_OTHER;
+	switch (name) {
+	case HTTP_NAME_HOST:
+	case HTTP_NAME_CONTENT_LENGTH:
+	case HTTP_NAME_TRANSFER_ENCODING:
+	case HTTP_NAME_CONNECTION:
+	case HTTP_NAME_EXPECT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static const char *
@@ -221,44 +222,61 @@ on_first_of_line(struct http_framing *f, const char *p)
 	return p;
 }
 
+static void
+end_of_name(struct http_framing *f, size_t len)
+{
+	enum http_name name = f->trailer
+				  ? HTTP_NAME_OTHER
+				  : http_name_find(str_make(f->name, len));
+
+	f->field = (unsigned char)name;
+	f->acted_on = is_acted_on(name);
+	f->name_len = 0;
+	f->value_len = 0;
+	f->state = S_BLANK;
+}
+
 static const char *
 on_name(struct http_framing *f, const char *p, const char *end)
 {
+	size_t n;
+
 	if (f->name_len == 0) {
 		p = on_first_of_line(f, p);
 		if (p == NULL || f->state != S_NAME)
 			return p;
 	}
-	for (; p < end; p++) {
+	for (n = f->name_len; p < end; p++) {
 		char c = *p;
 
 		if (c == ':') {
-			f->field = field_of(f);
-			f->name_len = 0;
-			f->value_len = 0;
-			f->state = S_BLANK;
+			end_of_name(f, n);
 			return p + 1;
 		}
 		if (!is(c, TOKEN))
 			return bad_request(f, "Malformed header name.");
-		if (f->name_len < FRAMING_NAME_BYTES)
-			f->name[f->name_len++] =
+		if (n < sizeof(f->name))
+			f->name[n++] =
 			    (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 	}
+	f->name_len = n;
 	return p;
 }
 
-/* Blanks before the value. evhttp drops spaces here, but no tabs. */
 static const char *
 on_blank(struct http_framing *f, const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\t')) {
-		if (*p == '\t' && f->field != FIELD_OTHER)
+		if (*p == '\t' && f->acted_on)
 			return bad_request(f, "Tab before a header value.");
 		p++;
 	}
-	if (p < end)
-		f->state = S_VALUE;
+	if (p == end)
+		return p;
+	f->noted = f->field < HTTP_NAME_ASKED && f->known[f->field].at == 0;
+	if (f->noted)
+		f->known[f->field].at = place(f, p);
+	f->state = S_VALUE;
 	return p;
 }
 
@@ -271,7 +289,7 @@ on_value(struct http_framing *f, const char *p, const char *end)
 	while (p < end && is(*p, VALUE))
 		p++;
 	n = (size_t)(p - from);
-	if (f->field != FIELD_OTHER) {
+	if (f->acted_on) {
 		if (n > sizeof(f->value) - f->value_len)
 			return bad_request(f, "Header value too long.");
 		memcpy(f->value + f->value_len, from, n);
@@ -281,6 +299,8 @@ on_value(struct http_framing *f, const char *p, const char *end)
 		return p;
 	if (*p != '\r')
 		return bad_request(f, "Malformed header value.");
+	if (f->noted)
+		f->known[f->field].n = place(f, p) - f->known[f->field].at;
 	f->state = S_VALUE_LF;
 	return p + 1;
 }
@@ -320,24 +340,22 @@ take_connection(struct http_framing *f, struct str value)
 	return f->value;
 }
 
-/* A header of ours is whole. NULL when it is bad. */
+/* A header that we act on is whole. NULL when it is bad. */
 static const char *
 take_field(struct http_framing *f)
 {
 	struct str value = str_trim(str_make(f->value, f->value_len));
 
-	switch ((enum framing_field)f->field) {
-	case FIELD_OTHER:
-		break;
-	case FIELD_HOST:
+	switch ((enum http_name)f->field) {
+	case HTTP_NAME_HOST:
 		f->host_count++;
 		for (size_t i = 0; i < value.n; i++)
 			if (!is(value.p[i], HOST))
 				return bad_request(f, "Malformed Host.");
 		break;
-	case FIELD_CONTENT_LENGTH:
+	case HTTP_NAME_CONTENT_LENGTH:
 		return take_length(f, value);
-	case FIELD_TRANSFER_ENCODING:
+	case HTTP_NAME_TRANSFER_ENCODING:
 		if (f->has_encoding)
 			return bad_request(f, "More than one "
 					      "Transfer-Encoding.");
@@ -345,26 +363,27 @@ take_field(struct http_framing *f)
 		f->chunked = str_is_nocase(value, "chunked");
 		f->other_encoding = !f->chunked;
 		break;
-	case FIELD_CONNECTION:
+	case HTTP_NAME_CONNECTION:
 		return take_connection(f, value);
-	case FIELD_EXPECT:
+	case HTTP_NAME_EXPECT:
 		if (str_is_nocase(value, "100-continue"))
 			f->expect_continue = true;
 		else
 			f->other_expect = true;
+		break;
+	default:
 		break;
 	}
 	return f->value;
 }
 
 static const char *
-on_value_lf(struct http_framing *f, const char *p, const char *end)
+on_value_lf(struct http_framing *f, const char *p)
 {
-	(void)end;
 	if (*p != '\n')
 		return bad_request(f, "Malformed header value.");
 	f->state = S_NAME;
-	if (f->field != FIELD_OTHER && take_field(f) == NULL)
+	if (f->acted_on && take_field(f) == NULL)
 		return NULL;
 	return p + 1;
 }
@@ -451,9 +470,8 @@ end_of_head(struct http_framing *f)
 
 /* The LF behind the empty line of a head or a trailer. */
 static const char *
-on_head_lf(struct http_framing *f, const char *p, const char *end)
+on_head_lf(struct http_framing *f, const char *p)
 {
-	(void)end;
 	if (*p != '\n')
 		return bad_request(f, "Malformed end of the headers.");
 	if (f->trailer) {
@@ -466,17 +484,6 @@ on_head_lf(struct http_framing *f, const char *p, const char *end)
 }
 
 /* ---- bodies ------------------------------------------------------------ */
-
-static const char *
-on_data(struct http_framing *f, const char *p, const char *end)
-{
-	uint64_t n = (uint64_t)(end - p);
-
-	if (n > f->left)
-		n = f->left;
-	http_framing_skip(f, n);
-	return p + n;
-}
 
 static const char *
 end_of_size(struct http_framing *f, const char *p)
@@ -517,9 +524,8 @@ on_size(struct http_framing *f, const char *p, const char *end)
 }
 
 static const char *
-on_size_lf(struct http_framing *f, const char *p, const char *end)
+on_size_lf(struct http_framing *f, const char *p)
 {
-	(void)end;
 	if (*p != '\n')
 		return bad_request(f, "Malformed chunk size.");
 	f->left = f->chunk;
@@ -531,9 +537,8 @@ on_size_lf(struct http_framing *f, const char *p, const char *end)
 }
 
 static const char *
-on_data_end(struct http_framing *f, const char *p, const char *end)
+on_data_end(struct http_framing *f, const char *p)
 {
-	(void)end;
 	if (*p != (f->state == S_DATA_CR ? '\r' : '\n'))
 		return bad_request(f, "Malformed end of a chunk.");
 	f->state = f->state == S_DATA_CR ? S_DATA_LF : S_SIZE;
@@ -542,61 +547,104 @@ on_data_end(struct http_framing *f, const char *p, const char *end)
 
 /* ---- the driver --------------------------------------------------------- */
 
-typedef const char *(
-    *reader)(struct http_framing *f, const char *p, const char *end);
-
-static const reader readers[] = {
-	[S_METHOD] = on_method,
-	[S_TARGET] = on_target,
-	[S_VERSION] = on_version,
-	[S_LINE_LF] = on_line_lf,
-	[S_NAME] = on_name,
-	[S_BLANK] = on_blank,
-	[S_VALUE] = on_value,
-	[S_VALUE_LF] = on_value_lf,
-	[S_HEAD_LF] = on_head_lf,
-	[S_BODY] = on_data,
-	[S_SIZE] = on_size,
-	[S_SIZE_LF] = on_size_lf,
-	[S_DATA] = on_data,
-	[S_DATA_CR] = on_data_end,
-	[S_DATA_LF] = on_data_end,
+/* Each has a limit of its own. */
+enum part {
+	PART_LINE, /* and of the head, too */
+	PART_HEADERS,
+	PART_CHUNKS,
+	PART_TRAILER,
+	PART_BODY, /* is not fed */
 };
 
-/* How much more the part being read may take. */
+static enum part
+part_of(const struct http_framing *f)
+{
+	if (f->trailer)
+		return PART_TRAILER;
+	if (f->state <= S_LINE_LF)
+		return PART_LINE;
+	if (f->state < S_BODY)
+		return PART_HEADERS;
+	return f->state == S_BODY || f->state == S_DATA ? PART_BODY
+							: PART_CHUNKS;
+}
+
+/* How much more the part may take. */
 static size_t
-room(const struct http_framing *f)
+room(const struct http_framing *f, enum part part)
 {
 	size_t head = f->limits->max_header_bytes - f->head_bytes;
 	size_t line = FRAMING_LINE_BYTES - f->line_bytes;
 
-	if (f->trailer)
+	switch (part) {
+	case PART_LINE:
+		return line < head ? line : head;
+	case PART_HEADERS:
+		return head;
+	case PART_TRAILER:
 		return FRAMING_TRAILER_BYTES - f->trailer_bytes;
-	if (f->state >= S_BODY)
-		return SIZE_MAX;
-	if (f->state <= S_LINE_LF && line < head)
-		return line;
-	return head;
+	case PART_CHUNKS:
+	case PART_BODY:
+		break;
+	}
+	return SIZE_MAX;
 }
 
-/* One state reads; its part pays for the bytes. */
 static const char *
-step(struct http_framing *f, const char *p, const char *end)
+read_state(struct http_framing *f, const char *p, const char *end)
 {
-	enum state state = f->state;
-	bool trailer = f->trailer;
-	const char *q = readers[state](f, p, end);
-
-	if (q == NULL)
-		return NULL;
-	if (trailer) {
-		f->trailer_bytes += (size_t)(q - p);
-	} else if (state < S_BODY) {
-		f->head_bytes += (size_t)(q - p);
-		if (state <= S_LINE_LF)
-			f->line_bytes += (size_t)(q - p);
+	switch ((enum state)f->state) {
+	case S_METHOD:
+		return on_method(f, p, end);
+	case S_TARGET:
+		return on_target(f, p, end);
+	case S_VERSION:
+		return on_version(f, p, end);
+	case S_LINE_LF:
+		return on_line_lf(f, p);
+	case S_NAME:
+		return on_name(f, p, end);
+	case S_BLANK:
+		return on_blank(f, p, end);
+	case S_VALUE:
+		return on_value(f, p, end);
+	case S_VALUE_LF:
+		return on_value_lf(f, p);
+	case S_HEAD_LF:
+		return on_head_lf(f, p);
+	case S_SIZE:
+		return on_size(f, p, end);
+	case S_SIZE_LF:
+		return on_size_lf(f, p);
+	case S_DATA_CR:
+	case S_DATA_LF:
+		return on_data_end(f, p);
+	case S_BODY:
+	case S_DATA:
+	case S_END:
+		break;
 	}
-	return q;
+	return end;
+}
+
+/* Reads to the end of the part, or of the bytes; the part pays for them. */
+static const char *
+read_part(struct http_framing *f, enum part part, const char *p,
+    const char *end)
+{
+	f->piece = p;
+	while (p != NULL && p < end && f->verdict == FRAMING_MORE &&
+	       part_of(f) == part)
+		p = read_state(f, p, end);
+	if (p == NULL)
+		return NULL;
+	if (part == PART_TRAILER)
+		f->trailer_bytes += (size_t)(p - f->piece);
+	if (part == PART_LINE)
+		f->line_bytes += (size_t)(p - f->piece);
+	if (part == PART_LINE || part == PART_HEADERS)
+		f->head_bytes += (size_t)(p - f->piece);
+	return p;
 }
 
 void
@@ -605,6 +653,7 @@ http_framing_init(struct http_framing *f,
 {
 	/* name and value are written before they are read. */
 	memset(f, 0, offsetof(struct http_framing, name));
+	f->state = S_METHOD;
 	f->limits = limits;
 }
 
@@ -613,10 +662,13 @@ http_framing_feed(struct http_framing *f, const char *p, size_t n)
 {
 	const char *start = p, *end = p + n;
 
+	enum part part;
+
 	if (f->verdict == FRAMING_HEAD)
 		f->verdict = FRAMING_MORE;
-	while (p != NULL && p < end && f->verdict == FRAMING_MORE) {
-		size_t most = room(f);
+	while (p != NULL && p < end && f->verdict == FRAMING_MORE &&
+	       (part = part_of(f)) != PART_BODY) {
+		size_t most = room(f, part);
 
 		if (most == 0) {
 			bad(f, 431, ERR_HEADERS_TOO_LARGE,
@@ -625,7 +677,7 @@ http_framing_feed(struct http_framing *f, const char *p, size_t n)
 		}
 		if (most > (size_t)(end - p))
 			most = (size_t)(end - p);
-		p = step(f, p, p + most);
+		p = read_part(f, part, p, p + most);
 	}
 	return p == NULL ? 0 : (size_t)(p - start);
 }
@@ -639,6 +691,8 @@ http_framing_skippable(const struct http_framing *f)
 void
 http_framing_skip(struct http_framing *f, uint64_t n)
 {
+	if (f->verdict == FRAMING_HEAD)
+		f->verdict = FRAMING_MORE;
 	f->left -= n;
 	f->body_bytes += n;
 	if (f->left > 0)

@@ -1,19 +1,20 @@
 /*
- * Where does an HTTP/1 request end? The strict answer, as a state machine over
- * bytes: no sockets, no libevent, no memory of its own. Whatever a front and a
- * back server could read differently (two lengths, a length beside chunking,
- * bare LF, a blank before the colon, folded lines ...) is BAD here, so that
- * the parser behind it never sees it.
+ * THE reader of HTTP/1 requests: where one ends, what its head says, and where
+ * in the head the headers stand that somebody will ask for. A state machine
+ * over bytes: no sockets, no libevent, no memory of its own. Whatever a front
+ * and a back server could read differently (two lengths, a length beside
+ * chunking, bare LF, a blank before the colon, folded lines ...) is BAD.
  *
  * The verdict does not depend on how the bytes were cut into pieces.
  *
- *   http_framing_init → http_framing_feed until the verdict is DONE or BAD
+ *   http_framing_init → http_framing_feed, and http_framing_skip for the bytes
+ *   of the body, until the verdict is DONE or BAD
  */
 #ifndef HTTP_HTTP_FRAMING_H
 #define HTTP_HTTP_FRAMING_H
 
 #include "base/err.h"
-#include "base/str.h"
+#include "http/http_name.h"
 
 #include <stdint.h>
 
@@ -21,18 +22,17 @@
 #define FRAMING_LINE_BYTES    16384 /* request line */
 #define FRAMING_HEADERS       100
 #define FRAMING_TRAILER_BYTES 4096
-#define FRAMING_NAME_BYTES    20  /* longer names cannot be of interest */
-#define FRAMING_VALUE_BYTES   256 /* of the headers that we read ourselves */
+#define FRAMING_VALUE_BYTES   256 /* of the headers that we act on */
 
 enum framing_verdict {
 	FRAMING_MORE, /* so far so good */
-	FRAMING_HEAD, /* the head is whole and a body follows: feed on */
+	FRAMING_HEAD, /* the head is whole and a body follows: go on */
 	FRAMING_DONE, /* the message is whole; bytes behind it were left */
 	FRAMING_BAD,  /* status, code and text say why */
 };
 
 enum framing_method {
-	FRAMING_OTHER, /* evhttp knows it not, and reads no body for it */
+	FRAMING_OTHER, /* servers differ on whether it has a body */
 	FRAMING_GET,
 	FRAMING_HEAD_METHOD,
 	FRAMING_POST,
@@ -44,14 +44,10 @@ enum framing_method {
 	FRAMING_CONNECT,
 };
 
-/* Headers whose values decide about the framing. */
-enum framing_field {
-	FIELD_OTHER,
-	FIELD_HOST,
-	FIELD_CONTENT_LENGTH,
-	FIELD_TRANSFER_ENCODING,
-	FIELD_CONNECTION,
-	FIELD_EXPECT,
+/* A part of the head, counted from its first byte. */
+struct http_span {
+	uint32_t at;
+	uint32_t n;
 };
 
 struct http_framing_limits {
@@ -78,12 +74,19 @@ struct http_framing {
 	bool keep_alive; /* as the client asks, by version and Connection */
 	bool expect_continue;
 	uint64_t content_length; /* 0 with chunked */
+	struct http_span target; /* path and query */
+	/* The first header of each name: its value, blanks behind it included;
+	   at is 0 when there is none. Trailers are not looked at. */
+	struct http_span known[HTTP_NAME_ASKED];
 
 	uint64_t body_bytes; /* of the body proper, seen so far */
 
 	/* How it got here. */
 	unsigned char state;
-	unsigned char field;
+	unsigned char field; /* enum http_name of the line being read */
+	bool acted_on;       /* its value is kept, below */
+	bool noted;          /* its place is: the first of this name */
+	const char *piece;   /* what is being fed: the byte at head_bytes */
 	bool has_length, has_encoding;
 	bool other_encoding; /* not "chunked" */
 	bool other_expect;   /* not "100-continue" */
@@ -97,19 +100,21 @@ struct http_framing {
 	int chunk_digits;
 	uint64_t left; /* of the body, or of the chunk's data */
 	size_t name_len, value_len;
-	char name[FRAMING_NAME_BYTES];
+	char name[HTTP_NAME_BYTES + 1];
 	char value[FRAMING_VALUE_BYTES];
 };
 
 void http_framing_init(struct http_framing *f,
     const struct http_framing_limits *limits);
 /*
- * Reads on; returns how many of the bytes belong to the message so far (all of
- * them unless the verdict is now HEAD or DONE; meaningless after BAD). After
- * DONE and BAD there is nothing to feed any more.
+ * Reads on; returns how many of the bytes it took: all of them, unless the
+ * verdict is now HEAD or DONE, or bytes of the body come next (they are not
+ * fed but skipped). Meaningless after BAD. After DONE and BAD there is nothing
+ * to feed any more.
  */
 size_t http_framing_feed(struct http_framing *f, const char *p, size_t n);
-/* Body bytes that may pass unseen: what http_framing_skip takes at most. */
+/* How many bytes of the body come next: the caller takes up to that many and
+   tells of them. 0: feed on. */
 uint64_t http_framing_skippable(const struct http_framing *f);
 void http_framing_skip(struct http_framing *f, uint64_t n);
 bool http_framing_in_head(const struct http_framing *f);

@@ -1,13 +1,10 @@
-/*
- * The head of an answer. See http_head.h. Fails only when libevent finds no
- * memory.
- */
+/* The head of an answer. See http_head.h. Does not fail. */
 #include "http/http_head.h"
 
 #include "base/clock.h"
+#include "http/http_name.h"
 
-#include <event2/buffer.h>
-#include <event2/util.h>
+#include <time.h>
 
 /* Status line, Date, Content-Length, Transfer-Encoding, Connection, the name
    of Content-Type and the empty line: well under this. */
@@ -64,52 +61,38 @@ http_head_has_body(int status)
 	return status >= 200 && status != 204 && status != 304;
 }
 
-/* Headers that say where the answer ends, or that the server writes. */
 static bool
-is_ours(struct str name)
+is_name(struct str name)
 {
-	static const char *const ours[] = { "connection", "content-length",
-		"content-type", "date", "keep-alive", "proxy-connection", "te",
-		"trailer", "transfer-encoding", "upgrade" };
+	/* Letters, digits and what RFC 9110 calls a token beside them. */
+	static const bool token[256] = {
+		['!'] = true,
+		['#' ... '\''] = true,
+		['*'] = true,
+		['+'] = true,
+		['-'] = true,
+		['.'] = true,
+		['0' ... '9'] = true,
+		['A' ... 'Z'] = true,
+		['^' ... 'z'] = true,
+		['|'] = true,
+		['~'] = true,
+	};
 
-	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		if (str_is_nocase(name, ours[i]))
-			return true;
-	return false;
-}
-
-static bool
-is_name(const char *name)
-{
-	for (const char *p = name; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~' || strchr("\"(),/:;<=>?@[\\]{}", *p))
+	for (size_t i = 0; i < name.n; i++)
+		if (!token[(unsigned char)name.p[i]])
 			return false;
-	return *name != '\0';
+	return name.n > 0;
 }
 
 static bool
-is_value(const char *value)
+is_value(struct str value)
 {
-	for (const char *p = value; *p != '\0'; p++)
-		if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
+	for (size_t i = 0; i < value.n; i++)
+		if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') ||
+		    value.p[i] == 0x7f)
 			return false;
 	return true;
-}
-
-void
-http_head_line(struct buf *lines, const char *name, const char *value)
-{
-	size_t name_len = strlen(name), value_len = strlen(value);
-
-	if (!is_name(name) || !is_value(value) || is_ours(str_of(name)))
-		return;
-	if (buf_reserve(lines, name_len + value_len + 4) != 0)
-		return; /* above the limit for all headers together */
-	if (buf_add(lines, name, name_len) != 0 ||
-	    buf_add(lines, ": ", 2) != 0 ||
-	    buf_add(lines, value, value_len) != 0 ||
-	    buf_add(lines, "\r\n", 2) != 0)
-		buf_clear(lines);
 }
 
 static char *
@@ -118,6 +101,25 @@ put(char *p, const char *data, size_t n)
 	if (n > 0)
 		memcpy(p, data, n);
 	return p + n;
+}
+
+void
+http_head_line(struct buf *lines, const char *name_text, const char *value_text)
+{
+	struct str name = str_of(name_text), value = str_of(value_text);
+	char *p;
+
+	if (!is_name(name) || !is_value(value) ||
+	    http_name_is_reserved(http_name_find_nocase(name)))
+		return;
+	if (buf_reserve(lines, name.n + value.n + 4) != 0)
+		return; /* above the limit for all headers together */
+	p = lines->data + lines->len;
+	p = put(p, name.p, name.n);
+	p = put(p, ": ", 2);
+	p = put(p, value.p, value.n);
+	p = put(p, "\r\n", 2);
+	lines->len = (size_t)(p - lines->data);
 }
 
 static char *
@@ -146,15 +148,12 @@ put_date(char *p, struct http_date *date)
 
 	if (date->len == 0 || secs != date->wall_secs) {
 		time_t t = (time_t)secs;
-		char text[40];
 		struct tm tm;
-		int n;
 
 		gmtime_r(&t, &tm);
-		evutil_date_rfc1123(text, sizeof(text), &tm);
-		n = snprintf(date->line, sizeof(date->line), "Date: %s\r\n",
-		    text);
-		date->len = (size_t)n;
+		/* The process stays in the C locale: English names. */
+		date->len = strftime(date->line, sizeof(date->line),
+		    "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
 		date->wall_secs = secs;
 	}
 	return put(p, date->line, date->len);
@@ -169,7 +168,8 @@ put_head(char *p, const struct http_head *head, struct http_date *date)
 	p = put_text(p, phrase_of(head->status));
 	p = put_text(p, "\r\n");
 	p = put_date(p, date);
-	if (head->content_type != NULL && is_value(head->content_type)) {
+	if (head->content_type != NULL &&
+	    is_value(str_of(head->content_type))) {
 		p = put_text(p, "Content-Type: ");
 		p = put_text(p, head->content_type);
 		p = put_text(p, "\r\n");
@@ -191,20 +191,18 @@ put_head(char *p, const struct http_head *head, struct http_date *date)
 	return put_text(p, "\r\n");
 }
 
-int
-http_head_write(struct evbuffer *out, const struct http_head *head,
-    struct http_date *date, struct str inline_body)
+size_t
+http_head_bytes(const struct http_head *head)
 {
-	size_t most = FIXED_BYTES + head->headers.n + inline_body.n;
-	struct evbuffer_iovec v;
-	char *p;
+	return FIXED_BYTES + head->headers.n +
+	       (head->content_type == NULL ? 0 : strlen(head->content_type));
+}
 
-	if (head->content_type != NULL)
-		most += strlen(head->content_type);
-	if (evbuffer_reserve_space(out, (ev_ssize_t)most, &v, 1) != 1)
-		return -1;
-	p = put_head(v.iov_base, head, date);
-	p = put(p, inline_body.p, inline_body.n);
-	v.iov_len = (size_t)(p - (char *)v.iov_base);
-	return evbuffer_commit_space(out, &v, 1);
+void
+http_head_write(struct buf *out, const struct http_head *head,
+    struct http_date *date)
+{
+	char *p = put_head(out->data + out->len, head, date);
+
+	out->len = (size_t)(p - out->data);
 }

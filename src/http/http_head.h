@@ -1,8 +1,6 @@
 /*
- * The head of an answer, put into an evbuffer together with a small body, so
- * that both leave in one write. evhttp's own writer formats every header by
- * itself, lets stale defaults in and cannot stream to HTTP/1.0 (notes on our
- * libraries, 1.5), so it is not used.
+ * The head of an answer, written into a buffer, together with a small body, so
+ * that both leave in one write.
  */
 #ifndef HTTP_HTTP_HEAD_H
 #define HTTP_HTTP_HEAD_H
@@ -10,8 +8,6 @@
 #include "base/buf.h"
 
 #include <stdint.h>
-
-struct evbuffer;
 
 /* What the Connection header says. */
 enum http_connection_header {
@@ -50,11 +46,11 @@ bool http_head_has_body(int status);
  * framing: bad bytes, or a header that is ours to write.
  */
 void http_head_line(struct buf *lines, const char *name, const char *value);
-/*
- * Appends the head and inline_body (which may be "") to out; -1 when there is
- * no memory. The date is refreshed when its second is over.
- */
-int http_head_write(struct evbuffer *out, const struct http_head *head,
-    struct http_date *date, struct str inline_body) MUST_CHECK;
+/* Bytes that http_head_write() may append, at most. */
+size_t http_head_bytes(const struct http_head *head);
+/* Appends the head to out, which has room for it. The date is refreshed when
+   its second is over. */
+void http_head_write(struct buf *out, const struct http_head *head,
+    struct http_date *date);
 
 #endif

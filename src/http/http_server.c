@@ -2,9 +2,8 @@
  * The server: listeners, the lists of connections with their deadlines,
  * limits, drain. See http.h and http_server.h.
  *
- * Owns evhttp, the duplicates of the listening sockets and every connection
- * record. Does not log; what goes wrong with one connection ends that
- * connection and is counted.
+ * Owns the listeners and every connection record. Does not log; what goes
+ * wrong with one connection ends that connection and is counted.
  */
 #include "http/http_server.h"
 
@@ -12,34 +11,17 @@
 #include "base/fd.h"
 #include "http/http_conn.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/listener.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-/* Accepted in one turn; the rest may go to another worker. */
-#define TURN_ACCEPTS 32
 /* Descriptors that are not for clients: store, logs, epoll ... */
 #define OTHER_FDS 64
-/* How long accepting rests when descriptors have run out. */
-#define REST_MSECS 100
 /* For an answer's way to a client that was still sending. */
 #define LINGER_MSECS 5000
 /* The deadline timer fires at least this often. */
 #define MAX_SLEEP_NSECS (3600 * NSECS_PER_SEC)
-
-/*
- * libevent calls a listener's error callback with evhttp's argument, not
- * ours, and evhttp knows no way back to us: so here is one. Used for nothing
- * else.
- */
-static struct list servers = { &servers, &servers };
 
 /* ---- deadlines ----------------------------------------------------------- */
 
@@ -117,103 +99,17 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* ---- listening ----------------------------------------------------------- */
 
-static void
-update_listeners(struct http_server *s)
+void
+http_server_update_listeners(struct http_server *s)
 {
-	bool want = !s->draining && !s->out_of_fds &&
-		    s->turn_accepts < TURN_ACCEPTS &&
+	bool want = !s->draining && !s->resting &&
 		    s->stats.connections < s->options.max_connections;
 
 	if (want == s->listening)
 		return;
 	s->listening = want;
-	for (size_t i = 0; i < s->listener_count; i++) {
-		if (want)
-			evconnlistener_enable(s->listeners[i].listener);
-		else
-			evconnlistener_disable(s->listeners[i].listener);
-	}
-}
-
-/* evhttp asks for a bufferevent: a connection was accepted. */
-static struct bufferevent *
-on_accept(struct event_base *base, void *arg)
-{
-	struct http_server *s = arg;
-	struct http_conn *c = http_conn_new(s);
-
-	(void)base;
-	if (c == NULL)
-		return NULL;
-	s->stats.accepted++;
-	s->stats.connections++;
-	s->turn_accepts++;
-	update_listeners(s);
-	return c->bev;
-}
-
-static void
-send_overloaded(struct http_server *s, int fd)
-{
-	struct http_head head = { .status = 503,
-		.connection = CONNECTION_CLOSE,
-		.content_type = "application/json",
-		.framing = BODY_LENGTH };
-	struct evbuffer *out = evbuffer_new();
-	struct buf body;
-
-	if (out == NULL)
-		return;
-	buf_init(&body, 4096);
-	s->callbacks.on_error(s->arg, 503, ERR_OVERLOADED,
-	    err_info(ERR_OVERLOADED)->public_text, &body);
-	head.length = body.len;
-	if (http_head_write(out, &head, &s->date, buf_str(&body)) == 0)
-		(void)evbuffer_write(out, fd);
-	shutdown(fd, SHUT_WR);
-	buf_fini(&body);
-	evbuffer_free(out);
-}
-
-/* No descriptor for the next client: it is told so with the spare one,
-   rather than left waiting for an accept that may not come. */
-static void
-shed(struct http_server *s, int listener_fd)
-{
-	int fd;
-
-	if (s->spare_fd < 0)
-		return;
-	fd_close(&s->spare_fd);
-	fd = accept4(listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		s->stats.refused++;
-		send_overloaded(s, fd);
-		fd_close(&fd);
-	}
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void
-on_accept_error(struct evconnlistener *listener, void *evhttp)
-{
-	int error = errno;
-	struct timeval rest = { 0, REST_MSECS * 1000 };
-
-	LIST_EACH(n, &servers) {
-		struct http_server *s =
-		    LIST_OBJ(n, struct http_server, servers_node);
-
-		if (s->evhttp != evhttp)
-			continue;
-		s->stats.accept_fails++;
-		if (error == EMFILE || error == ENFILE)
-			shed(s, evconnlistener_get_fd(listener));
-		s->out_of_fds = true;
-		update_listeners(s);
-		evtimer_add(&s->fd_timer, &rest);
-		return;
-	}
+	for (size_t i = 0; i < s->listener_count; i++)
+		http_listener_enable(&s->listeners[i], want);
 }
 
 static void
@@ -225,37 +121,25 @@ on_rested(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (s->spare_fd < 0)
 		s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	s->out_of_fds = false;
-	update_listeners(s);
+	s->resting = false;
+	http_server_update_listeners(s);
 }
 
-/* A turn later, when epoll has forgotten the descriptor: the supervisor and
-   other workers keep the socket open, so closing alone would leave a dead
-   entry in epoll that is always ready. */
-static void
-close_later(evutil_socket_t none, short what, void *arg)
+void
+http_server_rest(struct http_server *s, int msecs)
 {
-	int fd = (int)(intptr_t)arg;
+	struct timeval how_long = { msecs / 1000, msecs % 1000 * 1000 };
 
-	(void)none;
-	(void)what;
-	close(fd);
+	s->resting = true;
+	http_server_update_listeners(s);
+	evtimer_add(&s->rest_timer, &how_long);
 }
 
 static void
 drop_listeners(struct http_server *s)
 {
-	static const struct timeval now = { 0, 0 };
-
-	for (size_t i = 0; i < s->listener_count; i++) {
-		struct http_listener *l = &s->listeners[i];
-
-		evhttp_del_accept_socket(s->evhttp, l->bound);
-		if (event_base_once(s->base, -1, EV_TIMEOUT, close_later,
-			(void *)(intptr_t)l->fd, &now) != 0)
-			close(l->fd);
-	}
-	s->listener_count = 0;
+	while (s->listener_count > 0)
+		http_listener_close(&s->listeners[--s->listener_count]);
 }
 
 int
@@ -266,23 +150,10 @@ http_server_listen(struct http_server *s, int fd, struct err *err)
 	if (s->listener_count == HTTP_LISTENERS)
 		return err_set(err, ERR_INTERNAL, "more than %d listeners",
 		    HTTP_LISTENERS);
-	l->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (l->fd < 0)
-		return err_set_errno(err, ERR_IO, "listener");
-	l->listener = evconnlistener_new(s->base, NULL, NULL,
-	    LEV_OPT_CLOSE_ON_EXEC, 0, l->fd);
-	l->bound = l->listener == NULL
-		       ? NULL
-		       : evhttp_bind_listener(s->evhttp, l->listener);
-	if (l->bound == NULL) {
-		if (l->listener != NULL)
-			evconnlistener_free(l->listener);
-		fd_close(&l->fd);
-		return err_set(err, ERR_NOMEM, "listener");
-	}
-	evconnlistener_set_error_cb(l->listener, on_accept_error);
-	if (!s->listening)
-		evconnlistener_disable(l->listener);
+	if (http_listener_open(l, s, fd, err) != 0)
+		return -1;
+	if (s->listening)
+		http_listener_enable(l, true);
 	s->listener_count++;
 	return 0;
 }
@@ -315,7 +186,7 @@ http_server_queue_later(struct http_conn *c)
 }
 
 static void
-work_off(struct http_server *s, struct list *from)
+work_off(struct list *from)
 {
 	struct list batch, *n;
 
@@ -323,8 +194,6 @@ work_off(struct http_server *s, struct list *from)
 	list_move_all(&batch, from);
 	while ((n = list_shift(&batch)) != NULL)
 		http_conn_work(LIST_OBJ(n, struct http_conn, work_node));
-	s->turn_accepts = 0;
-	update_listeners(s);
 }
 
 static void
@@ -334,7 +203,7 @@ on_work(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	work_off(s, &s->work);
+	work_off(&s->work);
 }
 
 static void
@@ -344,19 +213,7 @@ on_later(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	work_off(s, &s->later);
-}
-
-/* evhttp has parsed a request, out of what http_intake just gave it. */
-static void
-on_request(struct evhttp_request *req, void *arg)
-{
-	struct http_server *s = arg;
-
-	if (s->parsing != NULL)
-		s->parsing->call.req = req;
-	else /* accepted when there was no memory for on_accept() */
-		evhttp_send_error(req, 503, NULL);
+	work_off(&s->later);
 }
 
 bool
@@ -382,7 +239,8 @@ http_server_forget(struct http_conn *c)
 	list_remove(&c->work_node);
 	list_remove(&c->phase_node);
 	c->server->stats.connections--;
-	update_listeners(c->server);
+	http_share_tell(&c->server->share, c->server->stats.connections);
+	http_server_update_listeners(c->server);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -458,25 +316,20 @@ ignore_sigpipe(void)
 		signal(SIGPIPE, SIG_IGN);
 }
 
-int
+struct http_server *
 http_server_new(struct event_base *base, const struct http_options *o,
-    const struct http_callbacks *callbacks, void *arg, struct http_server **s_r,
-    struct err *err)
+    const struct http_callbacks *callbacks, void *arg)
 {
-	struct evhttp *evhttp = evhttp_new(base);
-	struct http_server *s;
+	struct http_server *s = xcalloc(1, sizeof(*s));
 
-	if (evhttp == NULL)
-		return err_set(err, ERR_NOMEM, "evhttp");
 	ignore_sigpipe();
-	s = xcalloc(1, sizeof(*s));
 	s->base = base;
-	s->evhttp = evhttp;
 	s->callbacks = *callbacks;
 	s->arg = arg;
 	s->options = *o;
 	fill_defaults(&s->options);
 	set_timeouts(s);
+	http_share_init(&s->share, &s->options);
 	s->limits.max_header_bytes = s->options.max_header_bytes;
 	s->limits.max_body_bytes = s->options.max_body_bytes;
 	s->listening = true;
@@ -486,18 +339,11 @@ http_server_new(struct event_base *base, const struct http_options *o,
 	list_init(&s->work);
 	list_init(&s->later);
 	list_init(&s->orphans);
-	list_append(&servers, &s->servers_node);
 	evtimer_assign(&s->deadline_timer, base, on_deadline, s);
-	evtimer_assign(&s->fd_timer, base, on_rested, s);
+	evtimer_assign(&s->rest_timer, base, on_rested, s);
 	evtimer_assign(&s->later_timer, base, on_later, s);
 	event_assign(&s->work_event, base, -1, 0, on_work, s);
-	/* All limits are ours; evhttp has none of its own (its answers to a
-	   breach are HTML), and unknown methods are the owner's to judge. */
-	evhttp_set_allowed_methods(evhttp, 0xffff);
-	evhttp_set_bevcb(evhttp, on_accept, s);
-	evhttp_set_gencb(evhttp, on_request, s);
-	*s_r = s;
-	return 0;
+	return s;
 }
 
 static void
@@ -512,7 +358,8 @@ void
 http_server_drain(struct http_server *s)
 {
 	s->draining = true;
-	update_listeners(s);
+	http_share_leave(&s->share);
+	http_server_update_listeners(s);
 	drop_listeners(s);
 	close_all(s, PHASE_FRESH);
 	close_all(s, PHASE_IDLE);
@@ -527,19 +374,19 @@ http_server_free(struct http_server **sp)
 		return;
 	*sp = NULL;
 	s->draining = true;
+	http_share_leave(&s->share);
 	drop_listeners(s);
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
 		close_all(s, (enum http_phase)phase);
 	while (!list_empty(&s->orphans))
 		http_conn_free(
 		    LIST_OBJ(s->orphans.next, struct http_conn, phase_node));
-	evhttp_free(s->evhttp);
 	evtimer_del(&s->deadline_timer);
-	evtimer_del(&s->fd_timer);
+	evtimer_del(&s->rest_timer);
 	evtimer_del(&s->later_timer);
 	event_del(&s->work_event);
 	fd_close(&s->spare_fd);
-	list_remove(&s->servers_node);
+	http_spares_fini(&s->spares);
 	free(s);
 }
 

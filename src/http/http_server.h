@@ -9,13 +9,11 @@
 #include "http/http.h"
 #include "http/http_framing.h"
 #include "http/http_head.h"
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include "http/http_listener.h"
+#include "http/http_share.h"
+#include "http/http_spares.h"
 
 struct http_conn;
-struct evhttp;
-struct evhttp_request;
 
 /* Where a connection stands: each is a list with one deadline. */
 enum http_phase {
@@ -32,29 +30,21 @@ enum http_phase {
 #define HTTP_LISTENERS     16
 #define HTTP_SCRATCH_BYTES 16384 /* one read of a head and a small body */
 
-struct http_listener {
-	int fd; /* our duplicate; closed a turn after it left epoll */
-	struct evconnlistener *listener;
-	struct evhttp_bound_socket *bound;
-};
-
 struct http_server {
 	struct event_base *base;
 	struct http_options options; /* defaults filled in */
 	struct http_framing_limits limits;
 	struct http_callbacks callbacks;
 	void *arg;
-	struct evhttp *evhttp;
-	struct http_conn *parsing; /* whose bytes evhttp reads right now */
 
 	struct http_listener listeners[HTTP_LISTENERS];
 	size_t listener_count;
-	bool listening;      /* the listeners are enabled */
-	bool draining;       /* never again */
-	bool out_of_fds;     /* until fd_timer */
-	size_t turn_accepts; /* since the last work */
-	int spare_fd;        /* given up for a moment to shed a connection */
-	struct event fd_timer;
+	bool listening; /* the listeners are enabled */
+	bool draining;  /* never again */
+	bool resting;   /* until rest_timer */
+	int spare_fd;   /* given up for a moment to shed a connection */
+	struct event rest_timer;
+	struct http_share share;
 
 	/* A connection is in exactly one phase. Each phase's list is in the
 	   order of entry, hence of deadlines. */
@@ -68,8 +58,8 @@ struct http_server {
 	struct event work_event, later_timer;
 
 	struct list orphans; /* the client left, the owner has not answered */
-	struct list servers_node;
 	struct http_stats stats;
+	struct http_spares spares;
 	struct http_date date;
 	char scratch[HTTP_SCRATCH_BYTES];
 };
@@ -79,6 +69,10 @@ void http_server_move(struct http_conn *c, enum http_phase phase);
 /* Has http_conn_work(c) called at the end of this turn, or in the next. */
 void http_server_queue(struct http_conn *c);
 void http_server_queue_later(struct http_conn *c);
+/* Listens, or not, as limits and drain demand. */
+void http_server_update_listeners(struct http_server *s);
+/* Takes no connections for so long. */
+void http_server_rest(struct http_server *s, int msecs);
 /* The connection is closed, its call not answered yet. */
 void http_server_orphan(struct http_conn *c);
 /* A connection record ends. */

@@ -141,6 +141,9 @@ adopt_fds(struct contract_child *child, struct err *err)
 		return adopt_listener(CONTRACT_FD_TRACE, "traces", err);
 	if (adopt_fd(CONTRACT_FD_CONFIG, S_IFREG, "configuration", err) != 0)
 		return -1;
+	if (child->role == CONTRACT_WORKER &&
+	    adopt_fd(CONTRACT_FD_LOADS, S_IFREG, "loads", err) != 0)
+		return -1;
 	for (int i = 0; i < child->listener_count; i++) {
 		child->listeners[i] = CONTRACT_FD_LISTENERS + i;
 		if (adopt_listener(child->listeners[i], "listener", err) != 0)

@@ -13,7 +13,8 @@
  *         supervisor writes one byte commands (CONTRACT_RETIRE ...)
  *   5     configuration bundle (memfd, read-only; config/bundle.h); not for the
  *         logger, which may hold no secret: CONTRACT_ENV_TRACES and following
- *   6     trace listener (logger only), see ipc/record.h
+ *   6     trace listener (logger only), see ipc/record.h; the workers' loads
+ *         (worker only), see ipc/loads.h
  *   7 ..  listeners, CONTRACT_LISTENERS of them (worker only)
  *
  * Signals: a child ignores SIGINT and SIGHUP (they reach the whole terminal
@@ -43,6 +44,7 @@
 #define CONTRACT_FD_LIFE       4
 #define CONTRACT_FD_CONFIG     5
 #define CONTRACT_FD_TRACE      6
+#define CONTRACT_FD_LOADS      6
 #define CONTRACT_FD_LISTENERS  7
 #define CONTRACT_MAX_LISTENERS 8
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "domain/breaker.h"
 #include "domain/ledger.h"
+#include "domain/limiter.h"
 #include "ipc/contract.h"
 #include "store/key.h"
 
@@ -41,6 +42,7 @@ struct estate {
 	struct outbox *outbox; /* NULL while there is nothing to ship */
 	struct batch_job job;  /* settles holds, or removes the row */
 	struct settle_run run;
+	bool slots_freed; /* its calls under way count no longer */
 	bool holds_left;
 	bool stuck; /* has holds that cannot be settled: its row stays */
 	bool done;
@@ -109,6 +111,17 @@ free_tickets(struct store_txn *t, uint64_t owner, struct err *err)
 	return rc < 0 ? err_set(err, ERR_STORE, "health rows") : 0;
 }
 
+/* ---- calls under way ---------------------------------------------------- */
+
+static int
+free_slots(const struct estate *e, struct store_txn *t, struct err *err)
+{
+	if (e->slots_freed ||
+	    limiter_release(t, e->owner, clock_wall_nsecs()) >= 0)
+		return 0;
+	return err_set(err, ERR_STORE, "limits");
+}
+
 /* ---- holds -------------------------------------------------------------- */
 
 /* One step of the walk: 1 go on, 0 end, -1 the transaction has failed. */
@@ -149,7 +162,7 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	int rc;
 
 	memset(&e->run, 0, sizeof(e->run));
-	if (free_tickets(t, e->owner, err) != 0 ||
+	if (free_tickets(t, e->owner, err) != 0 || free_slots(e, t, err) != 0 ||
 	    ledger_walk_holds(t, e->owner, &walk, err) != 0)
 		return -1;
 	do
@@ -196,6 +209,7 @@ settle_done(struct batch_job *job, const struct err *err)
 		try_later(e);
 		return;
 	}
+	e->slots_freed = true;
 	e->settled += e->run.settled;
 	if (e->run.uneven > 0)
 		log_error("owner %llu: %zu holds were larger than what their "

@@ -1,7 +1,8 @@
 /*
- * The estate of a dead owner: its probes are freed, its holds settled by the
- * orphan rule, its outbox shipped, then its row goes. One object per dead owner
- * while that is under way. Several keepers may work at the same estates.
+ * The estate of a dead owner: its probes and its calls under way are freed, its
+ * holds settled by the orphan rule, its outbox shipped, then its row goes. One
+ * object per dead owner while that is under way. Several keepers may work at
+ * the same estates.
  */
 #ifndef KEEPER_ESTATE_H
 #define KEEPER_ESTATE_H

@@ -6,11 +6,14 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "domain/ledger.h"
+#include "domain/limiter.h"
 #include "domain/rollup.h"
 #include "ipc/contract.h"
 #include "ipc/record.h"
 #include "keeper/alerts.h"
 #include "keeper/estate.h"
+#include "keeper/probes.h"
+#include "store/key.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -43,7 +46,9 @@ struct keeper {
 	struct outbox *outbox;
 	struct estates *estates;
 	struct alerts *alerts;
+	struct probes *probes; /* NULL: not wanted */
 	struct batch_job compact_job;
+	struct key limits_from; /* where their sweep goes on */
 	char *socket_path;
 	struct event heartbeat, sweep, life, term, batch_retry;
 	bool outbox_dirty, leaving, termed, stopping;
@@ -91,7 +96,8 @@ leave_if_done(struct keeper *k)
 	if (!k->leaving)
 		return;
 	if (clock_mono_nsecs() > k->leave_by_nsecs ||
-	    (estates_open(k->estates) == 0 && outbox_is_empty(k->outbox)))
+	    (estates_open(k->estates) == 0 && outbox_is_empty(k->outbox) &&
+		(k->probes == NULL || probes_under_way(k->probes) == 0)))
 		k->stopping = true;
 }
 
@@ -123,11 +129,15 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 static int
 compact_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
-	(void)job;
-	if (rollup_compact(t, clock_wall_nsecs() - HOURS_KEPT_NSECS,
-		ROLLUP_DAYS_KEPT, COMPACT_ROWS) < 0)
+	struct keeper *k = LIST_OBJ(job, struct keeper, compact_job);
+	int64_t now_nsecs = clock_wall_nsecs();
+
+	if (rollup_compact(t, now_nsecs - HOURS_KEPT_NSECS, ROLLUP_DAYS_KEPT,
+		COMPACT_ROWS) < 0)
 		return err_set(err, ERR_STORE, "roll-ups");
-	return ledger_sweep_spend(t, clock_wall_nsecs() - WINDOW_KEPT_NSECS,
+	if (limiter_sweep(t, now_nsecs, &k->limits_from, COMPACT_ROWS) < 0)
+		return err_set(err, ERR_STORE, "limits");
+	return ledger_sweep_spend(t, now_nsecs - WINDOW_KEPT_NSECS,
 		   COMPACT_ROWS, err) < 0
 		   ? -1
 		   : 0;
@@ -154,6 +164,8 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	k->beats++;
 	store_check_readers(k->store);
 	alerts_tick(k->alerts);
+	if (k->probes != NULL)
+		probes_tick(k->probes);
 	if (k->beats % SYNC_SECS == 0 && store_sync(k->store, &err) != 0)
 		log_error("store: %s", err.text);
 	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
@@ -169,6 +181,8 @@ leave(struct keeper *k)
 		return;
 	k->leaving = true;
 	k->leave_by_nsecs = clock_mono_nsecs() + LEAVE_NSECS;
+	if (k->probes != NULL)
+		probes_stop(k->probes);
 	estates_sweep(k->estates);
 }
 
@@ -281,6 +295,24 @@ open_alerts(struct keeper *k, struct err *err)
 	return alerts_new(&options, &k->alerts, err);
 }
 
+static int
+open_probes(struct keeper *k, struct err *err)
+{
+	struct probes_options options = {
+		.base = k->base,
+		.config = k->config,
+		.store = k->store,
+		.batch = &k->batch,
+		.owner = &k->owner,
+		.on_settled = on_settled,
+		.arg = k,
+	};
+
+	if (!k->config->probes.background)
+		return 0;
+	return probes_new(&options, &k->probes, err);
+}
+
 static void
 watch_events(struct keeper *k)
 {
@@ -307,6 +339,7 @@ close_all(struct keeper *k)
 	struct err err;
 
 	estates_free(&k->estates);
+	probes_free(&k->probes);
 	alerts_free(&k->alerts);
 	outbox_free(&k->outbox);
 	batch_cancel(&k->batch, &k->compact_job);
@@ -339,7 +372,7 @@ keeper_main(uint32_t slot, uint32_t generation)
 	k->base = event_base_new();
 	if (k->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
-	if (open_alerts(k, &err) != 0)
+	if (open_alerts(k, &err) != 0 || open_probes(k, &err) != 0)
 		log_fatal(CONTRACT_EXIT_FAILED, "%s", err.text);
 	watch_events(k);
 	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);

@@ -103,28 +103,15 @@ static int
 delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
-	struct store_cursor *c;
-	struct str key, value;
-	struct key from;
-	uint64_t seq;
-	int n = 0, rc;
+	struct key from, upto;
+	int n;
 
-	o->delete_more = false;
 	outbox_key(&from, o->options.owner, 0);
-	c = store_cursor_open(t, STORE_OUTBOX, key_str(&from));
-	if (c == NULL)
-		return err_set(err, ERR_STORE, "outbox");
-	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		if (!is_row_of(o->options.owner, key, &seq) || seq > o->acked)
-			break;
-		if (n++ == DELETES_PER_JOB) {
-			o->delete_more = true;
-			break;
-		}
-		store_cursor_del(c);
-	}
-	store_cursor_close(&c);
-	return rc < 0 ? err_set(err, ERR_STORE, "outbox") : 0;
+	outbox_key(&upto, o->options.owner, o->acked);
+	n = store_del_range(t, STORE_OUTBOX, key_str(&from), key_str(&upto),
+	    DELETES_PER_JOB);
+	o->delete_more = n == DELETES_PER_JOB;
+	return n < 0 ? err_set(err, ERR_STORE, "outbox") : 0;
 }
 
 static void

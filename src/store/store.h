@@ -72,6 +72,10 @@ int store_put(struct store_txn *t, enum store_table table, struct str key,
     struct str value);
 /* 0 also when there was none. */
 int store_del(struct store_txn *t, enum store_table table, struct str key);
+/* Deletes the rows from <= key <= upto, first ones first, at most max.
+   Returns how many, -1 failed. */
+int store_del_range(struct store_txn *t, enum store_table table,
+    struct str from, struct str upto, int max) MUST_CHECK;
 
 /* Ascending walk over a table. A cursor ends with its transaction. */
 struct store_cursor;

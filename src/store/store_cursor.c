@@ -72,6 +72,8 @@ store_cursor_next(struct store_cursor *c, struct str *key_r,
 		return -1;
 	if (c->ended)
 		return 0;
+	if (store_rows_keeps(c->table) && store_write_rows(t) != 0)
+		return -1;
 	if (c->mdb == NULL || c->edits != t->edits)
 		rc = place_cursor(c, &key, &value);
 	else
@@ -116,4 +118,50 @@ store_cursor_close(struct store_cursor **c)
 	list_remove(&(*c)->node);
 	free(*c);
 	*c = NULL;
+}
+
+/* In the order of keys: a shorter one before those it begins. */
+static bool
+is_after(const MDB_val *key, struct str upto)
+{
+	size_t n = key->mv_size < upto.n ? key->mv_size : upto.n;
+	int order = memcmp(key->mv_data, upto.p, n);
+
+	return order > 0 || (order == 0 && key->mv_size > upto.n);
+}
+
+/* One cursor for all of them: LMDB's points at the next row after a deletion,
+   and nothing is put in between. */
+int
+store_del_range(struct store_txn *t, enum store_table table, struct str from,
+    struct str upto, int max)
+{
+	MDB_val key = { from.n, (void *)(uintptr_t)from.p }, value;
+	MDB_cursor *c;
+	int n = 0, rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, from) != 0 ||
+	    (store_rows_keeps(table) && store_write_rows(t) != 0))
+		return -1;
+	rc = mdb_cursor_open(t->mdb, t->store->dbis[table], &c);
+	if (rc != 0)
+		return store_fail_table(t, "walk over", table, rc);
+	rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
+	while (rc == 0 && n < max && !is_after(&key, upto)) {
+		if (store_rows_keeps(table))
+			store_rows_drop(t->store->envs[t->env].rows, table,
+			    store_val_str(&key));
+		rc = mdb_cursor_del(c, 0);
+		if (rc != 0)
+			break;
+		t->edits++;
+		t->wrote = true;
+		n++;
+		rc = mdb_cursor_get(c, &key, &value, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	return rc == 0 || rc == MDB_NOTFOUND
+		   ? n
+		   : store_fail_table(t, "delete from", table, rc);
 }

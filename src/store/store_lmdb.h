@@ -3,6 +3,8 @@
  * and the only file of the program that includes lmdb.h.
  *   store_lmdb.c    opening and closing, errors
  *   store_txn.c     transactions and rows
+ *   store_rows.c    rows kept through a turn
+ *   store_backing.c disk blocks behind the map
  *   store_cursor.c  walks
  *   store_upkeep.c  sync, readers, figures, snapshots
  */
@@ -12,6 +14,7 @@
 #include "base/list.h"
 #include "store/key.h"
 #include "store/store.h"
+#include "store/store_rows.h"
 
 #include <lmdb.h>
 #include <sys/types.h>
@@ -21,10 +24,13 @@
 struct store_txn {
 	struct store *store;
 	enum store_env env;
-	MDB_txn *mdb;   /* NULL only for a writer at rest */
-	bool writer;    /* one of struct store_environment's writer */
-	bool failed;    /* err says why; nothing more is done */
-	uint64_t edits; /* puts and deletes so far, for cursors */
+	MDB_txn *mdb;       /* NULL only for a writer at rest */
+	bool writer;        /* one of struct store_environment's writer */
+	bool failed;        /* err says why; nothing more is done */
+	bool wrote;         /* something was put into LMDB or deleted there */
+	uint64_t edits;     /* puts and deletes so far, for cursors */
+	uint64_t put_bytes; /* keys and values put so far */
+	uint64_t backed_bytes; /* of them, with blocks behind them */
 	struct list cursors;
 	struct list node; /* readers: on the environment's idle list */
 	struct err err;   /* the first error */
@@ -48,6 +54,11 @@ struct store_environment {
 	MDB_env *mdb;
 	unsigned active; /* transactions now open */
 	struct store_txn writer;
+	struct store_rows *rows; /* the writer's; NULL: none are kept */
+	uint64_t rows_txn;       /* what is in rows is as of this transaction */
+	bool written_through;    /* MDB_WRITEMAP */
+	uint64_t backed_bytes;   /* of the file, that have blocks for sure */
+	unsigned page_bytes;
 	struct list idle; /* reset read transactions */
 	unsigned idle_count;
 };
@@ -90,6 +101,9 @@ int store_check_table(struct store_txn *t, enum store_table table,
     bool writing) MUST_CHECK;
 int store_check_key(struct store_txn *t, enum store_table table,
     struct str key) MUST_CHECK;
+/* Puts the kept rows that were changed into LMDB: before a walk over their
+   table, and before the commit. */
+int store_write_rows(struct store_txn *t) MUST_CHECK;
 /*
  * Ends a read transaction by committing it, which keeps the table handles
  * opened in it (a pooled one is only reset).

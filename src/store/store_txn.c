@@ -7,12 +7,19 @@
  * reader pins no pages; it keeps its slot in the lock table.
  *
  * A transaction that has failed does nothing more; its commit aborts.
+ *
+ * The writer of live/ keeps the rows of counters (store_rows.h). They stay
+ * good over transactions as long as nobody else has committed in between: the
+ * numbers of transactions, which LMDB gives out under the writer's lock, tell.
  */
+#include "store/store_backing.h"
 #include "store/store_lmdb.h"
 
 #include <stdarg.h>
 
 #define IDLE_MAX 8 /* read transactions kept per environment */
+/* A transaction looks for disk blocks again after so many bytes. */
+#define BACKED_BYTES (1024 * 1024)
 
 int
 store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
@@ -73,8 +80,9 @@ static struct store_txn *
 enter(struct store_environment *e, struct store_txn *t)
 {
 	e->active++;
-	t->failed = false;
-	t->edits = 0;
+	t->failed = t->wrote = false;
+	t->edits = t->put_bytes = 0;
+	t->backed_bytes = BACKED_BYTES;
 	t->err.code = ERR_NONE;
 	return t;
 }
@@ -147,10 +155,17 @@ store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 		return err_set(err, ERR_INTERNAL,
 		    "%s: a write transaction is open already", e->dir);
 	rc = begin(e, 0, &e->writer.mdb);
+	if (rc == 0) {
+		rc = store_backing_reserve(e, BACKED_BYTES);
+		if (rc != 0)
+			mdb_txn_abort(e->writer.mdb);
+	}
 	if (rc != 0) {
 		e->writer.mdb = NULL;
 		return store_set_error(err, e, "begin writing", rc);
 	}
+	if (e->rows != NULL && mdb_txn_id(e->writer.mdb) != e->rows_txn + 1)
+		store_rows_clear(e->rows);
 	*t_r = enter(e, &e->writer);
 	return 0;
 }
@@ -215,6 +230,31 @@ store_drop_idle(struct store_environment *e)
 	e->idle_count = 0;
 }
 
+/* What was kept is not what is in LMDB. */
+static void
+forget_rows(struct store_txn *t)
+{
+	struct store_environment *e = &t->store->envs[t->env];
+
+	if (t->writer && e->rows != NULL)
+		store_rows_clear(e->rows);
+}
+
+/* The writer's LMDB transaction; the kept rows are of its state then. */
+static int
+commit_writer(struct store_txn *t)
+{
+	struct store_environment *e = &t->store->envs[t->env];
+	/* One that wrote nothing leaves no number behind. */
+	uint64_t id = mdb_txn_id(t->mdb) - !t->wrote;
+	int rc = mdb_txn_commit(t->mdb);
+
+	e->rows_txn = id;
+	if (rc != 0)
+		forget_rows(t);
+	return rc;
+}
+
 void
 store_abort(struct store_txn **t)
 {
@@ -223,6 +263,7 @@ store_abort(struct store_txn **t)
 	close_cursors(*t);
 	if ((*t)->writer)
 		mdb_txn_abort((*t)->mdb);
+	forget_rows(*t);
 	leave(t);
 }
 
@@ -232,13 +273,14 @@ store_commit(struct store_txn **t, struct err *err)
 	struct store_environment *e = &(*t)->store->envs[(*t)->env];
 	int rc = 0;
 
-	if (store_failed(*t, err)) {
+	if (store_write_rows(*t) != 0) {
+		store_failed(*t, err);
 		store_abort(t);
 		return -1;
 	}
 	close_cursors(*t);
 	if ((*t)->writer)
-		rc = mdb_txn_commit((*t)->mdb);
+		rc = commit_writer(*t);
 	leave(t);
 	return rc == 0 ? 0 : store_set_error(err, e, "commit", rc);
 }
@@ -280,16 +322,29 @@ store_check_key(struct store_txn *t, enum store_table table, struct str key)
 	    store_tables[table].name, key.n);
 }
 
+/* The writer's kept rows, if it keeps this table's; else NULL. */
+static struct store_rows *
+rows_of(const struct store_txn *t, enum store_table table)
+{
+	return t->writer && store_rows_keeps(table)
+		   ? t->store->envs[t->env].rows
+		   : NULL;
+}
+
 int
 store_get(struct store_txn *t, enum store_table table, struct str key,
     struct str *value_r)
 {
 	MDB_val k = val_of(key), v;
+	struct store_rows *rows;
 	int rc;
 
 	if (store_check_table(t, table, false) != 0 ||
 	    store_check_key(t, table, key) != 0)
 		return -1;
+	rows = rows_of(t, table);
+	if (rows != NULL && store_rows_get(rows, table, key, value_r) == 1)
+		return 1;
 	if (!t->store->has_table[table])
 		return 0;
 	rc = mdb_get(t->mdb, t->store->dbis[table], &k, &v);
@@ -301,32 +356,105 @@ store_get(struct store_txn *t, enum store_table table, struct str key,
 	return 1;
 }
 
+static int
+put(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+	int rc = 0;
+
+	t->put_bytes += key.n + value.n;
+	if (t->put_bytes > t->backed_bytes) {
+		t->backed_bytes = t->put_bytes + BACKED_BYTES;
+		rc = store_backing_reserve(&t->store->envs[t->env],
+		    t->backed_bytes);
+	}
+	if (rc == 0)
+		rc = mdb_put(t->mdb, t->store->dbis[table], &k, &v, 0);
+	t->edits++;
+	t->wrote = true;
+	return rc == 0 ? 0 : store_fail_table(t, "put into", table, rc);
+}
+
+int
+store_write_rows(struct store_txn *t)
+{
+	struct store_rows *r = t->store->envs[t->env].rows;
+
+	if (t->failed)
+		return -1;
+	if (!t->writer || r == NULL || r->changed == 0)
+		return 0;
+	for (uint32_t i = 0; i < r->count; i++) {
+		struct store_row *row = &r->rows[i];
+
+		if (!row->changed)
+			continue;
+		if (put(t, (enum store_table)row->table, store_row_key(r, row),
+			store_row_value(r, row)) != 0)
+			return -1;
+		row->changed = false;
+	}
+	r->changed = 0;
+	return 0;
+}
+
+/* 1 kept, 0 it is too long for that, -1 failed. */
+static int
+keep(struct store_txn *t, struct store_rows *rows, enum store_table table,
+    struct str key, struct str value)
+{
+	if (store_rows_set(rows, table, key, value))
+		return 1;
+	if (store_write_rows(t) != 0)
+		return -1;
+	/* The value may be one of those that are forgotten here. */
+	if (value.n > STORE_ROWS_VALUE_BYTES) {
+		store_rows_drop(rows, table, key);
+		return 0;
+	}
+	if (put(t, table, key, value) != 0)
+		return -1;
+	store_rows_clear(rows);
+	return 1;
+}
+
 int
 store_put(struct store_txn *t, enum store_table table, struct str key,
     struct str value)
 {
-	MDB_val k = val_of(key), v = val_of(value);
-	int rc;
+	struct store_rows *rows;
+	int rc = 0;
 
 	if (store_check_table(t, table, true) != 0 ||
 	    store_check_key(t, table, key) != 0)
 		return -1;
-	t->edits++;
-	rc = mdb_put(t->mdb, t->store->dbis[table], &k, &v, 0);
-	return rc == 0 ? 0 : store_fail_table(t, "put into", table, rc);
+	rows = rows_of(t, table);
+	if (rows != NULL) {
+		rc = keep(t, rows, table, key, value);
+		t->edits++;
+	}
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	return put(t, table, key, value);
 }
 
 int
 store_del(struct store_txn *t, enum store_table table, struct str key)
 {
 	MDB_val k = val_of(key);
+	struct store_rows *rows;
 	int rc;
 
 	if (store_check_table(t, table, true) != 0 ||
 	    store_check_key(t, table, key) != 0)
 		return -1;
+	rows = rows_of(t, table);
 	t->edits++;
 	rc = mdb_del(t->mdb, t->store->dbis[table], &k, NULL);
+	if (rows != NULL)
+		store_rows_drop(rows, table, key);
+	t->wrote = t->wrote || rc == 0;
 	if (rc == 0 || rc == MDB_NOTFOUND)
 		return 0;
 	return store_fail_table(t, "delete from", table, rc);

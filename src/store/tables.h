@@ -21,8 +21,7 @@ X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, i
 X(HOLDS,   LIVE,     "holds",   "owner u64, number u64",         "struct hold row: amount, scopes, what is known", "worker, keeper", "keeper, tallyctl", "at settlement") \
 X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days") \
 X(HEALTH,  LIVE,     "health",  "deployment id",                 "struct health_row: breaker, window, latency", "worker, keeper, tallyctl", "worker, tallyctl", "keeper, 30 days unused") \
-X(LIMITS,  LIVE,     "limits",  "scope kind, minute u32, id",    "requests, tokens in this minute", "worker", "worker", "keeper, 3 minutes") \
-X(INFLIGHT, LIVE,    "inflight", "deployment id, owner u64",     "count, deadline",              "worker, keeper",   "worker, tallyctl", "with its owner") \
+X(LIMITS,  LIVE,     "limits",  "scope kind u8, second kind u8, id, second id", "calls under way by owner; requests and tokens by second, of the last 60", "worker, keeper", "worker, tallyctl", "keeper, when nothing counts any more") \
 X(OUTBOX,  LIVE,     "outbox",  "owner u64, seq u64",            "trace record, JSON text",      "worker, keeper; deleted on the logger's word", "worker, keeper", "when on file") \
 X(ALERTS,  LIVE,     "alerts",  "time u64, random u64",          "JSON: an event that operators are told of", "worker, keeper", "keeper", "keeper, when told or an hour old") \
 X(LIVEMETA, LIVE,    "livemeta", "name",                         "text or number",               "keeper",           "all",              "never")

@@ -71,13 +71,13 @@ static void
 arrange_fds(const struct child_setup *setup, int status, int life)
 {
 	int null = open("/dev/null", O_RDWR), listeners[CONTRACT_MAX_LISTENERS];
-	int config, trace;
+	int config, sixth;
 
 	null = park_fd(null);
 	status = park_fd(status);
 	life = park_fd(life);
 	config = park_fd(setup->config_fd >= 0 ? setup->config_fd : null);
-	trace = park_fd(setup->trace_fd >= 0 ? setup->trace_fd : null);
+	sixth = park_fd(setup->sixth_fd >= 0 ? setup->sixth_fd : null);
 	for (int i = 0; i < setup->listener_count; i++)
 		listeners[i] = park_fd(setup->listeners[i]);
 	put_fd(null, 0);
@@ -85,7 +85,7 @@ arrange_fds(const struct child_setup *setup, int status, int life)
 	put_fd(status, CONTRACT_FD_STATUS);
 	put_fd(life, CONTRACT_FD_LIFE);
 	put_fd(config, CONTRACT_FD_CONFIG);
-	put_fd(trace, CONTRACT_FD_TRACE);
+	put_fd(sixth, CONTRACT_FD_TRACE); /* CONTRACT_FD_LOADS */
 	for (int i = 0; i < setup->listener_count; i++)
 		put_fd(listeners[i], CONTRACT_FD_LISTENERS + i);
 	close_range((unsigned)(CONTRACT_FD_LISTENERS + setup->listener_count),

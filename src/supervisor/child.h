@@ -48,7 +48,7 @@ struct child_setup {
 	const char *exe; /* path of our own binary */
 	const char *state_dir;
 	int config_fd; /* bundle; -1 none */
-	int trace_fd;  /* trace listener; -1 none */
+	int sixth_fd;  /* the one that depends on the role; -1 none */
 	const int *listeners;
 	int listener_count;
 	const char *const *env; /* "NAME=value", NULL-terminated; what stands

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/listen.h"
+#include "ipc/loads.h"
 #include "ipc/record.h"
 #include "supervisor/check.h"
 
@@ -124,7 +125,9 @@ supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
 		.config_fd = is_logger ? -1
 			     : old     ? s->old_config_fd
 				       : s->config_fd,
-		.trace_fd = is_logger ? s->trace_fd : -1,
+		.sixth_fd = is_logger                    ? s->trace_fd
+			    : c->role == CONTRACT_WORKER ? s->loads_fd
+							 : -1,
 		.listeners = s->listeners,
 		.listener_count =
 		    c->role == CONTRACT_WORKER ? s->listener_count : 0,
@@ -552,7 +555,10 @@ open_listeners(struct supervisor *s, struct err *err)
 	path = path_join(s->state_dir, RECORD_SOCKET);
 	s->trace_fd = record_listen(path, err);
 	free(path);
-	return s->trace_fd < 0 ? -1 : 0;
+	if (s->trace_fd < 0)
+		return -1;
+	s->loads_fd = loads_create(err);
+	return s->loads_fd < 0 ? -1 : 0;
 }
 
 static void
@@ -612,7 +618,7 @@ supervisor_main(const struct supervisor_options *options)
 
 	s->options = *options;
 	s->config_fd = s->trace_fd = s->lock_fd = s->signal_fd = -1;
-	s->old_config_fd = -1;
+	s->old_config_fd = s->loads_fd = -1;
 	s->generation = s->last_generation = 1;
 	s->started_wall_nsecs = clock_wall_nsecs();
 	s->exe = own_path();

@@ -43,6 +43,7 @@ struct supervisor {
 	int listener_count;
 	char address[128]; /* "127.0.0.1:4000" */
 	int trace_fd;
+	int loads_fd;
 	int lock_fd; /* run/supervisor.lock */
 	int signal_fd;
 	struct list children;

@@ -1,10 +1,40 @@
 /*
  * The service: start, cancel, pause, resume. See upstream.h for the contract;
- * upstream_loop.c has the event loop, upstream_call.c one transfer.
+ * upstream_call.c has one call, upstream_conn.c the connections.
  */
 #include "upstream/upstream_private.h"
 
 #include <event2/event.h>
+
+static void
+on_deferred(evutil_socket_t fd, short what, void *arg)
+{
+	struct upstream *u = arg;
+	struct list now;
+	struct list *node;
+
+	(void)fd;
+	(void)what;
+	list_init(&now);
+	list_move_all(&now, &u->later);
+	while ((node = list_shift(&now)) != NULL)
+		call_on_later(LIST_OBJ(node, struct upstream_call, later));
+}
+
+static void
+set_defaults(struct upstream_options *o)
+{
+	if (o->max_connections == 0)
+		o->max_connections = 16384;
+	if (o->max_idle_connections == 0)
+		o->max_idle_connections = 512;
+	if (o->max_idle_secs == 0)
+		o->max_idle_secs = 50;
+	if (o->max_age_secs == 0)
+		o->max_age_secs = 600;
+	if (o->connect_timeout_msecs <= 0)
+		o->connect_timeout_msecs = 5000;
+}
 
 int
 upstream_new(struct event_base *base, const struct upstream_options *o,
@@ -14,17 +44,16 @@ upstream_new(struct event_base *base, const struct upstream_options *o,
 
 	u->base = base;
 	u->options = *o;
-	if (u->options.max_connections == 0)
-		u->options.max_connections = 512;
-	if (u->options.connect_timeout_msecs <= 0)
-		u->options.connect_timeout_msecs = 5000;
+	set_defaults(&u->options);
 	list_init(&u->calls);
 	list_init(&u->pool);
-	list_init(&u->wishful);
-	if (loop_open(u, err) != 0) {
+	list_init(&u->later);
+	if (dialer_open(&u->dialer, base, err) != 0) {
 		free(u);
 		return -1;
 	}
+	address_book_init(&u->book);
+	event_assign(&u->deferred, base, -1, 0, on_deferred, u);
 	*u_r = u;
 	return 0;
 }
@@ -37,18 +66,15 @@ upstream_free(struct upstream **up)
 
 	if (u == NULL)
 		return;
-	while (!list_empty(&u->calls)) {
-		struct upstream_call *c =
-		    LIST_OBJ(u->calls.next, struct upstream_call, node);
-
-		if (c->in_multi)
-			curl_multi_remove_handle(u->multi, c->easy);
-		c->in_multi = false;
-		call_recycle(c);
-	}
+	while (!list_empty(&u->calls))
+		call_drop(LIST_OBJ(u->calls.next, struct upstream_call, node));
 	while ((node = list_shift(&u->pool)) != NULL)
 		call_free(LIST_OBJ(node, struct upstream_call, node));
-	loop_close(u);
+	conn_close_idle(u);
+	address_book_fini(&u->book);
+	SSL_CTX_free(u->tls);
+	dialer_close(&u->dialer);
+	event_del(&u->deferred);
 	free(u);
 	*up = NULL;
 }
@@ -57,17 +83,15 @@ int
 upstream_start(struct upstream *u, const struct upstream_request *request,
     struct upstream_call **call_r, struct err *err)
 {
-	struct upstream_call *c = call_new(u, err);
+	struct upstream_call *c = call_new(u);
 
-	if (c == NULL)
-		return -1;
 	if (call_set_up(c, request, err) != 0) {
-		call_recycle(c);
+		call_drop(c);
 		return -1;
 	}
 	u->stats.started++;
 	u->stats.active++;
-	loop_wish(c, WISH_ADD);
+	call_begin(c);
 	*call_r = c;
 	return 0;
 }
@@ -80,21 +104,17 @@ upstream_cancel(struct upstream_call **cp)
 	if (c == NULL)
 		return;
 	*cp = NULL;
-	c->callbacks = NULL; /* nothing is called back from here on */
-	c->pieces = NULL;    /* they may be gone before curl lets go */
-	c->piece_count = 0;
 	c->u->stats.cancelled++;
 	c->u->stats.active--;
-	loop_wish(c, WISH_REMOVE);
+	call_drop(c);
 }
 
 void
 upstream_pause(struct upstream_call *c)
 {
 	c->paused = true;
-	c->wish &= ~(unsigned)WISH_RESUME;
-	if (c->in_multi)
-		curl_easy_pause(c->easy, CURLPAUSE_RECV);
+	if (c->conn != NULL && !c->conn->shaking)
+		conn_hold(c->conn);
 }
 
 void
@@ -103,8 +123,8 @@ upstream_resume(struct upstream_call *c)
 	if (!c->paused)
 		return;
 	c->paused = false;
-	/* curl may hand out data before curl_easy_pause() returns: later. */
-	loop_wish(c, WISH_RESUME);
+	/* Data may be waiting here, and must not be given before we return. */
+	call_later(c);
 }
 
 void

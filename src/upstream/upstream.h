@@ -1,15 +1,22 @@
 /*
- * Calls to providers: libcurl's multi interface on the caller's event loop, as
- * a service. Knows no dialect, no configuration, no money.
+ * Calls to providers over kept connections, on the caller's event loop, as a
+ * service. Knows no dialect, no configuration, no money. libcurl makes the
+ * connections, OpenSSL the TLS, and HTTP/1.1 is spoken here
+ * (docs/decisions/0004-our-own-http-to-providers.md): a request over a kept
+ * connection is one write, and its answer one read when it is small.
  *
- * Promises kept here (notes on our libraries, section 2): HTTP/1.1 with
- * keep-alive; no redirects, no proxies from the environment, no other
- * protocols; a request that may have reached a provider is never sent a second
- * time by the library; DNS trouble never blocks the loop; nothing is called
- * back from inside upstream_start().
+ * Promises kept here: HTTP/1.1 with keep-alive, read strictly; no redirects,
+ * no proxies from the environment, no other protocols; DNS trouble never
+ * blocks the loop; a large body moves in turns with the others; nothing is
+ * called back from inside upstream_start().
  *
- * Callbacks may call upstream_pause/resume/cancel. After on_done or a cancel
- * the call is gone.
+ * A request that may have been read by a provider is never sent a second time,
+ * except GET and HEAD. When a kept connection turns out closed and the request
+ * cannot have been read, it goes over a new connection at once, and nobody
+ * hears of it.
+ *
+ * Callbacks may call upstream_start/pause/resume/cancel. After on_done or a
+ * cancel the call is gone.
  */
 #ifndef UPSTREAM_UPSTREAM_H
 #define UPSTREAM_UPSTREAM_H
@@ -24,10 +31,17 @@ struct upstream;
 struct upstream_call;
 
 struct upstream_options {
-	size_t max_connections; /* kept open in all; 0: 512 */
-	int64_t connect_timeout_msecs;
-	bool verify_tls;     /* true but for tests */
-	const char *ca_file; /* NULL: the system's */
+	/* Open at once, in all and to one host: a call that would need one
+	   more ends with UPSTREAM_FAILED. 0: 16384, and no limit. */
+	size_t max_connections, max_host_connections;
+	size_t max_idle_connections; /* kept in all; 0: 512 */
+	/* How long one is kept idle (below the usual 60 s of the other side:
+	   fewer are found closed; 0: 50), and at all, so that a host's change
+	   of address is followed (0: 600). To 5 s. */
+	unsigned max_idle_secs, max_age_secs;
+	int64_t connect_timeout_msecs; /* name, TCP and TLS together; 0: 5 s */
+	bool verify_tls;               /* true but for tests */
+	const char *ca_file;           /* NULL: the system's; see tls.h */
 };
 
 /* The answer's head. Slices are good during the callback. */
@@ -83,7 +97,8 @@ int upstream_new(struct event_base *base, const struct upstream_options *o,
     struct upstream **u_r, struct err *err) MUST_CHECK;
 /* All calls must have ended or been cancelled. */
 void upstream_free(struct upstream **u);
-/* Starts a call; it reports through the callbacks, later. */
+/* Starts a call; it reports through the callbacks, later. -1: ERR_CONFIG for a
+   URL, ERR_BAD_REQUEST for headers that cannot be sent. */
 int upstream_start(struct upstream *u, const struct upstream_request *request,
     struct upstream_call **call_r, struct err *err) MUST_CHECK;
 /* Ends it without a callback, closes its connection unless the answer was

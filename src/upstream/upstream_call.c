@@ -1,393 +1,606 @@
 /*
- * One transfer: an easy handle with its options, its body reader, its head
- * and its end. The library's traps answered here (each cost somebody a
- * weekend): no second POST on a dead keep-alive connection (a read callback
- * whose seek fails), no Expect, no redirects, no proxy from the environment,
- * DNS that gives up at once, HTTP/1.1 only.
+ * One call: its request on the way out, its answer on the way in, its end. A
+ * request is sent a second time only where the first cannot have been read
+ * (conn_took_nothing(), or not a byte left), or may be repeated by what HTTP
+ * says of its method; on a fresh connection, once.
  */
 #include "upstream/upstream_private.h"
 
 #include "base/clock.h"
 #include "base/num.h"
 
-#include <strings.h>
+#include <errno.h>
+#include <event2/event.h>
 
-static const char *
-end_text(CURLcode code)
-{
-	return curl_easy_strerror(code);
-}
+#define HEAD_BYTES (64 * 1024) /* of a request */
+#define MOST_PARTS 66          /* handed to the socket at once */
 
-/* ---- curl's callbacks --------------------------------------------------- */
-
-static size_t
-on_read(char *out, size_t size, size_t count, void *arg)
-{
-	struct upstream_call *c = arg;
-	size_t room = size * count, done = 0;
-
-	if (c->callbacks == NULL)
-		return CURL_READFUNC_ABORT; /* cancelled */
-	while (room > 0 && c->piece_at < c->piece_count) {
-		struct str piece = c->pieces[c->piece_at];
-		size_t n = piece.n - c->piece_offset;
-
-		if (n > room)
-			n = room;
-		if (n > 0)
-			memcpy(out + done, piece.p + c->piece_offset, n);
-		done += n;
-		room -= n;
-		c->piece_offset += n;
-		if (c->piece_offset == piece.n) {
-			c->piece_at++;
-			c->piece_offset = 0;
-		}
-	}
-	return done;
-}
-
-/* Never: a request that may have reached the provider is not sent again. */
-static int
-on_seek(void *arg, curl_off_t offset, int origin)
-{
-	(void)arg;
-	(void)offset;
-	(void)origin;
-	return CURL_SEEKFUNC_FAIL;
-}
-
-static bool
-header_is(struct str line, const char *name, struct str *value_r)
-{
-	size_t n = strlen(name);
-
-	if (line.n <= n || line.p[n] != ':' ||
-	    strncasecmp(line.p, name, n) != 0)
-		return false;
-	*value_r = str_trim(str_make(line.p + n + 1, line.n - n - 1));
-	return true;
-}
-
-static void
-keep_text(char *out, size_t size, struct str s)
-{
-	if (s.n >= size)
-		s.n = size - 1;
-	memcpy(out, s.p, s.n);
-	out[s.n] = '\0';
-}
-
-/* Retry-After: seconds (also with a fraction) or an HTTP date. */
-static int64_t
-retry_after(struct str v)
-{
-	char date[64];
-	time_t when;
-	int64_t nsecs;
-
-	if (num_duration(v, "s", &nsecs) == 0)
-		return nsecs;
-	if (v.n == 0 || v.n >= sizeof(date))
-		return 0;
-	keep_text(date, sizeof(date), v);
-	when = curl_getdate(date, NULL);
-	if (when <= 0)
-		return 0;
-	nsecs = (int64_t)when * NSECS_PER_SEC - clock_wall_nsecs();
-	return nsecs > 0 ? nsecs : 0;
-}
-
-static void
-reset_head(struct upstream_call *c)
-{
-	memset(&c->head, 0, sizeof(c->head));
-	c->head.content_length = -1;
-	c->head.should_retry = -1;
-	c->content_type[0] = c->request_id[0] = '\0';
-}
-
-static void
-read_header(struct upstream_call *c, struct str line)
-{
-	struct upstream_head *h = &c->head;
-	struct str v;
-	int64_t n;
-
-	if (header_is(line, "content-type", &v)) {
-		keep_text(c->content_type, sizeof(c->content_type), v);
-	} else if (header_is(line, "x-request-id", &v) ||
-		   header_is(line, "request-id", &v)) {
-		keep_text(c->request_id, sizeof(c->request_id), v);
-	} else if (header_is(line, "retry-after-ms", &v)) {
-		if (num_duration(v, "ms", &n) == 0)
-			h->retry_after_nsecs = n;
-	} else if (header_is(line, "retry-after", &v)) {
-		if (h->retry_after_nsecs == 0)
-			h->retry_after_nsecs = retry_after(v);
-	} else if (header_is(line, "x-should-retry", &v)) {
-		h->should_retry = str_is_nocase(v, "true")    ? 1
-				  : str_is_nocase(v, "false") ? 0
-							      : -1;
-	} else if (header_is(line, "content-length", &v)) {
-		if (num_int64(v, &n) == 0 && n >= 0)
-			h->content_length = n;
-	}
-}
-
-static void
-give_head(struct upstream_call *c)
-{
-	long status = 0;
-
-	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200) {
-		reset_head(c); /* 100 Continue and the like */
-		return;
-	}
-	c->head.status = (int)status;
-	c->head.content_type = str_of(c->content_type);
-	c->head.request_id = str_of(c->request_id);
-	c->head_given = true;
-	if (c->callbacks != NULL)
-		c->callbacks->on_head(c->arg, &c->head);
-}
-
-static size_t
-on_header(char *data, size_t size, size_t count, void *arg)
-{
-	struct upstream_call *c = arg;
-	struct str line = str_make(data, size * count);
-
-	if (c->callbacks == NULL)
-		return 0;
-	if (c->head_given)
-		return line.n; /* trailers */
-	if (str_trim(line).n == 0)
-		give_head(c);
-	else
-		read_header(c, line);
-	return line.n;
-}
-
-static size_t
-on_write(char *data, size_t size, size_t count, void *arg)
-{
-	struct upstream_call *c = arg;
-	size_t n = size * count;
-
-	if (c->callbacks == NULL)
-		return n == 0 ? 1 : 0; /* cancelled: makes curl stop */
-	c->body_bytes += (int64_t)n;
-	c->callbacks->on_data(c->arg, str_make(data, n));
-	return n;
-}
+static void call_finish(struct upstream_call *c, enum upstream_end end,
+    const char *text);
 
 /* ---- life --------------------------------------------------------------- */
 
+static void on_connect_timer(evutil_socket_t fd, short what, void *arg);
+
+static void
+reset(struct upstream_call *c)
+{
+	c->callbacks = NULL;
+	c->part = c->part_offset = c->sent_bytes = 0;
+	c->is_retried = false;
+	c->write_errno = 0;
+	memset(&c->answer, 0, sizeof(c->answer));
+	c->answer.should_retry = -1;
+	c->content_type[0] = c->request_id[0] = '\0';
+	c->head_given = c->paused = c->end_is_held = c->end_is_early = false;
+	c->body_bytes = 0;
+	c->has_ended = false;
+	buf_clear(&c->head);
+	buf_clear(&c->left);
+}
+
 struct upstream_call *
-call_new(struct upstream *u, struct err *err)
+call_new(struct upstream *u)
 {
 	struct list *node = list_shift(&u->pool);
 	struct upstream_call *c;
-	CURL *easy;
 
 	if (node != NULL) {
 		u->pooled--;
 		c = LIST_OBJ(node, struct upstream_call, node);
-		easy = c->easy;
-		/* All options anew: a header left over from another client's
-		   request must be impossible. */
-		curl_easy_reset(easy);
-		memset(c, 0, sizeof(*c));
 	} else {
-		easy = curl_easy_init();
-		if (easy == NULL) {
-			err_set(err, ERR_NOMEM, "libcurl handle");
-			return NULL;
-		}
 		c = xcalloc(1, sizeof(*c));
+		c->u = u;
+		list_init(&c->node);
+		list_init(&c->later);
+		buf_init(&c->head, HEAD_BYTES);
+		buf_init(&c->left, UPSTREAM_READ_BYTES);
+		http1_reader_init(&c->reader);
+		evtimer_assign(&c->timer, u->base, on_connect_timer, c);
 	}
-	c->easy = easy;
-	c->u = u;
-	list_init(&c->wishes);
-	list_init(&c->node);
+	reset(c);
 	list_append(&u->calls, &c->node);
-	reset_head(c);
 	return c;
 }
 
 void
 call_free(struct upstream_call *c)
 {
-	curl_easy_cleanup(c->easy);
+	http1_reader_fini(&c->reader);
+	buf_fini(&c->head);
+	buf_fini(&c->left);
 	free(c);
 }
 
-void
-call_recycle(struct upstream_call *c)
+/* Off all lists, into the pool or freed. It has no connection any more. */
+static void
+recycle(struct upstream_call *c)
 {
 	struct upstream *u = c->u;
 
 	list_remove(&c->node);
-	list_remove(&c->wishes);
-	curl_slist_free_all(c->headers);
-	c->headers = NULL;
-	c->callbacks = NULL;
-	if (u->pooled < UPSTREAM_POOL_MAX) {
-		list_append(&u->pool, &c->node);
-		u->pooled++;
-	} else {
+	list_remove(&c->later);
+	if (u->pooled >= UPSTREAM_POOL_MAX) {
 		call_free(c);
+		return;
 	}
-}
-
-static int
-add_header(struct upstream_call *c, const char *line, struct err *err)
-{
-	struct curl_slist *more;
-
-	for (const char *p = line; *p != '\0'; p++) {
-		if (*p == '\r' || *p == '\n')
-			return err_set(err, ERR_BAD_REQUEST,
-			    "a header holds a line break");
-	}
-	more = curl_slist_append(c->headers, line);
-	if (more == NULL)
-		return err_set(err, ERR_NOMEM, "request header");
-	c->headers = more;
-	return 0;
+	list_append(&u->pool, &c->node);
+	u->pooled++;
 }
 
 static void
-set_transport(struct upstream_call *c)
+leave_connection(struct upstream_call *c, bool keep)
 {
-	const struct upstream_options *o = &c->u->options;
-	CURL *e = c->easy;
+	struct conn *k = c->conn;
 
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-	    (long)o->connect_timeout_msecs);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, 30L);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, 10L);
-	/* Below the usual 60 s of the other side: fewer stale reuses. */
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 50L);
-	curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, 600L);
-	curl_easy_setopt(e, CURLOPT_SHARE, c->u->share);
-	if (!o->verify_tls) {
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	event_del(&c->timer);
+	if (c->dial != NULL) {
+		dialer_cancel(&c->u->dialer, &c->dial);
+		conn_unadmit(c->u, c->origin);
 	}
-	if (o->ca_file != NULL)
-		curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file);
+	c->conn = NULL;
+	if (k == NULL)
+		return;
+	if (c->u->giving == k)
+		c->u->giving = NULL;
+	if (keep)
+		conn_keep(k);
+	else
+		conn_close(k);
+}
+
+/* The answer is whole, and nothing else is on the connection. */
+static bool
+leaves_it_clean(const struct upstream_call *c)
+{
+	return c->reader.keep_alive && c->sent_bytes == c->total_bytes &&
+	       !c->end_is_early && !conn_has_more(c->conn);
+}
+
+static void
+call_finish(struct upstream_call *c, enum upstream_end end, const char *text)
+{
+	struct upstream *u = c->u;
+	const struct upstream_callbacks *callbacks = c->callbacks;
+	void *arg = c->arg;
+	struct upstream_result result = {
+		.end = end,
+		.sent = c->sent_bytes > 0,
+		.status = c->head_given ? c->answer.status : 0,
+		.body_bytes = c->body_bytes,
+	};
+
+	snprintf(result.text, sizeof(result.text), "%.*s",
+	    (int)sizeof(result.text) - 1, text);
+	leave_connection(c, end == UPSTREAM_DONE && leaves_it_clean(c));
+	recycle(c);
+	u->stats.active--;
+	if (end == UPSTREAM_DONE)
+		u->stats.done++;
+	else
+		u->stats.failed++;
+	callbacks->on_done(arg, &result);
+}
+
+/* As call_finish(), from where nothing may be called back. */
+static void
+finish_later(struct upstream_call *c, enum upstream_end end, const char *text)
+{
+	c->has_ended = true;
+	c->result.end = end;
+	snprintf(c->result.text, sizeof(c->result.text), "%.*s",
+	    (int)sizeof(c->result.text) - 1, text);
+	call_later(c);
+}
+
+void
+call_drop(struct upstream_call *c)
+{
+	leave_connection(c, c->end_is_held && leaves_it_clean(c));
+	recycle(c);
+}
+
+void
+call_later(struct upstream_call *c)
+{
+	if (list_empty(&c->later))
+		list_append(&c->u->later, &c->later);
+	event_active(&c->u->deferred, EV_TIMEOUT, 0);
+}
+
+/* ---- the request -------------------------------------------------------- */
+
+static int
+add_header(struct buf *head, const char *line, struct err *err)
+{
+	size_t n = strlen(line);
+
+	if (memchr(line, '\n', n) != NULL || memchr(line, '\r', n) != NULL)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "a header holds a line break");
+	buf_add(head, line, n);
+	buf_add(head, "\r\n", 2);
+	return 0;
 }
 
 int
 call_set_up(struct upstream_call *c, const struct upstream_request *request,
     struct err *err)
 {
-	CURL *e = c->easy;
-	curl_off_t bytes = 0;
+	const struct address *address;
+	char digits[NUM_TEXT_BYTES];
+	size_t bytes = 0;
 
 	c->callbacks = request->callbacks;
 	c->arg = request->arg;
 	c->pieces = request->pieces;
 	c->piece_count = request->piece_count;
+	c->is_head = strcmp(request->method, "HEAD") == 0;
+	c->is_safe = c->is_head || strcmp(request->method, "GET") == 0;
 	for (size_t i = 0; i < request->piece_count; i++)
-		bytes += (curl_off_t)request->pieces[i].n;
+		bytes += request->pieces[i].n;
+	if (address_book_find(&c->u->book, request->url, &address, err) != 0)
+		return -1;
+	c->origin = address->origin;
+	buf_add_cstr(&c->head, request->method);
+	buf_add_str(&c->head, address->head);
 	for (size_t i = 0; i < request->header_count; i++) {
-		if (add_header(c, request->headers[i], err) != 0)
+		if (add_header(&c->head, request->headers[i], err) != 0)
 			return -1;
 	}
-	if (add_header(c, "Expect:", err) != 0)
-		return -1;
-	set_transport(c);
-	if (curl_easy_setopt(e, CURLOPT_URL, request->url) != CURLE_OK)
-		return err_set(err, ERR_NOMEM, "url");
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
-	if (strcmp(request->method, "GET") != 0) {
-		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, bytes);
-		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
-		curl_easy_setopt(e, CURLOPT_READDATA, c);
-		curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
-		curl_easy_setopt(e, CURLOPT_SEEKDATA, c);
-		if (strcmp(request->method, "POST") != 0)
-			curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
-			    request->method);
+	if (!c->is_safe || bytes > 0) {
+		buf_add(&c->head, "Content-Length: ", 16);
+		buf_add(&c->head, digits, num_format_uint(bytes, digits));
+		buf_add(&c->head, "\r\n", 2);
 	}
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
-	curl_easy_setopt(e, CURLOPT_PRIVATE, c);
+	buf_add(&c->head, "\r\n", 2);
+	if (c->head.overflowed)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "the request's headers are larger than %d bytes",
+		    HEAD_BYTES);
+	c->total_bytes = c->head.len + bytes;
 	return 0;
 }
 
-/* ---- the end ------------------------------------------------------------ */
-
-/* Which end an error code stands for; `sent` and `head` tell the rest. */
-static enum upstream_end
-classify(CURLcode code, bool sent, bool head)
+static struct str
+part_at(const struct upstream_call *c, size_t i)
 {
-	switch (code) {
-	case CURLE_OK:
-		/* A head that broke off counts as success with curl. */
-		return head ? UPSTREAM_DONE : UPSTREAM_BROKEN;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-		return UPSTREAM_REFUSED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return sent ? UPSTREAM_BROKEN : UPSTREAM_CONNECT_TIMEOUT;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 or no HTTP at all */
-	case CURLE_WEIRD_SERVER_REPLY:
-		return UPSTREAM_GARBAGE;
-	case CURLE_OUT_OF_MEMORY:
-		/* Also the library's word for a head above its limit. */
-		return sent ? UPSTREAM_GARBAGE : UPSTREAM_FAILED;
-	case CURLE_URL_MALFORMAT:
-	case CURLE_BAD_FUNCTION_ARGUMENT:
-	case CURLE_FAILED_INIT:
-		return UPSTREAM_FAILED;
-	default:
-		return head ? UPSTREAM_CUT : UPSTREAM_BROKEN;
+	return i == 0 ? buf_str(&c->head) : c->pieces[i - 1];
+}
+
+/* What is next to be sent, a turn's worth at most. */
+static int
+next_parts(const struct upstream_call *c, struct iovec iov[MOST_PARTS],
+    size_t *bytes_r)
+{
+	size_t offset = c->part_offset, room = UPSTREAM_TURN_BYTES;
+	int count = 0;
+
+	for (size_t i = c->part;
+	     i <= c->piece_count && count < MOST_PARTS && room > 0; i++) {
+		struct str part = part_at(c, i);
+		size_t n = part.n - offset < room ? part.n - offset : room;
+
+		if (n > 0) {
+			iov[count].iov_base =
+			    (char *)(uintptr_t)(part.p + offset);
+			iov[count++].iov_len = n;
+		}
+		room -= n;
+		offset = 0;
+	}
+	*bytes_r = UPSTREAM_TURN_BYTES - room;
+	return count;
+}
+
+static void
+note_sent(struct upstream_call *c, size_t n)
+{
+	c->sent_bytes += n;
+	while (n > 0) {
+		size_t rest = part_at(c, c->part).n - c->part_offset;
+
+		if (n < rest) {
+			c->part_offset += n;
+			return;
+		}
+		n -= rest;
+		c->part++;
+		c->part_offset = 0;
+	}
+}
+
+/* Sends a turn's worth. An answer may be there already when sending fails, so
+   that is for the reading side to find out. */
+static void
+send_some(struct upstream_call *c)
+{
+	struct iovec iov[MOST_PARTS];
+	size_t bytes;
+	int count = next_parts(c, iov, &bytes);
+	ssize_t n;
+
+	if (count == 0 || c->write_errno != 0)
+		return;
+	n = conn_send(c->conn, iov, count);
+	if (n < 0) {
+		c->write_errno = errno != 0 ? errno : EPIPE;
+		conn_poke(c->conn);
+		return;
+	}
+	note_sent(c, (size_t)n);
+	if (c->sent_bytes < c->total_bytes)
+		conn_await_room(c->conn);
+}
+
+/* ---- the connection ----------------------------------------------------- */
+
+static void
+on_connect_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	call_finish(arg, UPSTREAM_CONNECT_TIMEOUT, "TLS: no handshake in time");
+}
+
+static void
+shake(struct upstream_call *c)
+{
+	struct conn *k = c->conn;
+	int rc = tls_handshake(k->tls);
+	char text[160];
+
+	if (rc == 0) {
+		k->shaking = false;
+		event_del(&c->timer);
+		k->sent_before = tls_sent_bytes(k->tls);
+		send_some(c);
+		if (conn_has_more(k))
+			conn_poke(k);
+	} else if (rc == TLS_WANTS_WRITE) {
+		conn_await_room(k);
+	} else if (rc == TLS_FAILED) {
+		conn_text(k, text, sizeof(text));
+		call_finish(c, UPSTREAM_REFUSED, text);
+	}
+}
+
+static void
+start_tls(struct upstream_call *c)
+{
+	struct upstream *u = c->u;
+	int64_t left = c->connect_by_nsecs - clock_mono_nsecs();
+	struct timeval tv = { 0, 1000 };
+	struct err err;
+
+	if (u->tls == NULL && tls_context_new(u->options.ca_file,
+				  u->options.verify_tls, &u->tls, &err) != 0) {
+		call_finish(c, UPSTREAM_FAILED, err.text);
+		return;
+	}
+	c->conn->tls = tls_new(u->tls, c->conn->fd, c->origin);
+	if (c->conn->tls == NULL) {
+		call_finish(c, UPSTREAM_FAILED, "TLS: out of memory");
+		return;
+	}
+	c->conn->shaking = true;
+	if (left > NSECS_PER_MSEC) {
+		tv.tv_sec = left / NSECS_PER_SEC;
+		tv.tv_usec = left % NSECS_PER_SEC / 1000;
+	}
+	event_add(&c->timer, &tv);
+	shake(c);
+}
+
+static void
+on_dialed(void *arg, enum dial_end end, int fd, const char *text)
+{
+	static const enum upstream_end ends[] = {
+		[DIAL_REFUSED] = UPSTREAM_REFUSED,
+		[DIAL_TIMEOUT] = UPSTREAM_CONNECT_TIMEOUT,
+		[DIAL_FAILED] = UPSTREAM_FAILED,
+	};
+	struct upstream_call *c = arg;
+
+	c->dial = NULL;
+	if (end != DIAL_DONE) {
+		conn_unadmit(c->u, c->origin);
+		call_finish(c, ends[end], text);
+		return;
+	}
+	c->conn = conn_new(c->u, c->origin, fd);
+	c->conn->call = c;
+	if (c->origin->tls)
+		start_tls(c);
+	else
+		send_some(c);
+}
+
+static void
+dial(struct upstream_call *c)
+{
+	struct upstream *u = c->u;
+	int64_t msecs = u->options.connect_timeout_msecs;
+	struct err err;
+
+	if (!conn_admit(u, c->origin)) {
+		finish_later(c, UPSTREAM_FAILED,
+		    "all connections that may be open are in use");
+		return;
+	}
+	c->connect_by_nsecs = clock_mono_nsecs() + msecs * NSECS_PER_MSEC;
+	if (dialer_start(&u->dialer, c->origin->dial_url, msecs, on_dialed, c,
+		&c->dial, &err) != 0) {
+		conn_unadmit(u, c->origin);
+		finish_later(c, UPSTREAM_FAILED, err.text);
 	}
 }
 
 void
-call_result(const struct upstream_call *c, CURLcode code,
-    struct upstream_result *result_r)
+call_begin(struct upstream_call *c)
 {
-	struct upstream_result r;
-	long request_bytes = 0;
-	const char *text = c->error[0] != '\0' ? c->error : end_text(code);
+	struct conn *k = c->is_retried ? NULL : conn_take(c->origin);
 
-	memset(&r, 0, sizeof(r));
-	/* The upload counters stay 0 in some failures; this one is right
-	   (notes on our libraries, section 2.7). */
-	curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-	r.sent = request_bytes > 0;
-	r.end = classify(code, r.sent, c->head_given);
-	r.status = c->head_given ? c->head.status : 0;
-	r.body_bytes = c->body_bytes;
-	if (code == CURLE_OUT_OF_MEMORY && r.sent)
-		text = "the answer's head is too large";
-	if (code == CURLE_OK && r.end != UPSTREAM_DONE)
-		text = "the connection ended inside the answer's head";
-	if (r.end != UPSTREAM_DONE)
-		snprintf(r.text, sizeof(r.text), "%.*s",
-		    (int)sizeof(r.text) - 1, text);
-	*result_r = r;
+	http1_reader_start(&c->reader, c->is_head);
+	if (k == NULL) {
+		dial(c);
+		return;
+	}
+	c->conn = k;
+	k->call = c;
+	send_some(c);
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
+/* A kept connection was closed under the request: the same on a new one, where
+   that is safe. */
+static bool
+goes_again(struct upstream_call *c, bool in_good_order)
+{
+	struct conn *k = c->conn;
+
+	if (!k->served || c->is_retried)
+		return false;
+	if (c->sent_bytes > 0 && !c->is_safe &&
+	    !(in_good_order && conn_took_nothing(k)))
+		return false;
+	leave_connection(c, false);
+	c->is_retried = true;
+	c->part = c->part_offset = c->sent_bytes = 0;
+	c->write_errno = 0;
+	call_begin(c);
+	return true;
+}
+
+static void
+end_unanswered(struct upstream_call *c, bool in_good_order, const char *why)
+{
+	char text[160];
+
+	if (goes_again(c, in_good_order))
+		return;
+	if (!c->conn->served)
+		snprintf(text, sizeof(text),
+		    "the provider closed the connection without an answer%s",
+		    why);
+	else
+		snprintf(text, sizeof(text),
+		    "the provider closed the kept connection without an "
+		    "answer%s; the request may have been read",
+		    why);
+	call_finish(c, UPSTREAM_BROKEN, text);
+}
+
+/* The connection has ended, or nothing more can come of it. */
+static void
+end_of_input(struct upstream_call *c, ssize_t how)
+{
+	bool in_good_order = how == CONN_CLOSED;
+	char why[100] = "", reason[90], text[160];
+
+	if (how == CONN_BROKEN) {
+		conn_text(c->conn, reason, sizeof(reason));
+		snprintf(why, sizeof(why), " (%s)", reason);
+	}
+	switch (http1_reader_eof(&c->reader)) {
+	case HTTP1_EOF_UNANSWERED:
+		end_unanswered(c, in_good_order, why);
+		return;
+	case HTTP1_EOF_IN_HEAD:
+		snprintf(text, sizeof(text),
+		    "the connection ended inside the answer's head%s", why);
+		call_finish(c, UPSTREAM_BROKEN, text);
+		return;
+	case HTTP1_EOF_WHOLE:
+		if (in_good_order) {
+			call_finish(c, UPSTREAM_DONE, "");
+			return;
+		}
+		break;
+	case HTTP1_EOF_IN_BODY:
+		break;
+	}
+	snprintf(text, sizeof(text),
+	    "the connection ended inside the answer's body, after %lld "
+	    "bytes%s",
+	    (long long)c->body_bytes, why);
+	call_finish(c, UPSTREAM_CUT, text);
+}
+
+/* true: go on reading. */
+static bool
+take_in(struct upstream_call *c, char *p, size_t n)
+{
+	struct upstream *u = c->u;
+	struct conn *k = c->conn;
+	enum given given = answer_give(c, p, n);
+
+	u->giving = NULL;
+	switch (given) {
+	case GIVEN_GONE:
+		return false;
+	case GIVEN_BAD:
+		call_finish(c, UPSTREAM_GARBAGE, c->reader.text);
+		return false;
+	case GIVEN_END:
+	case GIVEN_EARLY_END:
+		c->end_is_early = given == GIVEN_EARLY_END;
+		c->end_is_held = c->paused;
+		if (!c->paused) {
+			call_finish(c, UPSTREAM_DONE, "");
+			return false;
+		}
+		break;
+	case GIVEN_ALL:
+	case GIVEN_PART:
+		break;
+	}
+	if (c->paused)
+		conn_hold(k);
+	return !c->paused;
+}
+
+void
+call_on_readable(struct upstream_call *c)
+{
+	struct upstream *u = c->u;
+	struct conn *k = c->conn;
+	size_t room = UPSTREAM_TURN_BYTES;
+
+	if (k->shaking) {
+		shake(c);
+		return;
+	}
+	if (c->paused)
+		conn_hold(k);
+	while (!k->held) {
+		ssize_t n = conn_recv(k, u->input, sizeof(u->input));
+
+		if (n == CONN_WAIT && c->write_errno != 0) {
+			errno = c->write_errno;
+			n = CONN_BROKEN;
+		}
+		if (n < 0) {
+			end_of_input(c, n);
+			return;
+		}
+		if (n == CONN_WAIT || !take_in(c, u->input, (size_t)n))
+			return;
+		if (k->tls != NULL ? !conn_has_more(k)
+				   : (size_t)n < sizeof(u->input))
+			return;
+		room -= (size_t)n < room ? (size_t)n : room;
+		if (room == 0) {
+			/* The rest in the next turn: others wait. */
+			if (conn_has_more(k))
+				conn_poke(k);
+			return;
+		}
+	}
+}
+
+void
+call_on_writable(struct upstream_call *c)
+{
+	struct conn *k = c->conn;
+
+	if (k->shaking) {
+		shake(c);
+		return;
+	}
+	send_some(c);
+	/* TLS may have wanted to write in order to read. */
+	if (k->tls != NULL)
+		conn_poke(k);
+}
+
+/* The owner has resumed: what was left, then on with the connection. */
+static void
+go_on(struct upstream_call *c)
+{
+	struct buf left = c->left;
+	bool more = true;
+
+	if (c->end_is_held) {
+		call_finish(c, UPSTREAM_DONE, "");
+		return;
+	}
+	if (left.len > 0) {
+		/* The call may be gone, or paused again, when this returns. */
+		buf_init(&c->left, UPSTREAM_READ_BYTES);
+		more = take_in(c, left.data, left.len);
+		buf_fini(&left);
+	}
+	if (more)
+		conn_unhold(c->conn);
+}
+
+void
+call_on_later(struct upstream_call *c)
+{
+	if (c->has_ended)
+		call_finish(c, c->result.end, c->result.text);
+	else if (!c->paused && c->conn != NULL && c->conn->held)
+		go_on(c);
 }

@@ -88,9 +88,22 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
 	return add_version(choice, arena, call_r, err);
 }
 
+static int
+list_models(const struct wire_choice *choice, struct arena *arena,
+    struct wire_call *call_r, struct err *err)
+{
+	memset(call_r, 0, sizeof(*call_r));
+	if (call_head_write(choice, "/v1/models", false, arena, call_r, err) !=
+	    0)
+		return -1;
+	call_r->method = "GET";
+	return add_version(choice, arena, call_r, err);
+}
+
 const struct dialect dialect_anthropic = {
 	.name = "anthropic",
 	.counts_tokens = true,
 	.encode = anthropic_encode,
+	.list_models = list_models,
 	.relay = anthropic_relay_find,
 };

@@ -207,7 +207,6 @@ choose_thinking(struct anthropic_body *b, int64_t limit, const char **effort_r)
 	struct skim_value v = anthropic_param(b, "reasoning_effort");
 	struct str wish = pick_text(&v, b->arena);
 	bool off = str_is(wish, "none");
-	int64_t budget;
 
 	*effort_r = NULL;
 	if (v.type == SKIM_STRING && !off &&
@@ -217,7 +216,7 @@ choose_thinking(struct anthropic_body *b, int64_t limit, const char **effort_r)
 		type = pick_one(&given, "type");
 		if (b->has_unsigned_calls && skim_string_is(&type, "enabled"))
 			return str_of("");
-		return given.value;
+		return claude_fit_thinking(&given, limit, b->arena);
 	}
 	if (v.type != SKIM_STRING || b->claude->thinking == THINKING_NONE)
 		return str_of("");
@@ -230,15 +229,12 @@ choose_thinking(struct anthropic_body *b, int64_t limit, const char **effort_r)
 		return str_of("");
 	if (b->claude->thinking == THINKING_ADAPTIVE)
 		return str_of("{\"type\":\"adaptive\"}");
-	/* The budget is part of max_tokens and has to leave some of it. */
-	budget = claude_budget(wish);
-	if (budget >= limit)
-		budget = limit - 1;
-	if (budget < 1024 || b->has_unsigned_calls)
+	if (claude_budget(wish) == 0 || b->has_unsigned_calls)
 		return str_of("");
-	return str_of(arena_printf(b->arena,
+	given = json_of(arena_printf(b->arena,
 	    "{\"type\":\"enabled\",\"budget_tokens\":%lld}",
-	    (long long)budget));
+	    (long long)claude_budget(wish)));
+	return claude_fit_thinking(&given, limit, b->arena);
 }
 
 /* One without thinking was asked to think. */
@@ -487,6 +483,7 @@ open_buffers(struct anthropic_body *b)
 
 	buf_init(&b->system, room);
 	buf_init(&b->turns, room);
+	buf_init(&b->past_tools, room);
 	buf_init(&b->work, room);
 	buf_init(&b->out, room);
 	(void)buf_reserve(&b->out, b->r->body.n + 1024);
@@ -497,6 +494,7 @@ close_buffers(struct anthropic_body *b)
 {
 	buf_fini(&b->system);
 	buf_fini(&b->turns);
+	buf_fini(&b->past_tools);
 	buf_fini(&b->work);
 	buf_fini(&b->out);
 }
@@ -505,7 +503,8 @@ static int
 check_room(const struct anthropic_body *b, struct err *err)
 {
 	if (!b->out.overflowed && !b->turns.overflowed &&
-	    !b->system.overflowed && !b->work.overflowed)
+	    !b->system.overflowed && !b->work.overflowed &&
+	    !b->past_tools.overflowed)
 		return 0;
 	return err_set(err, ERR_BAD_REQUEST,
 	    "the request becomes too large when it is put into Anthropic's "

@@ -52,7 +52,9 @@ struct anthropic_body {
 	bool *dropped;     /* per member of the request */
 	struct buf system; /* text blocks, comma separated */
 	struct buf turns;  /* messages, comma separated */
-	struct buf work;   /* one value under way */
+	/* A tool for each name the conversation calls, comma separated. */
+	struct buf past_tools;
+	struct buf work; /* one value under way */
 	struct buf out;
 	struct jsonw w; /* writes to out */
 	enum json_mode json;
@@ -79,7 +81,7 @@ int anthropic_part_write(struct anthropic_body *b,
     const struct skim_value *part, const char *where,
     struct buf *list) MUST_CHECK;
 /* {"type":"text","text":TEXT} with its cache_control, if any, behind `list`'s
-   last block. text: a string value; empty ones are left out. */
+   last block. text: a string value; empty and blank ones are left out. */
 void anthropic_text_write(const struct skim_value *text,
     const struct skim_value *cache_control, struct buf *list);
 /* tools, tool_choice; sets json, forces_tool. */

@@ -10,7 +10,7 @@
    without brackets. */
 struct parts {
 	struct buf text, reasoning, thinking_blocks, tool_calls;
-	bool has_text, has_reasoning;
+	bool has_text, has_json, has_reasoning;
 };
 
 static void
@@ -96,10 +96,13 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 	switch (b->type) {
 	case BLOCK_TEXT:
 		p->has_text = true;
-		add_inside(&b->text, &p->text);
+		if (!p->has_json)
+			add_inside(&b->text, &p->text);
 		break;
 	case BLOCK_JSON:
-		p->has_text = true;
+		/* What was said around it would make it no JSON. */
+		buf_clear(&p->text);
+		p->has_text = p->has_json = true;
 		add_as_text(&b->input, &p->text);
 		break;
 	case BLOCK_THINKING:

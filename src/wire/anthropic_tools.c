@@ -417,6 +417,10 @@ anthropic_tools_write(struct anthropic_body *b)
 			choose_json_tool(b, &c, tools.len == 1);
 			write_json_tool(b, &w);
 		}
+		if (tools.len == 1 && b->past_tools.len > 0) {
+			jsonw_raw(&w, buf_str(&b->past_tools));
+			c.type = "none";
+		}
 		jsonw_close(&w, ']');
 		b->forces_tool = tools.len > 2 && is_forced(&c);
 		if (tools.len > 2) {

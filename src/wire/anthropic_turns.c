@@ -157,6 +157,29 @@ write_thinking(struct turn *t, const struct skim_value *blocks)
 	return any;
 }
 
+/* Some clients keep the blocks among the parts of the content. */
+static bool
+has_signed_part(const struct skim_value *content)
+{
+	struct skim_value part, type, signature;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "signature", &signature } };
+	struct skim_iter it;
+	struct str key;
+
+	if (content->type != SKIM_ARRAY)
+		return false;
+	skim_iter_init(&it, content->value);
+	while (skim_iter_next(&it, &key, &part) == 1) {
+		pick(&part, wanted, ARRAY_LEN(wanted));
+		if (skim_string_is(&type, "redacted_thinking") ||
+		    (skim_string_is(&type, "thinking") &&
+			!pick_is_empty(&signature)))
+			return true;
+	}
+	return false;
+}
+
 /* The text of arguments as an object. What a model wrote may be no JSON: it is
    kept as a string, so that the conversation can go on. */
 static void
@@ -179,6 +202,23 @@ add_arguments(struct turn *t, struct jsonw *w, const struct skim_value *v)
 	}
 }
 
+/*
+ * Anthropic refuses a conversation with calls in it when the request brings no
+ * tools; OpenAI does not. Should it bring none, these stand in.
+ */
+static void
+note_past_tool(struct anthropic_body *b, struct str quoted_name)
+{
+	const char *text = arena_printf(b->arena,
+	    "{\"name\":" STR_FMT ",\"input_schema\":{\"type\":\"object\","
+	    "\"properties\":{}}}",
+	    STR_ARG(quoted_name));
+	struct jsonw w = { &b->past_tools, b->past_tools.len > 0 };
+
+	if (str_find(buf_str(&b->past_tools), text) < 0)
+		jsonw_raw(&w, str_of(text));
+}
+
 static int
 write_call(struct turn *t, const struct skim_value *call)
 {
@@ -197,6 +237,7 @@ write_call(struct turn *t, const struct skim_value *call)
 		    "%s: a tool call without a function's name cannot be sent "
 		    "to Anthropic",
 		    t->where);
+	note_past_tool(t->b, name.value);
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "type");
 	jsonw_cstr(&w, "tool_use");
@@ -242,7 +283,8 @@ take_assistant(struct turn *t, struct message *m)
 	bool is_signed;
 
 	take_side(t, SIDE_ASSISTANT);
-	is_signed = write_thinking(t, &m->thinking_blocks);
+	is_signed = write_thinking(t, &m->thinking_blocks) ||
+		    has_signed_part(&m->content);
 	if (t->is_last && m->content.type == SKIM_STRING)
 		m->content = trimmed(t, &m->content);
 	if (write_content(t, m, &t->blocks) != 0)

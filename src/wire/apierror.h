@@ -39,7 +39,7 @@ struct provider_error {
 /*
  * Reads an error answer of any dialect (object, array, string, detail lists,
  * HTML, empty). secret: the key that was sent, masked out of the message (NULL
- * none); what looks like a key is masked in any case. status 0 or below 400:
+ * none); what looks like a key is masked in any case. status 0 or below 300:
  * an error inside an answer; then e_r->status is what the body says, 0 when it
  * says nothing.
  */

@@ -1,6 +1,8 @@
 /* Address and headers of a call. See call_head.h. */
 #include "wire/call_head.h"
 
+#include "wire/call_url.h"
+
 #include <strings.h>
 
 #define USER_AGENT "tallygate/" PACKAGE_VERSION
@@ -93,12 +95,36 @@ add_own(struct head *h, const char *prefix, const char *value)
 	return 0;
 }
 
+/* Some keys go another way than their provider's others: Entra's tokens,
+   Anthropic's of a login, keys of Azure AI's serverless models. */
+static enum provider_auth
+auth_of(const struct config_deployment *d)
+{
+	struct str key = str_of(d->api_key);
+
+	switch (d->provider->auth) {
+	case AUTH_X_API_KEY:
+		return str_starts(key, "sk-ant-oat") ? AUTH_BEARER
+						     : AUTH_X_API_KEY;
+	case AUTH_API_KEY:
+		return d->key_is_token || str_find(str_of(d->api_base),
+					      ".inference.ai.azure.com") >= 0
+			   ? AUTH_BEARER
+			   : AUTH_API_KEY;
+	case AUTH_BEARER:
+	case AUTH_SIGV4:
+	case AUTH_NONE:
+		break;
+	}
+	return d->provider->auth;
+}
+
 static int
 add_auth(struct head *h, const struct config_deployment *d)
 {
 	if (d->api_key[0] == '\0')
 		return 0;
-	switch (d->provider->auth) {
+	switch (auth_of(d)) {
 	case AUTH_BEARER:
 		return add_own(h, "Authorization: Bearer ", d->api_key);
 	case AUTH_X_API_KEY:
@@ -151,41 +177,6 @@ add_configured(struct head *h, const struct config_pairs *pairs)
 	return 0;
 }
 
-static bool
-ends_with(const char *s, const char *tail)
-{
-	return str_ends(str_of(s), tail);
-}
-
-/*
- * The base may come with or without "/v1", and with the whole path: what of
- * the path stands at the base's end is not added again.
- */
-static const char *
-call_url(const struct config_deployment *d, const char *path,
-    struct arena *arena)
-{
-	const char *base =
-	    d->api_base[0] != '\0' ? d->api_base : d->provider->base_url;
-
-	if ((d->provider->flags & PROVIDER_BASE_V1) != 0 &&
-	    !ends_with(base, "/v1") && !ends_with(base, path))
-		base = join(arena, base, "/v1");
-	for (size_t n = strlen(path); n > 1; n--) {
-		const char *head;
-
-		bool whole = path[n] == '\0';
-
-		if (!whole &&
-		    (path[n] != '/' || !str_starts(str_of(path), "/v1/")))
-			continue;
-		head = arena_strndup(arena, path, n);
-		if (ends_with(base, head))
-			return join(arena, base, path + n);
-	}
-	return join(arena, base, path);
-}
-
 int
 call_head_add(struct wire_call *call, const char *name, struct str value,
     struct arena *arena, struct err *err)
@@ -212,7 +203,7 @@ call_head_write(const struct wire_choice *choice, const char *path, bool stream,
 	struct head h = { call_r, arena, err };
 
 	call_r->method = "POST";
-	call_r->url = call_url(d, path, arena);
+	call_r->url = call_url(choice, path, arena);
 	call_r->header_count = 0;
 	call_r->headers[call_r->header_count++] =
 	    "Content-Type: application/json";

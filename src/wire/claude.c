@@ -1,8 +1,12 @@
 /* The table of Claude's families. See claude.h. */
 #include "wire/claude.h"
 
+#include "wire/pick.h"
+
 #define NEW_EFFORTS "low medium high xhigh max"
 #define OLD_EFFORTS "low medium high"
+
+#define LEAST_BUDGET 1024 /* Anthropic takes no less */
 
 /* clang-format off */
 /* family, schema, disable, force, sampling, thinking, efforts */
@@ -110,4 +114,23 @@ claude_budget(struct str wish)
 			return rows[i].tokens;
 	}
 	return 0;
+}
+
+struct str
+claude_fit_thinking(const struct skim_value *thinking, int64_t limit,
+    struct arena *arena)
+{
+	struct skim_value budget = pick_one(thinking, "budget_tokens");
+	struct str whole = thinking->value;
+	int64_t tokens;
+
+	if (budget.type != SKIM_NUMBER || skim_int(&budget, &tokens) != 0 ||
+	    tokens < limit)
+		return whole;
+	if (limit <= LEAST_BUDGET)
+		return str_of("");
+	return str_of(arena_printf(arena, "%.*s%lld%.*s",
+	    (int)(budget.value.p - whole.p), whole.p, (long long)limit - 1,
+	    (int)(whole.p + whole.n - budget.value.p - budget.value.n),
+	    budget.value.p + budget.value.n));
 }

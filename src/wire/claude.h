@@ -8,9 +8,8 @@
 #ifndef WIRE_CLAUDE_H
 #define WIRE_CLAUDE_H
 
-#include "base/str.h"
-
-#include <stdint.h>
+#include "base/arena.h"
+#include "wire/skim.h"
 
 enum claude_sampling {
 	SAMPLING_REFUSED,
@@ -41,5 +40,12 @@ const struct claude *claude_find(struct str model);
 const char *claude_effort(const struct claude *c, struct str wish);
 /* The same in tokens, for budgets. */
 int64_t claude_budget(struct str wish);
+/*
+ * A client's own `thinking` object under an output limit: its budget is part of
+ * max_tokens and has to leave some of it. The object as it is, or in the arena
+ * with a lower budget; "" when no budget fits.
+ */
+struct str claude_fit_thinking(const struct skim_value *thinking, int64_t limit,
+    struct arena *arena);
 
 #endif

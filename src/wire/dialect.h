@@ -59,6 +59,10 @@ struct dialect {
 	int (*encode)(const struct wire_request *r,
 	    const struct wire_choice *choice, struct arena *arena,
 	    struct wire_call *call_r, struct err *err);
+	/* GET the provider's list of models: the question of a free probe.
+	   NULL: it has none. */
+	int (*list_models)(const struct wire_choice *choice,
+	    struct arena *arena, struct wire_call *call_r, struct err *err);
 	/* The relay for an answer to this client API, plain or streamed as the
 	   request says; NULL: this dialect does not serve that API. See
 	   relay.h. */

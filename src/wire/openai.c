@@ -71,8 +71,20 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 	    call_r, err);
 }
 
+static int
+list_models(const struct wire_choice *choice, struct arena *arena,
+    struct wire_call *call_r, struct err *err)
+{
+	memset(call_r, 0, sizeof(*call_r));
+	if (call_head_write(choice, "/models", false, arena, call_r, err) != 0)
+		return -1;
+	call_r->method = "GET";
+	return 0;
+}
+
 const struct dialect dialect_openai = {
 	.name = "openai",
 	.encode = openai_encode,
+	.list_models = list_models,
 	.relay = find_relay,
 };

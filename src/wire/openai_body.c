@@ -9,6 +9,8 @@
 
 #include "base/jsonw.h"
 #include "base/num.h"
+#include "wire/messages_mend.h"
+#include "wire/openai_messages.h"
 #include "wire/pick.h"
 
 enum decision_kind {
@@ -213,6 +215,27 @@ decide_stream_options(struct body *b, size_t i)
 	}
 }
 
+/* Of Anthropic's own requests. */
+static void
+decide_messages(struct body *b, size_t i)
+{
+	struct decision *d = &b->decisions[i];
+	const struct wire_member *m = &b->r->members[i];
+
+	if (m->id == KEY_MESSAGES && b->r->has_unsigned_thinking) {
+		d->kind = DECIDE_VALUE;
+		d->value = messages_mend_thinking(&m->at, b->arena);
+	} else if (str_is(m->key, "thinking")) {
+		d->kind = DECIDE_VALUE;
+		d->value = messages_mend_budget(b->r, &m->at,
+		    b->choice->max_tokens, b->arena);
+		if (d->value.n == 0)
+			d->kind = DECIDE_DROP;
+		else if (d->value.p == m->at.value.p)
+			d->kind = DECIDE_KEEP;
+	}
+}
+
 static void
 decide_member(struct body *b, size_t i)
 {
@@ -232,6 +255,11 @@ decide_member(struct body *b, size_t i)
 	}
 	if (action == PARAM_RENAME)
 		decide_rename(b, i, name);
+	if (action == PARAM_VALUE) {
+		d->kind = DECIDE_VALUE;
+		d->value = str_of(name);
+		return;
+	}
 	if (m->id == KEY_MODEL) {
 		d->kind = DECIDE_VALUE;
 		d->value = quoted_text(b, b->rules.model);
@@ -244,6 +272,13 @@ decide_member(struct body *b, size_t i)
 		decide_stream_options(b, i);
 	} else if (is_limit(b, m->id) && d->kind != DECIDE_DROP) {
 		decide_limit(b, i);
+	} else if (m->id == KEY_MESSAGES && b->r->api == WIRE_CHAT) {
+		d->value = openai_messages_mend(b->r,
+		    b->choice->deployment->provider, b->rules.model, b->arena);
+		if (d->value.p != m->at.value.p)
+			d->kind = DECIDE_VALUE;
+	} else if (d->kind == DECIDE_KEEP && wire_api_is_anthropic(b->r->api)) {
+		decide_messages(b, i);
 	}
 }
 
@@ -482,7 +517,7 @@ put_member(struct body *b, size_t i)
 		put(b, d->key);
 	else
 		put_span(b, at->key_start, at->value_start);
-	if (d->value.n > 0)
+	if (d->value.n > 0 && d->kind != DECIDE_KEEP)
 		put(b, d->value);
 	else
 		put_span(b, at->value_start, at->value_end);

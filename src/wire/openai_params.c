@@ -8,6 +8,8 @@
  */
 #include "wire/openai_params.h"
 
+#include "base/num.h"
+
 #define REFUSED_BYTES 512
 
 #define REASONING "o1 o3 o4 gpt-5"
@@ -15,7 +17,9 @@
 struct param_row {
 	const char *param;
 	enum param_action action;
-	const char *to; /* RENAME */
+	/* RENAME: the name. CLAMP: the most. WORD: the word, a blank and what
+	   comes instead, as JSON. WORDS: all of them. */
+	const char *to;
 };
 
 /* clang-format off */
@@ -37,6 +41,10 @@ static const struct param_row mistral_rows[] = {
 	{ "seed",                  PARAM_RENAME, "random_seed" },
 	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
 	{ "dimensions",            PARAM_RENAME, "output_dimension" },
+	{ "temperature",           PARAM_CLAMP,  "1.5" },
+	/* Older deployments know only their own word. */
+	{ "tool_choice",           PARAM_WORD,   "required \"any\"" },
+	{ "service_tier",          PARAM_WORDS,  "auto standard_only" },
 	{ "stream_options",        PARAM_DROP,   NULL },
 	{ "user",                  PARAM_DROP,   NULL },
 	{ "logprobs",              PARAM_REFUSE, NULL },
@@ -99,6 +107,32 @@ static const struct param_row old_limit_rows[] = {
 	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
 };
 
+static const struct param_row fireworks_rows[] = {
+	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
+	{ "tool_choice",           PARAM_WORD,   "required \"any\"" },
+};
+
+/* Grok's reasoning models (all from 4 on): 400 for these. */
+static const struct param_row grok_rows[] = {
+	{ "stop",              PARAM_YIELD, NULL },
+	{ "presence_penalty",  PARAM_YIELD, NULL },
+	{ "frequency_penalty", PARAM_YIELD, NULL },
+	{ "logit_bias",        PARAM_YIELD, NULL },
+};
+
+/* Searches and answers; calls no tools of the client's. */
+static const struct param_row perplexity_rows[] = {
+	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
+	{ "tools",                 PARAM_YIELD,  NULL },
+	{ "tool_choice",           PARAM_YIELD,  NULL },
+	{ "parallel_tool_calls",   PARAM_YIELD,  NULL },
+	{ "n",                     PARAM_YIELD,  NULL },
+	{ "logprobs",              PARAM_YIELD,  NULL },
+	{ "top_logprobs",          PARAM_YIELD,  NULL },
+	{ "logit_bias",            PARAM_YIELD,  NULL },
+	{ "seed",                  PARAM_YIELD,  NULL },
+};
+
 /* Parameters of their own which are not for others (FATE PROVIDER). */
 static const struct param_row vllm_rows[] = {
 	{ "priority", PARAM_KEEP, NULL },
@@ -113,6 +147,9 @@ static const struct param_row gemini_rows[] = {
 	{ "store",             PARAM_REFUSE, NULL },
 	{ "safety_identifier", PARAM_REFUSE, NULL },
 	{ "prompt_cache_key",  PARAM_REFUSE, NULL },
+	{ "verbosity",         PARAM_REFUSE, NULL },
+	{ "prediction",        PARAM_DROP,   NULL },
+	{ "service_tier",      PARAM_DROP,   NULL },
 };
 
 #define ROWS(rows) rows, ARRAY_LEN(rows)
@@ -124,6 +161,7 @@ static const struct {
 } groups[] = {
 	{ "openai",      REASONING, ROWS(reasoning_rows) },
 	{ "azure",       REASONING, ROWS(reasoning_rows) },
+	{ "azure_ai",    REASONING, ROWS(reasoning_rows) },
 	{ "mistral",     NULL,      ROWS(mistral_rows) },
 	{ "codestral",   NULL,      ROWS(mistral_rows) },
 	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
@@ -133,7 +171,9 @@ static const struct {
 	{ "ollama_chat", NULL,      ROWS(old_limit_rows) },
 	{ "deepseek",    NULL,      ROWS(old_limit_rows) },
 	{ "together_ai", NULL,      ROWS(old_limit_rows) },
-	{ "perplexity",  NULL,      ROWS(old_limit_rows) },
+	{ "perplexity",  NULL,      ROWS(perplexity_rows) },
+	{ "fireworks_ai", NULL,     ROWS(fireworks_rows) },
+	{ "xai",         "grok-4 grok-code", ROWS(grok_rows) },
 	{ "nvidia_nim",  NULL,      ROWS(old_limit_rows) },
 	{ "hosted_vllm", NULL,      ROWS(vllm_rows) },
 	{ "vllm",        NULL,      ROWS(vllm_rows) },
@@ -199,6 +239,17 @@ param_takes_reasoning(const char *provider)
 	return param_is_listed(TAKES_REASONING, str_of(provider));
 }
 
+/* A deployment of Azure's may be called anything: base_model says what it is.
+ */
+static const char *
+family_name(const struct param_rules *p)
+{
+	const char *base_model = p->deployment->base_model;
+
+	return base_model != NULL && base_model[0] != '\0' ? base_model
+							   : p->model;
+}
+
 void
 param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice)
@@ -221,7 +272,7 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
-		    !is_of_family(groups[i].models, p->model))
+		    !is_of_family(groups[i].models, family_name(p)))
 			continue;
 		p->rows = groups[i].rows;
 		p->row_count = groups[i].count;
@@ -306,6 +357,66 @@ note_refused(struct param_rules *p, struct str key)
 	buf_printf(&p->refused, "'" STR_FMT "'", STR_ARG(key));
 }
 
+/* A number above the provider's most; v may be anything. */
+static bool
+is_above(const struct skim_value *v, const char *most)
+{
+	int64_t a, b;
+	bool inexact;
+
+	return v->type == SKIM_NUMBER &&
+	       num_decimal(v->value, 6, &a, &inexact) == 0 &&
+	       num_decimal(str_of(most), 6, &b, &inexact) == 0 && a > b;
+}
+
+/* The value is the first word of `pair`: what stands behind it. */
+static const char *
+other_word(const struct skim_value *v, const char *pair)
+{
+	struct str rest = str_of(pair), word = str_cut(&rest, ' ');
+
+	if (v->type != SKIM_STRING || v->value.n != word.n + 2 ||
+	    memcmp(v->value.p + 1, word.p, word.n) != 0)
+		return NULL;
+	return rest.p;
+}
+
+/* Actions that depend on the value. */
+static enum param_action
+judge_value(const struct param_row *row, const struct skim_value *v,
+    const char **value_r)
+{
+	if (v == NULL)
+		return PARAM_KEEP;
+	if (row->action == PARAM_CLAMP && is_above(v, row->to)) {
+		*value_r = row->to;
+		return PARAM_VALUE;
+	}
+	if (row->action == PARAM_WORD) {
+		*value_r = other_word(v, row->to);
+		return *value_r != NULL ? PARAM_VALUE : PARAM_KEEP;
+	}
+	if (row->action == PARAM_WORDS && v->type == SKIM_STRING &&
+	    !param_is_listed(row->to, str_make(v->value.p + 1, v->value.n - 2)))
+		return PARAM_DROP;
+	return PARAM_KEEP;
+}
+
+/* One the provider has no row for. */
+static enum param_action
+judge_unlisted(struct str key, const struct skim_value *v, const char **value_r)
+{
+	/* Mistral's word for what all others call required. */
+	static const struct param_row any = { "tool_choice", PARAM_WORD,
+		"any \"required\"" };
+
+	if (str_is(key, "priority") || str_is(key, "extra_body"))
+		return PARAM_DROP;
+	if (str_is(key, any.param))
+		return judge_value(&any, v, value_r);
+	return PARAM_KEEP;
+}
+
 enum param_action
 param_rules_judge(struct param_rules *p, struct str key,
     const struct skim_value *v, const char **name_r)
@@ -320,13 +431,16 @@ param_rules_judge(struct param_rules *p, struct str key,
 		&p->request->allowed_openai_params, key))
 		return PARAM_KEEP;
 	if (row == NULL)
-		return str_is(key, "priority") || str_is(key, "extra_body")
-			   ? PARAM_DROP
-			   : PARAM_KEEP;
+		return judge_unlisted(key, v, name_r);
 	switch (row->action) {
 	case PARAM_KEEP:
 	case PARAM_DROP:
+	case PARAM_VALUE:
 		return row->action;
+	case PARAM_CLAMP:
+	case PARAM_WORD:
+	case PARAM_WORDS:
+		return judge_value(row, v, name_r);
 	case PARAM_RENAME:
 		*name_r = row->to;
 		return PARAM_RENAME;

@@ -13,10 +13,15 @@ enum param_action {
 	PARAM_KEEP,
 	PARAM_DROP,   /* never sent */
 	PARAM_RENAME, /* sent under another name */
+	PARAM_VALUE,  /* sent with another value */
 	PARAM_REFUSE, /* the provider would refuse it: with drop_params it is
 			 left out, else the client gets a 400 from us */
 	PARAM_YIELD,  /* the same, but without drop_params it is sent and the
 			 provider says itself what it thinks of it */
+	/* Of the table alone: */
+	PARAM_CLAMP, /* a number above the provider's most becomes that */
+	PARAM_WORD,  /* one word becomes another */
+	PARAM_WORDS, /* dropped when it is none of these words */
 };
 
 struct param_row;
@@ -45,8 +50,9 @@ void param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice);
 void param_rules_fini(struct param_rules *p);
 /*
- * KEEP, DROP or RENAME (*name_r is the new name). A refused parameter is noted
- * and dropped. v may be NULL for a parameter the gateway adds itself.
+ * KEEP, DROP, RENAME (*name_r is the new name) or VALUE (*name_r is the new
+ * value as JSON). A refused parameter is noted and dropped. v may be NULL for a
+ * parameter the gateway adds itself.
  */
 enum param_action param_rules_judge(struct param_rules *p, struct str key,
     const struct skim_value *v, const char **name_r);

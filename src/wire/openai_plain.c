@@ -93,6 +93,8 @@ openai_plain_finish(struct relay *r, struct buf *out, struct err *err)
 	if (openai_read_answer(r, &v, VIEW_ANSWER, err) != 0)
 		return -1;
 	openai_rename_model(r, &v);
+	if (r->options.request->api != WIRE_EMBEDDINGS)
+		openai_fill_head(r, &v);
 	openai_view_write(&v, 0, v.text.n, out);
 	r->facts.finished = true;
 	s->ended = true;

@@ -4,6 +4,8 @@
  */
 #include "wire/openai_relay.h"
 
+#include "base/clock.h"
+#include "base/hash.h"
 #include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
@@ -143,12 +145,75 @@ openai_rename_model(const struct relay *r, struct openai_view *v)
 		    buf_str(&s->model));
 }
 
+static bool
+says_nothing(const struct skim_value *v)
+{
+	return v->type == SKIM_ABSENT || v->type == SKIM_NULL ||
+	       (v->type == SKIM_STRING && v->value.n == 2) ||
+	       (v->type == SKIM_NUMBER && str_is(v->value, "0"));
+}
+
+static void
+fill_member(struct openai_view *v, const struct skim_value *member,
+    const char *name, const char *json)
+{
+	struct arena *made = v->choices->made;
+
+	if (!says_nothing(member))
+		return;
+	if (member->type == SKIM_ABSENT)
+		openai_view_edit(v, 1, 1,
+		    str_of(arena_printf(made, "\"%s\":%s,", name, json)));
+	else
+		openai_view_edit(v, member->value_start, member->value_end,
+		    str_of(arena_strdup(made, json)));
+}
+
+static bool
+is_completions(const struct relay *r)
+{
+	return r->options.request->api == WIRE_COMPLETIONS;
+}
+
+static void
+make_head(const struct relay *r)
+{
+	struct openai_relay *s = r->state;
+
+	if (s->id[0] == '\0')
+		snprintf(s->id, sizeof(s->id), "\"%s-%016llx\"",
+		    is_completions(r) ? "cmpl" : "chatcmpl",
+		    (unsigned long long)s->choices.seed);
+	if (s->created[0] == '\0')
+		snprintf(s->created, sizeof(s->created), "%lld",
+		    (long long)(clock_wall_nsecs() / NSECS_PER_SEC));
+}
+
+void
+openai_fill_head(struct relay *r, struct openai_view *v)
+{
+	struct openai_relay *s = r->state;
+	bool chunk = v->kind == VIEW_CHUNK;
+
+	if (!says_nothing(&v->id) && !says_nothing(&v->object) &&
+	    !says_nothing(&v->created))
+		return;
+	make_head(r);
+	fill_member(v, &v->created, "created", s->created);
+	fill_member(v, &v->id, "id", s->id);
+	fill_member(v, &v->object, "object",
+	    is_completions(r) ? "\"text_completion\""
+	    : chunk           ? "\"chat.completion.chunk\""
+			      : "\"chat.completion\"");
+}
+
 void
 openai_chunk_head(const struct relay *r, struct chat_chunk *c)
 {
 	const struct openai_relay *s = r->state;
 
-	c->completions = r->options.request->api == WIRE_COMPLETIONS;
+	make_head(r);
+	c->completions = is_completions(r);
 	c->id = str_of(s->id);
 	c->created = str_of(s->created);
 	c->model = buf_str(&s->model);
@@ -181,6 +246,9 @@ start(struct relay *r, struct err *err)
 
 	(void)err;
 	s->stream = r->options.request->stream;
+	arena_init(&s->made, OPENAI_MADE_BYTES);
+	s->choices.made = &s->made;
+	s->choices.seed = random_u64();
 	buf_init(&s->answer, r->options.max_answer_bytes);
 	buf_init(&s->usage, OPENAI_USAGE_BYTES);
 	sse_reader_init(&s->sse, r->options.max_event_bytes);
@@ -193,6 +261,7 @@ stop(struct relay *r)
 {
 	struct openai_relay *s = r->state;
 
+	arena_fini(&s->made);
 	buf_fini(&s->answer);
 	buf_fini(&s->usage);
 	buf_fini(&s->model);

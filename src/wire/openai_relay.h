@@ -23,6 +23,7 @@
 #include "wire/relay.h"
 #include "wire/sse.h"
 
+#define OPENAI_MADE_BYTES    1024 /* first block; most chunks need none */
 #define OPENAI_ID_BYTES      128
 #define OPENAI_CREATED_BYTES 24
 #define OPENAI_USAGE_BYTES   (64 * 1024)
@@ -44,7 +45,8 @@ struct openai_relay {
 	struct buf usage;  /* the last usage object, as written */
 	struct sse_reader sse;
 	struct view_choices choices;
-	int64_t deltas; /* with text */
+	struct arena made; /* texts of the edits of one chunk */
+	int64_t deltas;    /* with text */
 	char id[OPENAI_ID_BYTES], created[OPENAI_CREATED_BYTES];
 };
 
@@ -66,6 +68,9 @@ void openai_note_facts(struct relay *r, const struct openai_view *v);
 int64_t openai_guess(int64_t text_bytes, int64_t deltas);
 /* The model's value becomes the client's name for it. */
 void openai_rename_model(const struct relay *r, struct openai_view *v);
+/* id, object and created where the provider has none or says nothing in them:
+   the stream's own, else made ones. */
+void openai_fill_head(struct relay *r, struct openai_view *v);
 void openai_chunk_head(const struct relay *r, struct chat_chunk *c);
 /* Usage chunk when due, [DONE], and the relay has ended. */
 void openai_end_stream(struct relay *r, struct buf *out);

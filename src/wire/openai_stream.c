@@ -4,6 +4,7 @@
  */
 #include "wire/openai_relay.h"
 
+#include "wire/pick.h"
 #include "wire/usage_json.h"
 
 /* Keeps what chunks of our own need; the first that has it counts. */
@@ -25,6 +26,15 @@ static bool
 is_usage_chunk(const struct openai_view *v)
 {
 	return v->choice_list.count == 0 && v->usage.type == SKIM_OBJECT;
+}
+
+/* Azure's first chunk: what its filters say of the prompt, nothing else. Its
+   id is empty; clients look for a choice in it. */
+static bool
+is_filter_chunk(const struct openai_view *v)
+{
+	return v->choice_list.count == 0 && pick_is_empty(&v->id) &&
+	       v->usage.type != SKIM_OBJECT;
 }
 
 /* The usage in a chunk with choices: away, or null, which is what OpenAI
@@ -132,6 +142,8 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 
 	if (r->options.stop_after_tokens >= 0)
 		before = s->choices;
+	if (s->made.blocks != NULL)
+		arena_reset(&s->made);
 	if (openai_view_read(&v, VIEW_CHUNK, data, &s->choices) != 0)
 		return openai_malformed(r, err, "event %lld, at byte %zu: %s",
 		    (long long)r->facts.chunks, v.wrong_at, v.wrong);
@@ -144,8 +156,8 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 		return 0;
 	}
 	openai_note_facts(r, &v);
-	if (v.choice_list.type != SKIM_ARRAY)
-		return 0; /* no chunk: nothing a client could read */
+	if (v.choice_list.type != SKIM_ARRAY || is_filter_chunk(&v))
+		return 0; /* nothing a client could read */
 	if (is_usage_chunk(&v)) {
 		if (!request->include_usage)
 			return 0;
@@ -154,6 +166,7 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 		hide_usage(r, &v);
 	}
 	openai_rename_model(r, &v);
+	openai_fill_head(r, &v);
 	if (v.too_many_edits)
 		return openai_malformed(r, err, "too much to mend in a chunk");
 	write_event(&v, many_lines, out);

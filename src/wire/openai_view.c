@@ -1,25 +1,20 @@
-/* Reading an answer or a chunk in one walk. See openai_view.h. */
-#include "wire/openai_view.h"
-
-#define MAX_UNNUMBERED 32 /* tool calls without index in one delta */
+/* Reading an answer or a chunk in one walk. See openai_view.h; what stands in
+   a delta or message is read by openai_delta.c. */
+#include "wire/openai_delta.h"
 
 /* One element of choices while it is read. */
 struct choice_reading {
 	struct openai_view *v;
+	struct delta_reading delta;
 	int64_t index;
-	bool has_delta, has_role;
-	size_t delta_at; /* its opening brace */
-	bool delta_empty;
-	struct skim_value role, finish;
-	size_t unnumbered_count;
-	size_t unnumbered[MAX_UNNUMBERED]; /* behind the opening brace */
-	int64_t top_tool;                  /* largest index given; -1 */
+	bool has_index, has_body; /* delta, message or text */
+	struct skim_value finish;
 };
 
 /* ---- edits ------------------------------------------------------------- */
 
-static void
-add_edit(struct openai_view *v, const struct view_edit *e)
+void
+openai_view_add_edit(struct openai_view *v, const struct view_edit *e)
 {
 	size_t i = v->edit_count;
 
@@ -42,7 +37,7 @@ openai_view_edit(struct openai_view *v, size_t start, size_t end,
 {
 	struct view_edit e = { start, end, text, -1 };
 
-	add_edit(v, &e);
+	openai_view_add_edit(v, &e);
 }
 
 static bool
@@ -90,202 +85,12 @@ openai_view_write(struct openai_view *v, size_t from, size_t to,
 	buf_add(out, v->text.p + from, to - from);
 }
 
-/* ---- deltas and messages ----------------------------------------------- */
-
-/* Text that reaches the client and was paid for. */
-static void
-count_text(struct openai_view *v, const struct skim_value *text)
-{
-	size_t n = 0;
-
-	if (text->type == SKIM_STRING)
-		n = skim_text_bytes(text->value);
-	else if (text->type == SKIM_ARRAY && text->count > 0)
-		n = text->value.n; /* Mistral's list of chunks */
-	v->text_bytes += (int64_t)n;
-	v->has_token = v->has_token || n > 0;
-}
-
-static int
-skip_text(struct openai_view *v, struct skim_iter *it)
-{
-	struct skim_value text;
-
-	if (skim_iter_skip(it, &text) != 1)
-		return -1;
-	count_text(v, &text);
-	return 1;
-}
-
 static int
 skip(struct skim_iter *it)
 {
 	struct skim_value ignored;
 
 	return skim_iter_skip(it, &ignored);
-}
-
-/* {name, arguments} or {name, input}: what the model wrote of it. */
-static int
-read_function(struct openai_view *v, struct skim_iter *it)
-{
-	struct skim_iter sub;
-	struct str key;
-	int r;
-
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (SKIM_KEY_IS(key, "name") || SKIM_KEY_IS(key, "arguments") ||
-		    SKIM_KEY_IS(key, "input"))
-			r = skip_text(v, &sub);
-		else
-			r = skip(&sub);
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
-}
-
-static int
-read_tool_call(struct choice_reading *c, struct skim_iter *it)
-{
-	bool numbered = false;
-	struct skim_value index;
-	struct skim_iter sub;
-	size_t inside;
-	struct str key;
-	int64_t n;
-	int r;
-
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	c->v->has_token = true;
-	skim_iter_enter(it, &sub);
-	inside = sub.at;
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (SKIM_KEY_IS(key, "index")) {
-			r = skim_iter_skip(&sub, &index);
-			if (r == 1 && skim_int(&index, &n) == 0) {
-				numbered = true;
-				c->top_tool = n > c->top_tool ? n : c->top_tool;
-			}
-		} else if (SKIM_KEY_IS(key, "function") ||
-			   SKIM_KEY_IS(key, "custom")) {
-			r = read_function(c->v, &sub);
-		} else {
-			r = skip(&sub);
-		}
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	/* An empty object, or more than anybody sends, stays as it is. */
-	if (r == 0 && !numbered && sub.begun &&
-	    c->unnumbered_count < MAX_UNNUMBERED)
-		c->unnumbered[c->unnumbered_count++] = inside;
-	return r == 0 ? 1 : -1;
-}
-
-static int
-read_tool_calls(struct choice_reading *c, struct skim_iter *it)
-{
-	struct skim_iter sub;
-	struct str key;
-	int r;
-
-	if (skim_iter_type(it) != SKIM_ARRAY)
-		return skip(it);
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		r = read_tool_call(c, &sub);
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
-}
-
-static int
-read_audio(struct openai_view *v, struct skim_iter *it)
-{
-	struct skim_iter sub;
-	struct str key;
-	int r;
-
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	v->has_token = true;
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		r = SKIM_KEY_IS(key, "transcript") ? skip_text(v, &sub)
-						   : skip(&sub);
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
-}
-
-static int
-read_delta_member(struct choice_reading *c, struct skim_iter *it,
-    struct str key)
-{
-	switch (key.n) {
-	case 4:
-		if (memcmp(key.p, "role", 4) != 0)
-			return skip(it);
-		c->has_role = true;
-		return skim_iter_skip(it, &c->role);
-	case 5:
-		return SKIM_KEY_IS(key, "audio") ? read_audio(c->v, it)
-						 : skip(it);
-	case 7:
-		return SKIM_KEY_IS(key, "content") ||
-			       SKIM_KEY_IS(key, "refusal")
-			   ? skip_text(c->v, it)
-			   : skip(it);
-	case 9:
-		return SKIM_KEY_IS(key, "reasoning") ? skip_text(c->v, it)
-						     : skip(it);
-	case 10:
-		return SKIM_KEY_IS(key, "tool_calls") ? read_tool_calls(c, it)
-						      : skip(it);
-	case 13:
-		return SKIM_KEY_IS(key, "function_call")
-			   ? read_function(c->v, it)
-			   : skip(it);
-	case 17:
-		return SKIM_KEY_IS(key, "reasoning_content")
-			   ? skip_text(c->v, it)
-			   : skip(it);
-	default:
-		return skip(it);
-	}
-}
-
-static int
-read_delta(struct choice_reading *c, struct skim_iter *it)
-{
-	struct skim_iter sub;
-	struct str key;
-	int r;
-
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	c->has_delta = true;
-	c->delta_at = it->at;
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		r = read_delta_member(c, &sub, key);
-		if (r != 1)
-			break;
-	}
-	c->delta_empty = !sub.begun;
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -338,40 +143,6 @@ note_finish(struct choice_reading *c, struct view_choice *choice)
 	}
 }
 
-static void
-fill_in_role(struct choice_reading *c, struct view_choice *choice)
-{
-	struct str role = str_of("\"assistant\"");
-
-	if (c->has_role && skim_string_is(&c->role, ""))
-		openai_view_edit(c->v, c->role.value_start, c->role.value_end,
-		    role);
-	else if (!choice->role_seen && c->has_role && c->role.type == SKIM_NULL)
-		openai_view_edit(c->v, c->role.value_start, c->role.value_end,
-		    role);
-	else if (!choice->role_seen && !c->has_role)
-		openai_view_edit(c->v, c->delta_at + 1, c->delta_at + 1,
-		    str_of(c->delta_empty ? "\"role\":\"assistant\""
-					  : "\"role\":\"assistant\","));
-	choice->role_seen = true;
-}
-
-static void
-fill_in_indexes(struct choice_reading *c, struct view_choice *choice)
-{
-	if (c->top_tool >= choice->next_tool && c->top_tool < UINT8_MAX)
-		choice->next_tool = (uint8_t)(c->top_tool + 1);
-	for (size_t i = 0; i < c->unnumbered_count; i++) {
-		struct view_edit e = { c->unnumbered[i], c->unnumbered[i],
-			{ "", 0 }, choice->next_tool };
-
-		if (choice->next_tool < UINT8_MAX)
-			choice->next_tool++;
-		choice->renumbered = true;
-		add_edit(c->v, &e);
-	}
-}
-
 static int
 read_choice_member(struct choice_reading *c, struct skim_iter *it,
     struct str key)
@@ -382,33 +153,56 @@ read_choice_member(struct choice_reading *c, struct skim_iter *it,
 	if (SKIM_KEY_IS(key, "index")) {
 		if (skim_iter_skip(it, &v) != 1)
 			return -1;
-		if (skim_int(&v, &n) == 0)
+		if (skim_int(&v, &n) == 0) {
 			c->index = n;
+			c->has_index = true;
+		}
 		return 1;
 	}
-	if (SKIM_KEY_IS(key, "delta") || SKIM_KEY_IS(key, "message"))
-		return read_delta(c, it);
+	if (SKIM_KEY_IS(key, "delta") || SKIM_KEY_IS(key, "message")) {
+		c->has_body = true;
+		return openai_delta_read(&c->delta, it);
+	}
 	if (SKIM_KEY_IS(key, "finish_reason"))
 		return skim_iter_skip(it, &c->finish);
-	if (SKIM_KEY_IS(key, "text"))
-		return skip_text(c->v, it);
+	if (SKIM_KEY_IS(key, "text")) {
+		c->has_body = true;
+		return openai_delta_text(c->v, it);
+	}
 	if (SKIM_KEY_IS(key, "error"))
 		return skim_iter_skip(it, &c->v->choice_error);
 	return skip(it);
 }
 
-static int
-read_choice(struct openai_view *v, struct skim_iter *it)
+/* Members that clients rely on: the index, and in chunks a delta. inside:
+   behind the choice's opening brace. */
+static void
+fill_in_choice(struct choice_reading *c, size_t inside)
 {
-	struct choice_reading c = { .v = v, .top_tool = -1 };
+	struct view_edit e = { inside, inside, { "", 0 }, (int)c->index };
+
+	if (!c->has_index)
+		openai_view_add_edit(c->v, &e);
+	if (c->v->kind == VIEW_CHUNK && !c->has_body)
+		openai_view_edit(c->v, inside, inside, str_of("\"delta\":{},"));
+}
+
+/* nth: its place among the choices. */
+static int
+read_choice(struct openai_view *v, struct skim_iter *it, size_t nth)
+{
+	struct choice_reading c = { .v = v, .index = (int64_t)nth };
 	struct view_choice *choice = NULL;
 	struct skim_iter sub;
 	struct str key;
+	size_t inside;
 	int r;
 
 	if (skim_iter_type(it) != SKIM_OBJECT)
 		return skip(it);
+	openai_delta_init(&c.delta, v);
 	skim_iter_enter(it, &sub);
+	inside = sub.at;
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
 		r = read_choice_member(&c, &sub, key);
 		if (r != 1)
@@ -419,10 +213,9 @@ read_choice(struct openai_view *v, struct skim_iter *it)
 		return -1;
 	if (c.index >= 0 && c.index < WIRE_MAX_N)
 		choice = &v->choices->items[c.index];
-	if (v->kind == VIEW_CHUNK && choice != NULL && c.has_delta) {
-		fill_in_role(&c, choice);
-		fill_in_indexes(&c, choice);
-	}
+	if (sub.begun)
+		fill_in_choice(&c, inside);
+	openai_delta_fill_in(&c.delta, choice);
 	if (c.finish.type == SKIM_STRING)
 		note_finish(&c, choice);
 	return 1;
@@ -440,8 +233,7 @@ read_choices(struct openai_view *v, struct skim_iter *it)
 		return skim_iter_skip(it, &v->choice_list);
 	skim_iter_enter(it, &sub);
 	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		n++;
-		r = read_choice(v, &sub);
+		r = read_choice(v, &sub, n++);
 		if (r != 1)
 			break;
 	}
@@ -496,6 +288,8 @@ top_value(struct openai_view *v, struct str key)
 		if (memcmp(key.p, "usage", 5) == 0)
 			return &v->usage;
 		return memcmp(key.p, "error", 5) == 0 ? &v->error : NULL;
+	case 6:
+		return SKIM_KEY_IS(key, "object") ? &v->object : NULL;
 	case 7:
 		return SKIM_KEY_IS(key, "created") ? &v->created : NULL;
 	case 12:

@@ -3,14 +3,15 @@
  * and read in a single walk, with the list of edits it needs before a client
  * may have it. Unedited bytes are never copied.
  *
- * Edits made while reading: a role in the first delta of a choice that has
- * none, an index in tool calls that have none (Gemini), finish reasons that
- * clients do not know (Mistral's model_length, Together's eos). The relay adds
- * its own: the model's name, the usage.
+ * Edits made while reading: what clients rely on and providers leave out or
+ * write differently (openai_delta.h), a choice's index and delta, finish
+ * reasons that clients do not know (Mistral's model_length, Together's eos).
+ * The relay adds its own: the model's name, the usage.
  */
 #ifndef WIRE_OPENAI_VIEW_H
 #define WIRE_OPENAI_VIEW_H
 
+#include "base/arena.h"
 #include "wire/request.h"
 #include "wire/skim.h"
 
@@ -26,7 +27,10 @@ struct view_choice {
 
 struct view_choices {
 	struct view_choice items[WIRE_MAX_N];
-	int64_t finished; /* how many of them */
+	int64_t finished;   /* how many of them */
+	struct arena *made; /* texts of edits: as long as the view is used */
+	uint64_t seed;      /* for ids that a provider left out */
+	uint32_t made_ids;
 };
 
 struct view_edit {
@@ -45,7 +49,8 @@ struct openai_view {
 	struct view_choices *choices;
 	struct str text;
 	/* Top-level members, SKIM_ABSENT when not there. */
-	struct skim_value id, created, model, usage, error, service_tier;
+	struct skim_value id, object, created, model, usage, error;
+	struct skim_value service_tier;
 	struct skim_value choice_list, data;
 	struct skim_value groq_usage;   /* x_groq.usage */
 	struct skim_value choice_error; /* choices[].error */
@@ -65,9 +70,11 @@ struct openai_view {
 int openai_view_read(struct openai_view *v, enum view_kind kind,
     struct str text, struct view_choices *choices) MUST_CHECK;
 
-/* From start to end comes text instead. Edits must not overlap. */
+/* From start to end comes text instead. Edits must not overlap; of those at
+   one place the first comes first. */
 void openai_view_edit(struct openai_view *v, size_t start, size_t end,
     struct str text);
+void openai_view_add_edit(struct openai_view *v, const struct view_edit *e);
 /* The member goes, with one comma. */
 void openai_view_cut(struct openai_view *v, const struct skim_value *member);
 /* The bytes from one offset to another, edits done, appended to out. */

@@ -93,7 +93,7 @@ static void
 keep_text(const struct skim_value *v, enum skim_type type, char *field,
     size_t size)
 {
-	if (v->type != type || v->value.n >= size)
+	if (v->type != type || v->value.n >= size || str_is(v->value, "\"\""))
 		return;
 	memcpy(field, v->value.p, v->value.n);
 	field[v->value.n] = '\0';

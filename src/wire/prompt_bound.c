@@ -201,6 +201,9 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			prompt_add_value(size, &v);
 			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
 						   skim_string_is(&v, "image"));
+			size->has_unsigned = size->has_unsigned ||
+					     (SKIM_KEY_IS(key, "signature") &&
+						 str_is(v.value, "\"\""));
 		}
 		if (r != 1)
 			break;
@@ -236,10 +239,23 @@ walk_parts(struct skim_iter *it, struct prompt_size *size)
 static int
 walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 {
+	struct skim_value v;
+
+	if (SKIM_KEY_IS(key, "role")) {
+		if (skim_iter_skip(it, &v) != 1)
+			return -1;
+		prompt_add_value(size, &v);
+		size->has_developer =
+		    size->has_developer || skim_string_is(&v, "developer");
+		return 1;
+	}
+	size->has_names = size->has_names || SKIM_KEY_IS(key, "name");
 	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
 		size->has_sound = true;
 		size->references++;
 	}
+	/* Calls are told with the tools' own words around them. */
+	size->has_tools = size->has_tools || str_is(key, "tool_calls");
 	return skip_text(it, size);
 }
 

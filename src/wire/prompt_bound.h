@@ -46,8 +46,11 @@ struct prompt_size {
 	int64_t images_low; /* of these, with detail "low" */
 	int64_t references; /* files, videos and sounds elsewhere */
 	bool has_sound;     /* some of it may be billed as audio */
-	bool has_tools;
-	bool is_chat; /* a chat template is laid around it */
+	bool has_tools;     /* or calls of them */
+	bool has_developer; /* a message of that role */
+	bool has_names;     /* a message with a name */
+	bool has_unsigned;  /* a part with "signature":"" */
+	bool is_chat;       /* a chat template is laid around it */
 };
 
 /*

@@ -185,7 +185,7 @@ provider_error_class(const struct provider_error *e, struct str text)
 	if (e->status == 429 && str_find_nocase(text, "quota") >= 0 &&
 	    str_find_nocase(text, "billing") >= 0)
 		return OUTCOME_QUOTA;
-	if (e->status >= 400)
+	if (e->status >= 300)
 		return outcome_from_status(e->status);
 	if (str_starts(str_of(e->type), "invalid") ||
 	    str_is(str_of(e->type), "BadRequestError"))

@@ -302,7 +302,7 @@ provider_error_read(int status, struct str body, const char *secret,
 	buf_init(&in.text, TEXT_BYTES);
 	buf_init(&in.extra, TEXT_BYTES);
 	read_body(&in, body);
-	e_r->status = status >= 400 ? status : in.body_status;
+	e_r->status = status >= 300 ? status : in.body_status;
 	if (in.text.len == 0 && e_r->status != 0)
 		buf_printf(&in.text, "HTTP status %d without a text",
 		    e_r->status);

@@ -186,11 +186,17 @@ request_integer(struct request_parse *p, enum request_key id, int64_t least,
 /* ---- the walk ---------------------------------------------------------- */
 
 static bool
+is_mock(struct str key)
+{
+	return str_starts(key, "mock_");
+}
+
+static bool
 is_cut(enum request_key id, struct str key)
 {
 	if (id != KEY_UNKNOWN)
 		return key_rows[id].fate == FATE_CUT;
-	return str_starts(key, "mock_") || str_starts(key, "litellm_");
+	return is_mock(key) || str_starts(key, "litellm_");
 }
 
 static struct wire_member *
@@ -218,8 +224,10 @@ add_member(struct request_parse *p, struct str key)
 	m->key = borrowed || key.n == 0 ? key : arena_str(p->arena, key);
 	m->id = request_key_find(key);
 	m->cut = is_cut(m->id, key);
-	if (m->id == KEY_UNKNOWN)
+	if (m->id == KEY_UNKNOWN) {
+		r->mocked = r->mocked || is_mock(key);
 		return m;
+	}
 	if (p->index[m->id] != 0) {
 		request_bad(p, m->id, "is given twice");
 		return NULL;

@@ -37,6 +37,23 @@ bool wire_api_is_anthropic(enum wire_api api);
 #define WIRE_MAX_MEMBERS 1024 /* top-level members of a body */
 #define WIRE_MAX_N       128
 #define WIRE_MODEL_BYTES 512 /* longest model name that is looked up */
+#define WIRE_MAX_NAMES   32  /* fallback groups that a request names */
+
+/* A failure that the client wants played before anybody is asked, to see what
+   its fallbacks do: LiteLLM's mock_testing_... and mock_timeout. */
+enum wire_play {
+	PLAY_NOTHING,
+	PLAY_FALLBACKS,  /* mock_testing_fallbacks */
+	PLAY_CONTEXT,    /* mock_testing_context_fallbacks */
+	PLAY_POLICY,     /* mock_testing_content_policy_fallbacks */
+	PLAY_RATE_LIMIT, /* mock_testing_rate_limit_error */
+	PLAY_TIMEOUT,    /* mock_timeout */
+};
+
+struct wire_names {
+	size_t count;
+	const struct str *items; /* in the arena */
+};
 
 /* One top-level member, in the body's order. */
 struct wire_member {
@@ -75,13 +92,22 @@ struct wire_request {
 	struct skim_value messages;
 	struct skim_value tools;
 	int64_t message_count;
+	/* A thinking block without its signature: one that came from another
+	   provider by way of us (messages_relay.c). */
+	bool has_unsigned_thinking;
+	/* What some providers do not take (openai_messages.h). */
+	bool has_developer_role, has_names;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */
 	int64_t stream_timeout_msecs; /* -1 */
 	bool disable_fallbacks;
 	int drop_params; /* 1, 0, -1 not said */
-	struct skim_value fallbacks, mock_response;
+	/* Groups to fall back to, instead of the configured ones. */
+	struct wire_names fallbacks, context_fallbacks, policy_fallbacks;
+	bool mocked;               /* a member's name begins with mock_ */
+	const char *mock_response; /* the answer it wants; NULL */
+	enum wire_play play;
 	/* Arrays of strings, or absent. */
 	struct skim_value additional_drop_params, allowed_openai_params;
 	/* All members; in the arena. */
@@ -114,6 +140,16 @@ struct wire_request {
  */
 int wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
     struct wire_request *r, const char **param_r, struct err *err) MUST_CHECK;
+
+/*
+ * What the headers say beside the body, and before it: x-litellm-num-retries,
+ * x-litellm-timeout, x-litellm-stream-timeout, and x-litellm-tags in addition.
+ * header(arg, name) gives a header's value, empty when it is absent; the tags
+ * borrow from it. -1 ERR_BAD_REQUEST with the header's name in *param_r.
+ */
+int wire_request_headers(struct wire_request *r,
+    struct str (*header)(const void *arg, const char *name), const void *arg,
+    const char **param_r, struct err *err) MUST_CHECK;
 
 /* The member of this name (the first), or NULL. */
 const struct wire_member *wire_request_member(const struct wire_request *r,

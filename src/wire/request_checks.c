@@ -85,8 +85,11 @@ take_prompt(struct request_parse *p)
 	r->tools = request_value(p, KEY_TOOLS);
 	if (r->tools.type != SKIM_ABSENT && r->tools.type != SKIM_ARRAY)
 		return request_bad(p, KEY_TOOLS, "must be an array");
-	p->size.has_tools = r->tools.type == SKIM_ARRAY ||
+	p->size.has_tools = p->size.has_tools || r->tools.type == SKIM_ARRAY ||
 			    request_value(p, KEY_FUNCTIONS).type != SKIM_ABSENT;
+	r->has_unsigned_thinking = p->size.has_unsigned;
+	r->has_developer_role = p->size.has_developer;
+	r->has_names = p->size.has_names;
 	p->size.is_chat =
 	    r->api != WIRE_COMPLETIONS && r->api != WIRE_EMBEDDINGS;
 	r->prompt_bound_tokens = prompt_bound(&p->size);

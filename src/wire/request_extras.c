@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "wire/request_parse.h"
 
+/* ---- tags and metadata -------------------------------------------------- */
+
 /* What LiteLLM and its callbacks read in metadata. */
 static const char *const litellm_metadata_keys[] = { "tags",
 	"spend_logs_metadata", "requester_metadata", "trace_id", "trace_name",
@@ -81,6 +83,8 @@ take_metadata(struct request_parse *p, enum request_key id, bool *foreign_r)
 	return 0;
 }
 
+/* ---- numbers and names -------------------------------------------------- */
+
 /* Seconds, also with a fraction. */
 static int
 take_seconds(struct request_parse *p, enum request_key id, int64_t *msecs_r)
@@ -120,6 +124,154 @@ take_names(struct request_parse *p, enum request_key id,
 	return 0;
 }
 
+/* ---- fallbacks ---------------------------------------------------------- */
+
+struct names {
+	size_t count;
+	struct str items[WIRE_MAX_NAMES];
+};
+
+static int
+bad_fallbacks(struct request_parse *p, enum request_key id)
+{
+	return request_bad(p, id,
+	    "must be an array of model names, of {\"model\": name}, or of "
+	    "{group: [names]}");
+}
+
+static int
+add_name(struct request_parse *p, enum request_key id,
+    const struct skim_value *v, struct names *names)
+{
+	if (v->type != SKIM_STRING)
+		return bad_fallbacks(p, id);
+	if (names->count == WIRE_MAX_NAMES)
+		return request_bad(p, id, "names more than 32 groups");
+	names->items[names->count++] = request_text(p, v);
+	return 0;
+}
+
+static int
+add_list(struct request_parse *p, enum request_key id,
+    const struct skim_value *list, struct names *names)
+{
+	struct skim_value v;
+	struct skim_iter it;
+	struct str key;
+
+	if (list->type != SKIM_ARRAY)
+		return bad_fallbacks(p, id);
+	skim_iter_init(&it, list->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (add_name(p, id, &v, names) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* {"model": "b"}, or as in a configuration {"a": ["b"]}: of those for other
+   groups than the asked one nothing is taken. */
+static int
+add_map(struct request_parse *p, enum request_key id,
+    const struct skim_value *map, struct names *names)
+{
+	struct skim_value v;
+	struct skim_iter it;
+	struct str key;
+	int rc = 0;
+
+	skim_iter_init(&it, map->value);
+	while (rc == 0 && skim_iter_next(&it, &key, &v) == 1) {
+		if (SKIM_KEY_IS(key, "model") && v.type == SKIM_STRING)
+			rc = add_name(p, id, &v, names);
+		else if (v.type != SKIM_ARRAY)
+			rc = request_bad(p, id,
+			    "cannot give a fallback parameters of its own");
+		else if (str_eq(key, p->r->model) || SKIM_KEY_IS(key, "*"))
+			rc = add_list(p, id, &v, names);
+	}
+	return rc;
+}
+
+static int
+take_fallbacks(struct request_parse *p, enum request_key id,
+    struct wire_names *names_r)
+{
+	struct skim_value v = request_value(p, id), item;
+	struct names names = { .count = 0 };
+	struct skim_iter it;
+	struct str key;
+	size_t bytes;
+
+	if (v.type == SKIM_ABSENT)
+		return 0;
+	if (v.type != SKIM_ARRAY)
+		return bad_fallbacks(p, id);
+	skim_iter_init(&it, v.value);
+	while (skim_iter_next(&it, &key, &item) == 1) {
+		int rc = item.type == SKIM_OBJECT
+			     ? add_map(p, id, &item, &names)
+			     : add_name(p, id, &item, &names);
+
+		if (rc != 0)
+			return -1;
+	}
+	bytes = names.count * sizeof(names.items[0]);
+	names_r->count = names.count;
+	if (bytes > 0)
+		names_r->items =
+		    memcpy(arena_alloc(p->arena, bytes), names.items, bytes);
+	return 0;
+}
+
+/* ---- mocks -------------------------------------------------------------- */
+
+static bool
+is_on(const struct wire_request *r, const char *key)
+{
+	const struct wire_member *m = wire_request_member(r, str_of(key));
+
+	return m != NULL && m->at.type == SKIM_TRUE;
+}
+
+static int
+take_mocks(struct request_parse *p)
+{
+	static const struct {
+		const char *key;
+		enum wire_play play;
+	} plays[] = {
+		{ "mock_testing_fallbacks", PLAY_FALLBACKS },
+		{ "mock_testing_context_fallbacks", PLAY_CONTEXT },
+		{ "mock_testing_content_policy_fallbacks", PLAY_POLICY },
+		{ "mock_testing_rate_limit_error", PLAY_RATE_LIMIT },
+		{ "mock_timeout", PLAY_TIMEOUT },
+	};
+	struct wire_request *r = p->r;
+	const struct wire_member *m;
+	struct str text;
+
+	if (!r->mocked)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(plays); i++) {
+		if (r->play == PLAY_NOTHING && is_on(r, plays[i].key))
+			r->play = plays[i].play;
+	}
+	m = wire_request_member(r, str_of("mock_response"));
+	if (m == NULL || m->at.type == SKIM_NULL)
+		return 0;
+	if (m->at.type != SKIM_STRING) {
+		*p->param_r = "mock_response";
+		return err_set(p->err, ERR_BAD_REQUEST,
+		    "mock_response must be a string");
+	}
+	text = request_text(p, &m->at);
+	r->mock_response = arena_strndup(p->arena, text.p, text.n);
+	return 0;
+}
+
+/* ---- all together ------------------------------------------------------- */
+
 static int
 take_all_metadata(struct request_parse *p)
 {
@@ -138,7 +290,6 @@ int
 request_extras(struct request_parse *p)
 {
 	struct wire_request *r = p->r;
-	const struct wire_member *mock;
 	bool drop = false;
 
 	if (take_all_metadata(p) != 0 ||
@@ -154,13 +305,15 @@ request_extras(struct request_parse *p)
 	    take_seconds(p, KEY_STREAM_TIMEOUT, &r->stream_timeout_msecs) !=
 		0 ||
 	    take_names(p, KEY_DROP_MORE, &r->additional_drop_params) != 0 ||
-	    take_names(p, KEY_ALLOWED_PARAMS, &r->allowed_openai_params) != 0)
+	    take_names(p, KEY_ALLOWED_PARAMS, &r->allowed_openai_params) != 0 ||
+	    take_fallbacks(p, KEY_FALLBACKS, &r->fallbacks) != 0 ||
+	    take_fallbacks(p, KEY_CONTEXT_FALLBACKS, &r->context_fallbacks) !=
+		0 ||
+	    take_fallbacks(p, KEY_POLICY_FALLBACKS, &r->policy_fallbacks) !=
+		0 ||
+	    take_mocks(p) != 0)
 		return -1;
 	if (request_value(p, KEY_DROP_PARAMS).type != SKIM_ABSENT)
 		r->drop_params = drop;
-	r->fallbacks = request_value(p, KEY_FALLBACKS);
-	mock = wire_request_member(r, str_of("mock_response"));
-	if (mock != NULL && mock->at.type != SKIM_NULL)
-		r->mock_response = mock->at;
 	return 0;
 }

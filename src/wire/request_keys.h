@@ -103,8 +103,8 @@ X(ALLOWED_PARAMS,    "allowed_openai_params", CUT,      false, "parameters to le
 L(22) \
 X(DROP_MORE,         "additional_drop_params", CUT,     false, "parameters to drop in any case") \
 L(24) \
-X(CONTEXT_FALLBACKS, "context_window_fallbacks", CUT,   false, "LiteLLM fallbacks") \
-X(POLICY_FALLBACKS,  "content_policy_fallbacks", CUT,   false, "LiteLLM fallbacks")
+X(CONTEXT_FALLBACKS, "context_window_fallbacks", CUT,   false, "groups for prompts that are too long") \
+X(POLICY_FALLBACKS,  "content_policy_fallbacks", CUT,   false, "groups for refused content")
 /* clang-format on */
 
 #define REQUEST_KEY_MAX_LENGTH 24

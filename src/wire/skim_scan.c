@@ -123,6 +123,60 @@ utf8_next(const uint8_t *p, const uint8_t *end)
 	return p + 4;
 }
 
+#if SKIM_SSE2
+/* Bit i is set when lo < byte i < hi; both are at or above 0x7f, which signed
+   bytes keep in order. */
+static inline unsigned
+between_mask(__m128i v, uint8_t lo, uint8_t hi)
+{
+	__m128i above = _mm_cmpgt_epi8(v, _mm_set1_epi8((char)lo));
+	__m128i below = _mm_cmplt_epi8(v, _mm_set1_epi8((char)hi));
+
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(above, below));
+}
+
+/*
+ * Behind the text at p that is plain or common UTF-8 (no lead byte that allows
+ * only some of the bytes behind it: E0, ED, F0, F4), as far as whole blocks
+ * go. Tails must be where the lead bytes ask for them and nowhere else.
+ */
+static const uint8_t *
+common_end(const uint8_t *p, const uint8_t *end)
+{
+	unsigned owed = 0; /* tails that the block before asked for */
+
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i tail = _mm_cmplt_epi8(v, _mm_set1_epi8((char)0xc0));
+		unsigned tails = (unsigned)_mm_movemask_epi8(tail);
+		unsigned plain = ~special_mask(p) & 0xffff;
+		unsigned two = between_mask(v, 0xc1, 0xe0);
+		unsigned three =
+		    between_mask(v, 0xe0, 0xed) | between_mask(v, 0xed, 0xf0);
+		unsigned four = between_mask(v, 0xf0, 0xf4);
+		unsigned leads = two | three | four;
+		unsigned asked =
+		    owed | leads << 1 | (three | four) << 2 | four << 3;
+
+		if ((asked & 0xffff) != tails ||
+		    (plain | leads | tails) != 0xffff)
+			break;
+		owed = asked >> 16;
+	}
+	/* Back to the lead byte of the sequence that is not whole yet. */
+	for (bool whole = owed == 0; !whole; whole = *p >= 0xc0)
+		p--;
+	return p;
+}
+#else
+static inline const uint8_t *
+common_end(const uint8_t *p, const uint8_t *end)
+{
+	(void)end;
+	return p;
+}
+#endif
+
 static bool
 has_hex4(const uint8_t *p, const uint8_t *end)
 {
@@ -161,18 +215,19 @@ scan_escape(struct scan *s, const uint8_t *p)
 	}
 }
 
-/* p is at a byte above 0x7f: behind the run of such, or NULL. */
+/* p is at a byte above 0x7f: behind the run of such, or farther, or NULL. */
 static const uint8_t *
 scan_utf8(struct scan *s, const uint8_t *p)
 {
 	const uint8_t *next;
 
-	do {
+	p = common_end(p, s->end);
+	while (p < s->end && *p >= 0x80) {
 		next = utf8_next(p, s->end);
 		if (next == NULL)
 			return scan_fail(s, p, "invalid UTF-8");
 		p = next;
-	} while (p < s->end && *p >= 0x80);
+	}
 	return p;
 }
 

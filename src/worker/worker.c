@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/bundle.h"
+#include "ipc/loads.h"
 #include "ipc/record.h"
 
 #include <event2/event.h>
@@ -25,6 +26,7 @@
 #define BATCH_RETRY_MSECS 100
 #define HIGH_WATER_BYTES  (256 * 1024)
 #define TRIM_BYTES        (4 * 1024 * 1024)
+#define MMAP_BYTES        (2 * 1024 * 1024)
 /* Rounds of commit and resume in one turn before I/O gets its chance. */
 #define ROUNDS_PER_TURN 4
 
@@ -222,15 +224,21 @@ open_services(struct worker *w, struct err *err)
 		.idle_timeout_msecs = l->idle_timeout_msecs,
 		.slow_client_msecs = l->slow_client_msecs,
 		.high_water_bytes = HIGH_WATER_BYTES,
+		.loads = loads_map(CONTRACT_FD_LOADS, err),
+		.load_count = LOADS_CELLS,
+		.load_self = w->child.slot,
 	};
 	static const struct http_callbacks callbacks = {
 		.on_call = front_on_call,
 		.on_error = front_on_error,
 	};
 
+	if (http.loads == NULL)
+		return -1;
 	if (upstream_new(w->base, &up, &w->upstream, err) != 0)
 		return -1;
-	return http_server_new(w->base, &http, &callbacks, w, &w->http, err);
+	w->http = http_server_new(w->base, &http, &callbacks, w);
+	return 0;
 }
 
 static void
@@ -278,6 +286,7 @@ fill_envs(struct worker *w)
 	w->admin.config = w->config;
 	w->admin.catalog = w->catalog;
 	w->admin.store = w->store;
+	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
 }
@@ -399,6 +408,9 @@ worker_main(uint32_t slot, uint32_t generation)
 	/* Memory goes back to the kernel in large steps only: with the default
 	   every second request gave some back and took it again. */
 	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	/* Setting that fixes this one too, at a size where a body of 100 KB
+	   would be mapped, faulted in page by page and unmapped each time. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	if (contract_adopt(&w->child, CONTRACT_WORKER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);

@@ -1,6 +1,7 @@
 /*
- * The worker role: serves clients. One libevent loop; evhttp in front, libcurl
- * behind, LMDB beside. Many run side by side and share listeners and store.
+ * The worker role: serves clients. One libevent loop; the HTTP server in
+ * front, libcurl behind, LMDB beside. Many run side by side and share
+ * listeners and store.
  *
  * A turn of the loop: callbacks run and queue jobs; then one write transaction
  * for all of them (store/batch.h), then what waited for it is resumed, then

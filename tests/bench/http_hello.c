@@ -260,9 +260,9 @@ serve(struct hello *hello, int listen_fd, int seconds)
 	int64_t begun;
 	struct err err;
 
-	if (http_server_new(hello->base, &options, &callbacks, hello,
-		&hello->server, &err) != 0 ||
-	    http_server_listen(hello->server, listen_fd, &err) != 0) {
+	hello->server =
+	    http_server_new(hello->base, &options, &callbacks, hello);
+	if (http_server_listen(hello->server, listen_fd, &err) != 0) {
 		fprintf(stderr, "http_hello: %s\n", err.text);
 		exit(1);
 	}

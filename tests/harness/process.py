@@ -69,6 +69,23 @@ def session_members(session):
     return sorted(found)
 
 
+def resident_bytes(pid):
+    """Memory of a process; 0 when it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def has_sanitizer(pid):
+    """Whose memory is its own."""
+    return "libasan" in pathlib.Path(f"/proc/{pid}/maps").read_text()
+
+
 def command_line(pid):
     try:
         data = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()

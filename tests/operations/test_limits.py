@@ -12,22 +12,10 @@ from configs import config, deployment, mock
 from harness import answers
 from harness.client import Connection, build
 from harness.gateway import Gateway, chat_body
-from harness.process import is_alive
+from harness.process import has_sanitizer, is_alive, resident_bytes
 from harness.wait import wait_until
 
 MIB = 1 << 20
-
-
-def resident(pid):
-    """Bytes of memory of a process."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) << 10
-    return 0
-
-
-def has_sanitizer(pid):
-    return "libasan" in pathlib.Path(f"/proc/{pid}/maps").read_text()
 
 
 def test_slow_clients_cost_bounded_memory(make_gateway, make_provider):
@@ -49,7 +37,7 @@ def test_slow_clients_cost_bounded_memory(make_gateway, make_provider):
     if has_sanitizer(worker):
         pytest.skip("a sanitizer's memory is its own")
     assert gateway.request("GET", "/health/liveliness").status == 200
-    before = resident(worker)
+    before = resident_bytes(worker)
     clients = []
     for _ in range(20):
         connection = Connection(gateway.address, small_window=True)
@@ -59,7 +47,7 @@ def test_slow_clients_cost_bounded_memory(make_gateway, make_provider):
         clients.append(connection)
     for _ in clients:
         assert blocked.acquire(timeout=30)
-    grown = resident(worker) - before
+    grown = resident_bytes(worker) - before
     assert grown < 20 * MIB, f"{grown / MIB:.1f} MiB for 20 slow clients"
     # The others do not feel them.
     assert gateway.request("GET", "/health/liveliness",

@@ -113,9 +113,7 @@ fixture_start(struct fixture *fx, const struct http_options *o)
 	event_config_free(config);
 	buf_init(&fx->seen, 1024);
 	fx->listen_fd = listen_on_loopback(&fx->port);
-	assert_int_equal(http_server_new(fx->base, o, &callbacks, fx,
-			     &fx->server, &err),
-	    0);
+	fx->server = http_server_new(fx->base, o, &callbacks, fx);
 	assert_int_equal(http_server_listen(fx->server, fx->listen_fd, &err),
 	    0);
 }

@@ -11,6 +11,9 @@ static const struct provider providers[] = {
 	{ .prefix = "anthropic", .dialect = "anthropic" },
 };
 
+static const struct config_policy no_policy = { -1, -1, -1, -1, -1, -1, -1, -1,
+	-1 };
+
 static bool
 state_health(void *arg, const struct deployment *d, struct health_row *row_r)
 {
@@ -20,22 +23,18 @@ state_health(void *arg, const struct deployment *d, struct health_row *row_r)
 	return f->has_health[d->index];
 }
 
-static int64_t
-state_in_flight(void *arg, const struct deployment *d)
+static bool
+state_use(void *arg, const struct deployment *d, struct limit_use *use_r)
 {
 	struct fix *f = arg;
 
-	return f->in_flight[d->index];
-}
-
-static void
-state_minute_use(void *arg, const struct deployment *d, int64_t *requests_r,
-    int64_t *tokens_r)
-{
-	struct fix *f = arg;
-
-	*requests_r = f->requests[d->index];
-	*tokens_r = f->tokens[d->index];
+	*use_r = (struct limit_use){
+		.calls = f->in_flight[d->index],
+		.requests = f->requests[d->index],
+		.tokens = f->tokens[d->index],
+		.next_nsecs = FIX_NEXT,
+	};
+	return true;
 }
 
 static bool
@@ -67,11 +66,9 @@ state_random(void *arg)
 void
 fix_init(struct fix *f)
 {
-	static const struct config_policy none = { -1, -1, -1, -1, -1, -1 };
-
 	memset(f, 0, sizeof(*f));
 	f->config.deployments = f->deployments;
-	f->config.groups_json = "{}";
+	f->config.router.groups = f->groups;
 	f->config.master_key = "";
 	f->config.router.strategy_args_json = "{}";
 	f->config.router.num_retries = 2;
@@ -81,8 +78,8 @@ fix_init(struct fix *f)
 	f->config.router.allowed_fails = CONFIG_UNSET;
 	f->config.router.max_fallbacks = 5;
 	f->config.router.tag_match_any = true;
-	f->config.router.allowed_fails_policy = none;
-	f->config.router.retry_policy = none;
+	f->config.router.allowed_fails_policy = no_policy;
+	f->config.router.retry_policy = no_policy;
 	f->config.router.aliases = f->aliases;
 	f->config.router.fallbacks.items = f->fallbacks[FALLBACK_ANY];
 	f->config.router.context_window_fallbacks.items =
@@ -93,8 +90,7 @@ fix_init(struct fix *f)
 	f->fixed_random = -1;
 	f->state.arg = f;
 	f->state.health = state_health;
-	f->state.in_flight = state_in_flight;
-	f->state.minute_use = state_minute_use;
+	f->state.use = state_use;
 	f->state.has_room = state_has_room;
 	f->state.random = state_random;
 	f->state.now_nsecs = FIX_NOW;
@@ -122,6 +118,26 @@ provider_of(const char *model)
 	}
 	fail_msg("no provider for %s", model);
 	return NULL;
+}
+
+struct config_group *
+fix_group(struct fix *f, const char *name)
+{
+	struct config_group *g = &f->groups[f->config.router.group_count++];
+
+	*g = (struct config_group){
+		.name = name,
+		.strategy = f->config.router.strategy,
+		.num_retries = CONFIG_UNSET,
+		.allowed_fails = CONFIG_UNSET,
+		.cooldown_msecs = CONFIG_UNSET,
+		.max_cooldown_msecs = CONFIG_UNSET,
+		.allowed_fails_policy = no_policy,
+		.retry_policy = no_policy,
+		.file = "test.yaml",
+		.line = 99,
+	};
+	return g;
 }
 
 struct config_deployment *

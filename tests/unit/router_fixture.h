@@ -11,6 +11,8 @@
 
 #define FIX_MAX 16
 #define FIX_NOW (INT64_C(1700000000) * 1000000000)
+/* When the oldest of what a minute counts leaves it. */
+#define FIX_NEXT (INT64_C(17) * 1000000000)
 
 struct fix {
 	struct config config;
@@ -18,6 +20,7 @@ struct fix {
 	struct config_fallback fallbacks[3][FIX_MAX]; /* enum fallback_kind */
 	const char *fallback_to[3][FIX_MAX][FIX_MAX];
 	struct config_alias aliases[FIX_MAX];
+	struct config_group groups[FIX_MAX];
 	struct price_table *table;
 	struct catalog *catalog;
 	struct arena arena;
@@ -39,6 +42,9 @@ void fix_fini(struct fix *f);
 /* Adds an entry "provider/upstream"; change it through the pointer. */
 struct config_deployment *fix_add(struct fix *f, const char *name,
     const char *id, const char *model);
+/* Adds an entry of tallygate.groups with nothing in it; change it through the
+   pointer. After the router's own settings. */
+struct config_group *fix_group(struct fix *f, const char *name);
 /* fallbacks: from → the names, NULL at the end. */
 void fix_fallback(struct fix *f, enum fallback_kind kind, const char *from,
     ...);

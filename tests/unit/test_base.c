@@ -77,6 +77,10 @@ test_format_reads_back(void **state)
 		{ 123000, 9, "0.000123" },
 		{ INT64_C(12000000000), 9, "12" },
 		{ INT64_MAX, 9, "9223372036.854775807" },
+		{ INT64_C(-9223372036854775807), 0, "-9223372036854775807" },
+		{ 10, 0, "10" },
+		{ 5, 6, "0.000005" },
+		{ 1020300, 6, "1.0203" },
 	};
 
 	(void)state;
@@ -201,6 +205,38 @@ test_map(void **state)
 	map_free(&m);
 }
 
+/* Each byte at each place of a text: as if it were written one by one. */
+static void
+test_jsonw_escapes_each_byte_at_each_place(void **state)
+{
+	struct buf b, want;
+	struct jsonw w;
+
+	(void)state;
+	buf_init(&b, 4096);
+	buf_init(&want, 4096);
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			buf_clear(&want);
+			buf_add_char(&want, '"');
+			for (size_t i = 0; i < sizeof(text); i++)
+				jsonw_escape(&want, str_make(text + i, 1));
+			buf_add_char(&want, '"');
+			buf_clear(&b);
+			jsonw_init(&w, &b);
+			jsonw_str(&w, str_make(text, sizeof(text)));
+			assert_string_equal(buf_cstr(&b), buf_cstr(&want));
+			assert_int_equal(b.len, strlen(buf_cstr(&b)));
+		}
+	}
+	buf_fini(&b);
+	buf_fini(&want);
+}
+
 static void
 test_jsonw_is_always_json(void **state)
 {
@@ -215,8 +251,10 @@ test_jsonw_is_always_json(void **state)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "text");
 	jsonw_str(&w, str_of("a\"b\\c\n\x01 \xc3\xa9 \xff!"));
-	jsonw_key(&w, "cost_usd");
+	jsonw_known_key(&w, JSON_KEY("cost_usd"));
 	jsonw_decimal(&w, 123000, 9);
+	jsonw_known_key(&w, JSON_KEY("nothing"));
+	jsonw_decimal(&w, 0, 9);
 	jsonw_key(&w, "list");
 	jsonw_open(&w, '[');
 	jsonw_int(&w, -1);
@@ -228,8 +266,65 @@ test_jsonw_is_always_json(void **state)
 	assert_non_null(back);
 	assert_str(jsonx_str(back, "text"),
 	    "a\"b\\c\n\x01 \xc3\xa9 \xef\xbf\xbd!");
-	assert_non_null(strstr(buf_cstr(&b), "\"cost_usd\":0.000123,"));
+	assert_non_null(
+	    strstr(buf_cstr(&b), "\"cost_usd\":0.000123,\"nothing\":0,"));
 	json_decref(back);
+	buf_fini(&b);
+}
+
+/* Long texts are looked at eight bytes at a time. */
+static void
+test_jsonw_escapes_at_every_place(void **state)
+{
+	static const char *const odd[] = { "\"", "\\", "\n", "\x01", "\x7f",
+		"\xc3\xa9" };
+	struct buf b;
+	struct err err;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (size_t at = 0; at < 40; at++) {
+		for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+			char text[64];
+			struct jsonw w;
+			json_t *back;
+
+			snprintf(text, sizeof(text), "%.*s%s%.*s", (int)at,
+			    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst",
+			    odd[i], (int)(at % 17), "ABCDEFGHIJKLMNOPQ");
+			buf_clear(&b);
+			jsonw_init(&w, &b);
+			jsonw_open(&w, '{');
+			jsonw_key(&w, text);
+			jsonw_cstr(&w, text);
+			jsonw_key(&w, "k");
+			jsonw_cstr(&w, "");
+			jsonw_close(&w, '}');
+			back = jsonx_parse(buf_str(&b), &err);
+			assert_non_null(back);
+			assert_str(jsonx_str(back, text), text);
+			json_decref(back);
+		}
+	}
+	buf_fini(&b);
+}
+
+static void
+test_jsonw_keeps_the_maximum(void **state)
+{
+	struct jsonw w;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 8);
+	jsonw_init(&w, &b);
+	jsonw_key(&w, "abc");
+	jsonw_cstr(&w, "");
+	assert_false(b.overflowed);
+	assert_string_equal(buf_cstr(&b), "\"abc\":\"\"");
+	jsonw_close(&w, '}');
+	assert_true(b.overflowed);
+	assert_int_equal(b.len, 8);
 	buf_fini(&b);
 }
 
@@ -244,6 +339,13 @@ test_time_text(void **state)
 	assert_string_equal(text, "2025-11-22T11:18:10.123456Z");
 	assert_int_equal(clock_parse(str_of(text), 0, &v), 0);
 	assert_int_equal(v, now);
+	/* The second before it is not this one. */
+	clock_rfc3339(now - NSECS_PER_SEC, text);
+	assert_string_equal(text, "2025-11-22T11:18:09.123456Z");
+	clock_rfc3339(0, text);
+	assert_string_equal(text, "1970-01-01T00:00:00.000000Z");
+	clock_rfc3339(now + 1000, text);
+	assert_string_equal(text, "2025-11-22T11:18:10.123457Z");
 	assert_int_equal(clock_parse(str_of("2025-11-22T12:18:10+01:00"), 0,
 			     &v),
 	    0);
@@ -330,6 +432,9 @@ main(void)
 		cmocka_unit_test(test_buf_keeps_its_maximum),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_jsonw_is_always_json),
+		cmocka_unit_test(test_jsonw_escapes_each_byte_at_each_place),
+		cmocka_unit_test(test_jsonw_escapes_at_every_place),
+		cmocka_unit_test(test_jsonw_keeps_the_maximum),
 		cmocka_unit_test(test_time_text),
 		cmocka_unit_test(test_errors_chain),
 		cmocka_unit_test(test_list_and_arena),

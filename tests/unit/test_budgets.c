@@ -1,6 +1,7 @@
 /* Which budgets apply to a request, and those that are set by hand. */
 #include "live_store.h"
 
+#include "domain/budget_room.h"
 #include "domain/budgets.h"
 
 #define NOW (INT64_C(1795346290) * INT64_C(1000000000))
@@ -221,6 +222,65 @@ test_a_row_that_is_not_understood_is_not_dropped(void **state)
 	close_fixture(&f);
 }
 
+/* Holds `nanos` under the caps of this key, as a request would. */
+static void
+hold(struct fixture *f, const struct budget_subject *who, int64_t nanos)
+{
+	struct hold_request request = { .worst_nanos = nanos,
+		.least_nanos = nanos,
+		.now_nsecs = NOW };
+	struct hold h = { .owner = f->live->owner.id,
+		.number = 1,
+		.record = str_of("\"run_id\":\"r\"") };
+	struct store_txn *t = live_write(f->live);
+	struct hold_answer answer;
+	struct err err;
+	int n = budgets_apply(f->budgets, who, &f->arena, request.caps, &err);
+
+	request.cap_count = (size_t)n;
+	if (ledger_hold(t, &request, &h, &answer, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(answer.verdict, HOLD_GRANTED);
+	live_commit(t);
+}
+
+static void
+test_room_is_what_the_ledger_says(void **state)
+{
+	struct budget_subject who = { .key = str_of("poor") };
+	struct budget_room rooms[LEDGER_MAX_CAPS];
+	struct store_txn *t;
+	struct fixture f;
+	struct err err;
+	int n;
+
+	open_fixture(&f, *state);
+	hold(&f, &who, 2 * NANOS_PER_USD);
+	set(&f, SCOPE_GLOBAL, "", "1d", "3");
+	t = live_read(f.live);
+	n = budget_room_list(t, f.budgets, &who, NOW, &f.arena, rooms, &err);
+	assert_int_equal(n, 2);
+	assert_int_equal(rooms[0].cap.kind, SCOPE_GLOBAL);
+	assert_int_equal(rooms[0].held_nanos, 2 * NANOS_PER_USD);
+	assert_int_equal(rooms[0].room_nanos, 1 * NANOS_PER_USD);
+	assert_int_equal(rooms[1].cap.kind, SCOPE_KEY);
+	assert_string_equal(rooms[1].cap.id, "poor");
+	assert_int_equal(rooms[1].room_nanos, 3 * NANOS_PER_USD);
+	assert_int_equal(rooms[1].window_end - rooms[1].window_start, 86400);
+	assert_ptr_equal(budget_room_least(rooms, (size_t)n), &rooms[0]);
+	/* Another key has its own room; tomorrow there is a new window. */
+	who.key = str_of("other");
+	n = budget_room_list(t, f.budgets, &who, NOW, &f.arena, rooms, &err);
+	assert_int_equal(n, 2);
+	assert_int_equal(rooms[1].room_nanos, 5 * NANOS_PER_USD);
+	n = budget_room_list(t, f.budgets, &who,
+	    NOW + INT64_C(86400) * 1000000000, &f.arena, rooms, &err);
+	assert_int_equal(rooms[0].room_nanos, 3 * NANOS_PER_USD);
+	assert_null(budget_room_least(rooms, 0));
+	store_abort(&t);
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -231,6 +291,7 @@ main(void)
 		LIVE_TEST(test_it_does_what_the_configured_one_does),
 		LIVE_TEST(test_wrong_orders_are_refused),
 		LIVE_TEST(test_a_row_that_is_not_understood_is_not_dropped),
+		LIVE_TEST(test_room_is_what_the_ledger_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

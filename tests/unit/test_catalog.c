@@ -289,26 +289,16 @@ static void
 test_what_cannot_be_built_says_where(void **state)
 {
 	static const struct {
-		const char *groups, *args, *model, *says;
+		const char *group_args, *args, *model, *says;
 	} rows[] = {
-		{ "[]", "{}", "m", "tallygate.groups" },
-		{ "{\"m\":1}", "{}", "m", "tallygate.groups.m" },
-		{ "{\"m\":{\"routing_strategy\":\"best\"}}", "{}", "m",
-		    "tallygate.groups.m.routing_strategy" },
-		{ "{\"m\":{\"routing_strategy\":7}}", "{}", "m",
-		    "tallygate.groups.m.routing_strategy" },
-		{ "{\"m\":{\"max_cooldown_time\":\"soon\"}}", "{}", "m",
-		    "max_cooldown_time" },
-		{ "{\"m\":{\"max_cooldown_time\":-1}}", "{}", "m",
-		    "max_cooldown_time" },
-		{ "{\"m\":{\"hedg\":{}}}", "{}", "m", "hedg: not known" },
-		{ "{\"m\":{\"routing_strategy\":\"latency-based-routing\","
-		  "\"routing_strategy_args\":{\"ttl\":\"x\"}}}",
-		    "{}", "m", "routing_strategy_args.ttl" },
-		{ "{}", "{\"lowest_latency_buffer\":-0.5}", "m",
+		{ "{\"ttl\":\"x\"}", "{}", "m",
+		    "test.yaml:99: "
+		    "tallygate.groups.m.routing_strategy_args.ttl" },
+		{ "[]", "{}", "m", "has to be a map" },
+		{ NULL, "{\"lowest_latency_buffer\":-0.5}", "m",
 		    "lowest_latency_buffer" },
-		{ "{}", "[]", "m", "has to be a map" },
-		{ "{}", "{}", "*********", "test.yaml:1: model_name" },
+		{ NULL, "[]", "m", "has to be a map" },
+		{ NULL, "{}", "*********", "test.yaml:1: model_name" },
 	};
 
 	(void)state;
@@ -316,7 +306,7 @@ test_what_cannot_be_built_says_where(void **state)
 		fix_fini(&f);
 		fix_init(&f);
 		f.config.router.strategy = STRATEGY_LATENCY;
-		f.config.groups_json = rows[i].groups;
+		fix_group(&f, "m")->strategy_args_json = rows[i].group_args;
 		f.config.router.strategy_args_json = rows[i].args;
 		fix_add(&f, rows[i].model, "a", "openai/gpt-4o");
 		assert_int_equal(catalog_build(&f.config, NULL, 0, &f.catalog,
@@ -346,10 +336,8 @@ test_groups_have_their_own_strategy(void **state)
 	f.config.router.strategy_args_json =
 	    "{\"ttl\":60,\"lowest_latency_buffer\":0.25,"
 	    "\"max_latency_list_size\":10}";
-	f.config.groups_json =
-	    "{\"b\":{\"routing_strategy\":\"cost-based-routing\"},"
-	    "\"c\":{\"routing_strategy_args\":{\"ttl\":1.5}},"
-	    "\"misspelt\":{\"routing_strategy\":\"least-busy\"}}";
+	fix_group(&f, "b")->strategy = STRATEGY_COST;
+	fix_group(&f, "c")->strategy_args_json = "{\"ttl\":1.5}";
 	fix_add(&f, "a", "1", "openai/gpt-4o");
 	fix_add(&f, "b", "2", "openai/gpt-4o");
 	fix_add(&f, "c", "3", "openai/gpt-4o");
@@ -366,8 +354,48 @@ test_groups_have_their_own_strategy(void **state)
 	g = catalog_find(f.catalog, str_of("c"));
 	assert_int_equal(g->strategy.name, STRATEGY_LATENCY);
 	assert_int_equal(g->strategy.latency_ttl_nsecs, NSECS_PER_SEC * 3 / 2);
-	assert_int_equal(f.catalog->strangers.count, 1);
-	assert_string_equal(f.catalog->strangers.items[0], "misspelt");
+	assert_in_range(g->strategy.latency_buffer * 1000, 250, 250);
+}
+
+static void
+test_groups_have_their_own_retries_and_breaker(void **state)
+{
+	struct config_group *own;
+	const struct group *g;
+	struct breaker_rule r;
+
+	(void)state;
+	f.config.router.num_retries = 2;
+	f.config.router.retry_policy.timeout = 7;
+	f.config.router.allowed_fails_policy.timeout = 5;
+	own = fix_group(&f, "b");
+	own->num_retries = 4;
+	own->retry_policy.rate_limit = 1;
+	own->allowed_fails = 9;
+	own->cooldown_msecs = 20000;
+	own->allowed_fails_policy.internal_server = 3;
+	fix_add(&f, "a", "1", "openai/gpt-4o");
+	fix_add(&f, "b", "2", "openai/gpt-4o");
+	fix_add(&f, "b", "3", "openai/gpt-4o")->allowed_fails = 1;
+	fix_build(&f);
+	g = catalog_find(f.catalog, str_of("a"));
+	assert_int_equal(g->retries.count, 2);
+	assert_int_equal(g->retries.policy->timeout, 7);
+	g = catalog_find(f.catalog, str_of("b"));
+	assert_int_equal(g->retries.count, 4);
+	/* Its own policy replaces the router's. */
+	assert_int_equal(g->retries.policy->timeout, CONFIG_UNSET);
+	assert_int_equal(g->retries.policy->rate_limit, 1);
+	assert_int_equal(catalog_find(f.catalog, str_of("2"))->retries.count,
+	    4);
+	route_breaker_rule(f.catalog, &f.catalog->deployments[1], &r);
+	assert_int_equal(r.consecutive_limit, 10);
+	assert_int_equal(r.cooldown_nsecs, 20 * NSECS_PER_SEC);
+	assert_int_equal(r.own_limits[HEALTH_FAILURE], 4);
+	assert_int_equal(r.own_limits[HEALTH_TIMEOUT], 0);
+	/* The deployment's own goes before the group's. */
+	route_breaker_rule(f.catalog, &f.catalog->deployments[2], &r);
+	assert_int_equal(r.consecutive_limit, 2);
 }
 
 #define SECS(n) ((n)*NSECS_PER_SEC)
@@ -445,7 +473,7 @@ test_breaker_rules_from_the_router(void **state)
 	f.config.router.allowed_fails_policy.internal_server = 2;
 	f.config.router.allowed_fails_policy.bad_request = 0;
 	f.config.router.allowed_fails_policy.content_policy = 0;
-	f.config.groups_json = "{\"m/*\":{\"max_cooldown_time\":\"5m\"}}";
+	fix_group(&f, "m/*")->max_cooldown_msecs = 300000;
 	fix_add(&f, "m/*", "a", "openai/*");
 	fix_add(&f, "m/*", "b", "azure/*");
 	fix_build(&f);
@@ -560,6 +588,7 @@ main(void)
 		T(test_opening_reads_the_tables_and_keeps_them),
 		T(test_what_cannot_be_built_says_where),
 		T(test_groups_have_their_own_strategy),
+		T(test_groups_have_their_own_retries_and_breaker),
 		T(test_breaker_rules),
 		T(test_breaker_rules_from_the_router),
 		T(test_fallback_lists),

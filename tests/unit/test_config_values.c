@@ -44,7 +44,7 @@ test_defaults_are_those_of_the_header(void **state)
 	assert_int_equal(c->map_bytes, 1 << 30);
 	assert_int_equal(c->min_output_tokens, 16);
 	assert_int_equal(c->budget_status, 429);
-	assert_string_equal(c->groups_json, "{}");
+	assert_int_equal(c->router.group_count, 0);
 	assert_int_equal(c->limits.max_body_bytes, 32 << 20);
 	assert_int_equal(c->limits.max_header_bytes, 64 << 10);
 	assert_int_equal(c->limits.max_connections, 4096);
@@ -374,7 +374,9 @@ static const char ours_full[] =
 	"  open: true\n"
 	"  unpriced: refuse\n"
 	"  budget_status: 400\n"
-	"  groups: {a: {x: 1}}\n"
+	"  groups:\n"
+	"    a: {routing_strategy: least-busy, num_retries: 4,\n"
+	"        retry_policy: {DefaultRetries: 1}, max_cooldown_time: 60}\n"
 	"  limits: {max_body: 1M, drain_timeout: 0, max_attempts: 3}\n"
 	"  webhooks:\n"
 	"    - {url: \"https://h/x\", secret: s, events: [breaker_open]}\n";
@@ -409,7 +411,15 @@ test_our_own_section_arrives(void **state)
 	assert_true(c->open);
 	assert_true(c->unpriced_refuse);
 	assert_int_equal(c->budget_status, 400);
-	assert_string_equal(c->groups_json, "{\"a\":{\"x\":1}}");
+	assert_int_equal(c->router.group_count, 1);
+	assert_string_equal(c->router.groups[0].name, "a");
+	assert_int_equal(c->router.groups[0].strategy, STRATEGY_LEAST_BUSY);
+	assert_int_equal(c->router.groups[0].num_retries, 4);
+	assert_int_equal(c->router.groups[0].allowed_fails, CONFIG_UNSET);
+	assert_int_equal(c->router.groups[0].max_cooldown_msecs, 60000);
+	assert_int_equal(c->router.groups[0].retry_policy.other, 1);
+	assert_int_equal(c->router.groups[0].retry_policy.timeout,
+	    CONFIG_UNSET);
 	assert_int_equal(c->limits.max_body_bytes, 1 << 20);
 	assert_int_equal(c->limits.drain_msecs, 0);
 	assert_int_equal(c->limits.max_attempts, 3);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "ipc/contract.h"
 #include "ipc/listen.h"
+#include "ipc/loads.h"
 #include "ipc/record.h"
 #include "scratch.h"
 
@@ -80,6 +81,7 @@ lay_out(int status_w)
 {
 	char *path = path_join(dir, "trace.sock");
 	int life[2], config = memfd_create("config", 0), trace, tcp[2];
+	int loads = loads_create(NULL);
 
 	trace = record_listen(path, NULL);
 	tcp[0] = listen_tcp("127.0.0.1", 0, NULL, NULL);
@@ -91,6 +93,7 @@ lay_out(int status_w)
 	life[0] = fcntl(life[0], F_DUPFD, HIGH_FD);
 	config = fcntl(config, F_DUPFD, HIGH_FD);
 	trace = fcntl(trace, F_DUPFD, HIGH_FD);
+	loads = fcntl(loads, F_DUPFD, HIGH_FD);
 	tcp[0] = fcntl(tcp[0], F_DUPFD, HIGH_FD);
 	tcp[1] = fcntl(tcp[1], F_DUPFD, HIGH_FD);
 	place(null_fd(), 0);
@@ -98,7 +101,7 @@ lay_out(int status_w)
 	place(status_w, CONTRACT_FD_STATUS);
 	place(life[0], CONTRACT_FD_LIFE);
 	place(config, CONTRACT_FD_CONFIG);
-	place(trace, CONTRACT_FD_TRACE);
+	place(play->role == CONTRACT_WORKER ? loads : trace, 6);
 	place(tcp[0], CONTRACT_FD_LISTENERS);
 	place(tcp[1], CONTRACT_FD_LISTENERS + 1);
 	free(path);
@@ -202,7 +205,7 @@ test_each_role_adopts_its_descriptors(void **state)
 		for (int fd = 3; fd < 5; fd++)
 			assert_true(play->cloexec[fd] && play->nonblock[fd]);
 		assert_int_equal(play->cloexec[5], role != CONTRACT_LOGGER);
-		assert_int_equal(play->cloexec[6], role == CONTRACT_LOGGER);
+		assert_int_equal(play->cloexec[6], role != CONTRACT_KEEPER);
 		for (int i = 0; i < c->listener_count; i++) {
 			assert_int_equal(c->listeners[i], 7 + i);
 			assert_true(play->cloexec[7 + i]);
@@ -261,6 +264,8 @@ test_wrong_descriptors_are_refused(void **state)
 		{ CONTRACT_LOGGER, -1, 4, -1, "4 (life) is of another kind" },
 		{ CONTRACT_KEEPER, 5, -1, -1, "5 (configuration)" },
 		{ CONTRACT_WORKER, -1, 5, -1, "5 (configuration) is of" },
+		{ CONTRACT_WORKER, -1, 6, -1, "6 (loads) is of another" },
+		{ CONTRACT_WORKER, 6, -1, -1, "6 (loads)" },
 		{ CONTRACT_LOGGER, 6, -1, -1, "6 (traces)" },
 		{ CONTRACT_LOGGER, -1, -1, 6, "6 (traces) does not listen" },
 		{ CONTRACT_WORKER, 8, -1, -1, "8 (listener)" },
@@ -283,7 +288,7 @@ test_wrong_descriptors_are_refused(void **state)
 	reset_play(CONTRACT_LOGGER);
 	play->missing_fd = 5;
 	assert_int_equal(run_play(), 0);
-	reset_play(CONTRACT_WORKER);
+	reset_play(CONTRACT_KEEPER);
 	play->missing_fd = 6;
 	assert_int_equal(run_play(), 0);
 }

@@ -8,12 +8,14 @@
  *   provider: anthropic        (settings; all have a default)
  *   --- request                the client's
  *   --- upstream               expected; or --- refused: a part of the error
+ *   --- call                   lines that must be there: the address, headers
  *   --- answer                 the provider's
  *   --- client                 expected; empty: nothing
  *   --- facts                  words of facts_text() that must be there
  *
- * JSON is compared without the blanks between its tokens, and "created" and
- * "created_at" are 0.
+ * JSON is compared without the blanks between its tokens, "created" and
+ * "created_at" are 0, and so are the digits of ids that the gateway made
+ * ("call_" and 16 of them).
  */
 #include "unit.h"
 
@@ -34,10 +36,12 @@ struct kase {
 	const char *file;
 	char provider[32], model[64], api[16], client_model[64];
 	char version[32], defaults[512], extra[512];
+	char base[128], key[64], base_model[64];
+	bool token; /* the key is one of Entra's */
 	int drop_params;
 	int64_t max_output, max_tokens, stop_after;
 	bool fails; /* the exchange calls fail() at the end */
-	struct str request, upstream, refused, answer, client, facts;
+	struct str request, upstream, refused, call, answer, client, facts;
 };
 
 static struct arena arena;
@@ -55,6 +59,8 @@ set_defaults(struct kase *k)
 	snprintf(k->model, sizeof(k->model), "claude-sonnet-4-5");
 	snprintf(k->client_model, sizeof(k->client_model), "mine");
 	snprintf(k->api, sizeof(k->api), "chat");
+	snprintf(k->base, sizeof(k->base), "https://up.example");
+	snprintf(k->key, sizeof(k->key), "sk-secret");
 	k->drop_params = CONFIG_UNSET;
 	k->max_output = k->max_tokens = k->stop_after = CONFIG_UNSET;
 }
@@ -80,6 +86,14 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->api, sizeof(k->api), value);
 	else if (str_is(key, "version"))
 		copy(k->version, sizeof(k->version), value);
+	else if (str_is(key, "base"))
+		copy(k->base, sizeof(k->base), value);
+	else if (str_is(key, "key"))
+		copy(k->key, sizeof(k->key), value);
+	else if (str_is(key, "base_model"))
+		copy(k->base_model, sizeof(k->base_model), value);
+	else if (str_is(key, "token"))
+		k->token = n != 0;
 	else if (str_is(key, "defaults"))
 		copy(k->defaults, sizeof(k->defaults), value);
 	else if (str_is(key, "extra_body"))
@@ -105,6 +119,8 @@ section(struct kase *k, struct str name)
 		return &k->request;
 	if (str_is(name, "upstream"))
 		return &k->upstream;
+	if (str_is(name, "call"))
+		return &k->call;
 	if (str_is(name, "refused"))
 		return &k->refused;
 	if (str_is(name, "answer"))
@@ -141,6 +157,19 @@ hide_clock(struct buf *out, const char *key)
 	}
 }
 
+/* 16 hex digits behind this prefix are chance. */
+static void
+zero_ids(struct buf *b, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	for (size_t i = 0; i + n + 16 < b->len; i++) {
+		if (memcmp(b->data + i, prefix, n) == 0 &&
+		    strspn(b->data + i + n, "0123456789abcdef") == 16)
+			memset(b->data + i + n, '0', 16);
+	}
+}
+
 /* Blanks between tokens go where it is JSON; a line's data, too. */
 static void
 normal_form(struct str text, struct buf *out)
@@ -165,6 +194,8 @@ normal_form(struct str text, struct buf *out)
 			buf_add_char(out, '\n');
 		}
 	}
+	zero_ids(out, "\"call_");
+	zero_ids(out, "\"chatcmpl-");
 	hide_clock(out, "\"created\":");
 	hide_clock(out, "\"created_at\":");
 }
@@ -207,8 +238,10 @@ use(const struct kase *k)
 	memset(&config, 0, sizeof(config));
 	deployment.provider = p;
 	deployment.upstream_model = k->model;
-	deployment.api_base = "https://up.example";
-	deployment.api_key = "sk-secret";
+	deployment.api_base = k->base;
+	deployment.api_key = k->key;
+	deployment.key_is_token = k->token;
+	deployment.base_model = k->base_model;
 	deployment.organization = "";
 	deployment.api_version = k->version;
 	deployment.defaults_json = k->defaults;
@@ -231,6 +264,23 @@ parse(const struct kase *k, struct wire_request *r)
 
 	if (wire_request_parse(api_of(k), body, &arena, r, &param, &err) != 0)
 		fail_msg("%s: %s: %s", k->file, k->name, err.text);
+}
+
+static void
+check_call(const struct kase *k, const struct wire_call *call)
+{
+	struct str rest = str_trim(k->call);
+
+	while (rest.n > 0) {
+		struct str line = str_cut(&rest, '\n');
+		bool found = str_is(line, call->url);
+
+		for (size_t i = 0; i < call->header_count; i++)
+			found = found || str_is(line, call->headers[i]);
+		if (!found)
+			fail_msg("%s: %s: not in the call to %s: " STR_FMT,
+			    k->file, k->name, call->url, STR_ARG(line));
+	}
 }
 
 static void
@@ -268,7 +318,9 @@ run_encode(const struct kase *k)
 	assert_int_equal(body.len, call.body_bytes);
 	if (skim(buf_str(&body), NULL, 0, NULL, &err) != 0)
 		fail_msg("%s: %s: no JSON: %s", k->file, k->name, err.text);
-	assert_same(k, "upstream", buf_str(&body), k->upstream);
+	if (k->upstream.n > 0)
+		assert_same(k, "upstream", buf_str(&body), k->upstream);
+	check_call(k, &call);
 	buf_fini(&body);
 }
 
@@ -391,7 +443,7 @@ run_case(const struct kase *k)
 	if (k->name[0] == '\0')
 		return;
 	cases_run++;
-	if (k->upstream.n + k->refused.n > 0)
+	if (k->upstream.n + k->refused.n + k->call.n > 0)
 		run_encode(k);
 	if (k->answer.p != NULL)
 		run_relay(k);

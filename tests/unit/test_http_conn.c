@@ -266,6 +266,25 @@ test_pipelined_request_waits_for_the_answer(void **state)
 	close(fd);
 }
 
+/* Bytes that arrive before the held ones had their turn stay behind them. */
+static void
+test_held_bytes_keep_their_place(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx,
+	    HOLD "POST /echo HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nab", 0);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	fixture_run(fx, 5);
+	http_reply(fx->call, 200, "text/plain", str_of("first"));
+	assert_int_equal(send(fd, "cd", 2, 0), 2);
+	assert_true(client_read(fx, fd, &b, "\r\n\r\nabcd", 1000));
+	assert_int_equal(str_find(buf_str(&b), " 400 "), -1);
+	buf_fini(&b);
+	close(fd);
+}
+
 static void
 test_pipelined_junk_during_an_answer_is_bounded(void **state)
 {
@@ -532,6 +551,7 @@ main(void)
 		T(test_answering_a_client_that_has_just_left),
 		T(test_owner_without_on_gone_keeps_its_call),
 		T(test_pipelined_request_waits_for_the_answer),
+		T(test_held_bytes_keep_their_place),
 		T(test_pipelined_junk_during_an_answer_is_bounded),
 		T(test_junk_behind_a_good_request_is_refused_after_its_answer),
 		T(test_connection_limit_is_exact),

@@ -58,37 +58,37 @@ struct golden {
 static const struct golden goldens[] = {
 	/* ---- plain ---- */
 	{ "plain", WIRE_CHAT, PLAIN,
-	  "{\"id\":\"c\",\"model\":\"up-1\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},"
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\":\"up-1\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},"
 	  "\"finish_reason\":\"stop\"}]," USAGE ",\"x\":18446744073709551615}",
-	  "{\"id\":\"c\",\"model\":\"mine\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},"
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\":\"mine\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},"
 	  "\"finish_reason\":\"stop\"}]," USAGE ",\"x\":18446744073709551615}", OK_PLAIN("stop", 9, 2) },
 	{ "plain, blank lines first (DeepSeek)", WIRE_CHAT, PLAIN,
-	  "\n\n\r\n {\"model\" : \"up\" , \"choices\":[{\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n",
-	  "{\"model\" : \"mine\" , \"choices\":[{\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}", OK_PLAIN("stop", -1, -1) },
+	  "\n\n\r\n {\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\" : \"up\" , \"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\" : \"mine\" , \"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}", OK_PLAIN("stop", -1, -1) },
 	{ "plain, finish reasons clients know", WIRE_CHAT, PLAIN,
-	  "{\"choices\":[{\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"model_length\"}]}",
-	  "{\"choices\":[{\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"length\"}]}", OK_PLAIN("length", -1, -1) },
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"model_length\"}]}",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"length\"}]}", OK_PLAIN("length", -1, -1) },
 	{ "plain, tool calls are left alone", WIRE_CHAT, PLAIN,
-	  "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
-	  "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
 	  OK_PLAIN("tool_calls", -1, -1) },
 	{ "plain, an error with status 200", WIRE_CHAT, PLAIN,
 	  "{\"error\":{\"code\":502,\"message\":\"upstream died\"},\"choices\":[]}", "", BAD(UPSTREAM, true, false) },
 	{ "plain, an error in a choice", WIRE_CHAT, PLAIN,
-	  "{\"choices\":[{\"message\":{\"content\":\"\"},\"finish_reason\":\"stop\",\"error\":{\"message\":\"x\"}}]}", "", BAD(UPSTREAM, true, false) },
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"content\":\"\"},\"finish_reason\":\"stop\",\"error\":{\"message\":\"x\"}}]}", "", BAD(UPSTREAM, true, false) },
 	{ "plain, an error in a list (Gemini)", WIRE_CHAT, PLAIN,
 	  "[{\"error\":{\"code\":429,\"message\":\"slow\",\"status\":\"RESOURCE_EXHAUSTED\"}}]", "", BAD(UPSTREAM, true, false) },
 	{ "plain, error null is none", WIRE_CHAT, PLAIN,
-	  "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Hi\"}}]}",
-	  "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Hi\"}}]}", OK_PLAIN("", -1, -1) },
-	{ "plain, truncated", WIRE_CHAT, PLAIN, "{\"choices\":[{\"message\":{\"content\":\"Hi", "", BAD(UPSTREAM_FORMAT, false, true) },
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"error\":null,\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"}}]}",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"error\":null,\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"}}]}", OK_PLAIN("", -1, -1) },
+	{ "plain, truncated", WIRE_CHAT, PLAIN, "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi", "", BAD(UPSTREAM_FORMAT, false, true) },
 	{ "plain, no choices", WIRE_CHAT, PLAIN, "{\"ok\":true}", "", BAD(UPSTREAM_FORMAT, false, true) },
 	{ "plain, empty", WIRE_CHAT, PLAIN, " \n", "", BAD(UPSTREAM_FORMAT, false, true) },
 	{ "plain, HTML", WIRE_CHAT, PLAIN, "<html>hi</html>", "", BAD(UPSTREAM_FORMAT, false, true) },
 	{ "plain, a stream instead", WIRE_CHAT, PLAIN, DATA(HEAD HI "]}") DONE, "", BAD(UPSTREAM_FORMAT, false, true) },
 	{ "completions, plain", WIRE_COMPLETIONS, "{\"model\":\"a\",\"prompt\":\"x\"}",
-	  "{\"model\":\"up\",\"choices\":[{\"text\":\"Hi\",\"index\":0,\"finish_reason\":\"stop\"}]," USAGE "}",
-	  "{\"model\":\"mine\",\"choices\":[{\"text\":\"Hi\",\"index\":0,\"finish_reason\":\"stop\"}]," USAGE "}", OK_PLAIN("stop", 9, 2) },
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\":\"up\",\"choices\":[{\"text\":\"Hi\",\"index\":0,\"finish_reason\":\"stop\"}]," USAGE "}",
+	  "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"model\":\"mine\",\"choices\":[{\"text\":\"Hi\",\"index\":0,\"finish_reason\":\"stop\"}]," USAGE "}", OK_PLAIN("stop", 9, 2) },
 	{ "embeddings", WIRE_EMBEDDINGS, "{\"model\":\"a\",\"input\":\"x\"}",
 	  "{\"object\":\"list\",\"data\":[{\"embedding\":[0.1,-2e-5]}],\"model\":\"up\",\"usage\":{\"prompt_tokens\":3,\"total_tokens\":3}}",
 	  "{\"object\":\"list\",\"data\":[{\"embedding\":[0.1,-2e-5]}],\"model\":\"mine\",\"usage\":{\"prompt_tokens\":3,\"total_tokens\":3}}",
@@ -112,8 +112,8 @@ static const struct golden goldens[] = {
 	  DATA(OUT ROLE "]}") DATA(OUT "{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}],\"usage\":null}")
 	  DATA(OUT "]," USAGE "}") DONE, OK("stop", 9, 2) },
 	{ "usage is the first member", WIRE_CHAT, STREAM,
-	  DATA("{ " USAGE " , \"choices\":[" ROLE "]}") DATA("{\"choices\":[" STOP "]}") DONE,
-	  DATA("{  \"choices\":[" ROLE "]}") DATA("{\"choices\":[" STOP "]}") DONE,
+	  DATA("{ " USAGE " , \"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" ROLE "]}") DATA("{\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" STOP "]}") DONE,
+	  DATA("{  \"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" ROLE "]}") DATA("{\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" STOP "]}") DONE,
 	  { 0, ERR_NONE, true, false, false, false, true, 9, 2, "stop" } },
 	{ "Groq: x_groq.usage, asked", WIRE_CHAT, STREAM_USAGE,
 	  DATA(HEAD ROLE "],\"x_groq\":{\"id\":\"r\"}}") DATA(HEAD HI "]}") DATA(HEAD STOP "],\"x_groq\":{\"id\":\"r\"," USAGE "}}") DONE,
@@ -132,27 +132,26 @@ static const struct golden goldens[] = {
 	{ "Azure: first chunk without choices", WIRE_CHAT, STREAM,
 	  DATA("{\"id\":\"\",\"created\":0,\"model\":\"\",\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}")
 	  DATA(HEAD ROLE "]}") DATA(HEAD HI "]}") DATA(HEAD STOP "]}") DATA(HEAD "]," USAGE "}") DONE,
-	  DATA("{\"id\":\"\",\"created\":0,\"model\":\"mine\",\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}")
 	  DATA(OUT ROLE "]}") DATA(OUT HI "]}") DATA(OUT STOP "]}") DONE, OK("stop", 9, 2) },
 	{ "Gemini: no role, no index, stop after tools", WIRE_CHAT, STREAM,
 	  DATA(HEAD "{\"index\":0,\"delta\":{\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
-	  "{ \"id\":\"b\",\"extra_content\":{\"google\":{\"thought_signature\":\"s\"}},\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},\"finish_reason\":null}]}")
-	  DATA(HEAD "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"h\",\"arguments\":\"\"}}]},\"finish_reason\":\"stop\"}]," USAGE "}") DONE,
+	  "{ \"id\":\"b\",\"type\":\"function\",\"extra_content\":{\"google\":{\"thought_signature\":\"s\"}},\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},\"finish_reason\":null}]}")
+	  DATA(HEAD "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"h\",\"arguments\":\"\"}}]},\"finish_reason\":\"stop\"}]," USAGE "}") DONE,
 	  DATA(OUT "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
-	  "{\"index\":1, \"id\":\"b\",\"extra_content\":{\"google\":{\"thought_signature\":\"s\"}},\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},\"finish_reason\":null}]}")
-	  DATA(OUT "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":2,\"id\":\"c\",\"function\":{\"name\":\"h\",\"arguments\":\"\"}}]},\"finish_reason\":\"tool_calls\"}]}") DONE,
+	  "{\"index\":1, \"id\":\"b\",\"type\":\"function\",\"extra_content\":{\"google\":{\"thought_signature\":\"s\"}},\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},\"finish_reason\":null}]}")
+	  DATA(OUT "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":2,\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"h\",\"arguments\":\"\"}}]},\"finish_reason\":\"tool_calls\"}]}") DONE,
 	  OK("tool_calls", 9, 2) },
 	{ "vLLM: stop with numbered tools stays", WIRE_CHAT, STREAM,
-	  DATA(HEAD "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\"}}]},\"finish_reason\":\"stop\"}]}") DONE,
-	  DATA(OUT "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\"}}]},\"finish_reason\":\"stop\"}]}") DONE,
+	  DATA(HEAD "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\"}}]},\"finish_reason\":\"stop\"}]}") DONE,
+	  DATA(OUT "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\"}}]},\"finish_reason\":\"stop\"}]}") DONE,
 	  OK("stop", -1, -1) },
 	{ "empty role, empty finish", WIRE_CHAT, STREAM,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"\",\"content\":\"a\"},\"finish_reason\":\"\"}]}") DATA("{\"choices\":[{\"delta\":{\"role\":null,\"content\":\"b\"},\"finish_reason\":\"stop\"}]}") DONE,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}") DATA("{\"choices\":[{\"delta\":{\"role\":null,\"content\":\"b\"},\"finish_reason\":\"stop\"}]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"\",\"content\":\"a\"},\"finish_reason\":\"\"}]}") DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":null,\"content\":\"b\"},\"finish_reason\":\"stop\"}]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}") DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":null,\"content\":\"b\"},\"finish_reason\":\"stop\"}]}") DONE,
 	  OK("stop", -1, -1) },
 	{ "reasoning counts as token", WIRE_CHAT, STREAM,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}}]}") DATA("{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"},\"finish_reason\":\"eos\"}]}") DONE,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}}]}") DATA("{\"choices\":[{\"delta\":{\"reasoning\":\"hm\"},\"finish_reason\":\"stop\"}]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}}]}") DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\"},\"finish_reason\":\"eos\"}]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}}]}") DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\",\"reasoning\":\"hm\"},\"finish_reason\":\"stop\"}]}") DONE,
 	  OK("stop", -1, -1) },
 	{ "no [DONE], but finished", WIRE_CHAT, STREAM_USAGE,
 	  DATA(HEAD ROLE "]}") DATA(HEAD HI "]}") DATA(HEAD STOP "]," USAGE "}"),
@@ -174,8 +173,8 @@ static const struct golden goldens[] = {
 	  ": OPENROUTER PROCESSING\r\n\r\nid: 1\r\nevent: x\r\ndata: " HEAD ROLE "]}\r\n\r\n: ping\r\n\r\nretry: 5\r\n\r\ndata:\r\n\r\ndata:" HEAD STOP "]}\r\n\r\n" DONE,
 	  DATA(OUT ROLE "]}") ": keep-alive\n\n" DATA(OUT STOP "]}") DONE, { 0, ERR_NONE, true, false, false, false, true, -1, -1, "stop" } },
 	{ "JSON over several data lines", WIRE_CHAT, STREAM,
-	  "data: {\"choices\":[\ndata: " ROLE "\ndata: ]}\n\n" DATA("{\"choices\":[" STOP "]}") DONE,
-	  DATA("{\"choices\":[ " ROLE " ]}") DATA("{\"choices\":[" STOP "]}") DONE, { 0, ERR_NONE, true, false, false, false, true, -1, -1, "stop" } },
+	  "data: {\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[\ndata: " ROLE "\ndata: ]}\n\n" DATA("{\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" STOP "]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[ " ROLE " ]}") DATA("{\"id\":\"c\",\"object\":\"x\",\"created\":17,\"choices\":[" STOP "]}") DONE, { 0, ERR_NONE, true, false, false, false, true, -1, -1, "stop" } },
 	{ "events that are no chunks are dropped", WIRE_CHAT, STREAM,
 	  DATA("{\"type\":\"ping\"}") DATA(HEAD ROLE "]}") DATA("{\"choices\":null}") DATA(HEAD STOP "]}") DONE,
 	  DATA(OUT ROLE "]}") DATA(OUT STOP "]}") DONE, { 0, ERR_NONE, true, false, false, false, true, -1, -1, "stop" } },
@@ -202,8 +201,8 @@ static const struct golden goldens[] = {
 	  DATA("{\"id\":\"p1\",\"object\":\"text_completion\",\"created\":3,\"model\":\"mine\",\"choices\":[{\"text\":\"Hi\",\"index\":0,\"finish_reason\":\"stop\"}],\"usage\":null}")
 	  DATA("{\"id\":\"p1\",\"object\":\"text_completion\",\"created\":3,\"model\":\"mine\",\"choices\":[]," USAGE "}") DONE, OK("stop", 9, 2) },
 	{ "Unicode, escapes and surrogates pass", WIRE_CHAT, STREAM,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"h\xc3\xa9\xf0\x9f\x98\x80\\ud83d\"},\"finish_reason\":\"stop\",\"f\":1e400}]}") DONE,
-	  DATA("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"h\xc3\xa9\xf0\x9f\x98\x80\\ud83d\"},\"finish_reason\":\"stop\",\"f\":1e400}]}") DONE, OK("stop", -1, -1) },
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"h\xc3\xa9\xf0\x9f\x98\x80\\ud83d\"},\"finish_reason\":\"stop\",\"f\":1e400}]}") DONE,
+	  DATA("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"h\xc3\xa9\xf0\x9f\x98\x80\\ud83d\"},\"finish_reason\":\"stop\",\"f\":1e400}]}") DONE, OK("stop", -1, -1) },
 
 	/* ---- plain answers to clients that want a stream ---- */
 	{ "JSON instead of a stream", WIRE_CHAT, STREAM_USAGE,
@@ -377,7 +376,8 @@ test_facts_of_the_provider(void **state)
 	open_run(&run, WIRE_CHAT, PLAIN, -1);
 	feed_pieces(&run,
 	    str_of("{\"model\":\"gpt-x\\u002d1\",\"service_tier\":\"flex\","
-		   "\"choices\":[{\"message\":{\"content\":\"0123456789\"}}],"
+		   "\"choices\":[{\"index\":0,\"message\":{\"content\":"
+		   "\"0123456789\"}}],"
 		   "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}"),
 	    SIZE_MAX);
 	assert_int_equal(run.out.len, 0); /* nothing before the end */
@@ -405,7 +405,8 @@ test_errors_in_band_are_classed(void **state)
 		  "\"message\":\"m\"}}",
 		    0, OUTCOME_CONTEXT_LENGTH, "m" },
 		{ "{\"error\":\"boom\"}", 0, OUTCOME_SERVER_ERROR, "boom" },
-		{ "{\"choices\":[{\"error\":{\"message\":\"m\",\"code\":503}}]"
+		{ "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":17,"
+		  "\"choices\":[{\"error\":{\"message\":\"m\",\"code\":503}}]"
 		  "}",
 		    503, OUTCOME_SERVER_ERROR, "m" },
 	};
@@ -546,8 +547,11 @@ test_small_deltas_are_a_token_each(void **state)
 	open_run(&run, WIRE_CHAT, STREAM, -1);
 	for (int i = 0; i < 20; i++)
 		feed_pieces(&run,
-		    str_of(DATA("{\"choices\":[{\"delta\":{\"content\":\"a\"}}"
-				"]}")),
+		    str_of(DATA(
+			"{\"id\":\"c\",\"object\":\"chat.completion\","
+			"\"created\":17,\"choices\":[{\"index\":0,\"delta\":{"
+			"\"content\":\"a\"}}"
+			"]}")),
 		    SIZE_MAX);
 	assert_int_equal(run.relay.facts.delivered_bytes, 20);
 	assert_int_equal(run.relay.facts.output_guess_tokens, 20);
@@ -631,11 +635,16 @@ test_the_clients_name_is_escaped(void **state)
 	assert_int_equal(relay_open(&run.relay, dialect_openai.relay(WIRE_CHAT),
 			     &o, &run.err),
 	    0);
-	feed_pieces(&run, str_of("{\"model\":\"up\",\"choices\":[]}"), 1);
+	feed_pieces(&run,
+	    str_of("{\"id\":\"c\",\"object\":\"chat.completion\","
+		   "\"created\":17,\"model\":\"up\",\"choices\":[]}"),
+	    1);
 	assert_int_equal(run.relay.ops->finish(&run.relay, &run.out, &run.err),
 	    0);
 	assert_string_equal(buf_cstr(&run.out),
-	    "{\"model\":\"a\\\"b\\\\c\\n\xef\xbf\xbd\",\"choices\":[]}");
+	    "{\"id\":\"c\",\"object\":\"chat.completion\","
+	    "\"created\":17,\"model\":\"a\\\"b\\\\c\\n\xef\xbf\xbd\","
+	    "\"choices\":[]}");
 	close_run(&run);
 }
 

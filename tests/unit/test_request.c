@@ -72,11 +72,117 @@ test_a_whole_request(void **state)
 	assert_int_equal(request.stream_timeout_msecs, 10000);
 	assert_true(request.disable_fallbacks);
 	assert_int_equal(request.drop_params, 0);
-	assert_str(request.fallbacks.value, "[\"x\"]");
-	assert_str(request.mock_response.value, "\"hey\"");
+	assert_int_equal(request.fallbacks.count, 1);
+	assert_str(request.fallbacks.items[0], "x");
+	assert_string_equal(request.mock_response, "hey");
 	assert_int_equal(request.member_count, 19);
 	assert_non_null(wire_request_member(&request, str_of("seed")));
 	assert_null(wire_request_member(&request, str_of("see")));
+}
+
+static void
+test_fallbacks_in_every_form(void **state)
+{
+	(void)state;
+	parse_ok(WIRE_CHAT,
+	    WITH("\"fallbacks\":[\"a\",{\"model\":\"b\\n\"},{\"m\":[\"c\","
+		 "\"d\"],"
+		 "\"other\":[\"e\"]},{\"*\":[\"f\"]}],"
+		 "\"context_window_fallbacks\":[{\"m\":[\"g\"]}],"
+		 "\"content_policy_fallbacks\":[\"h\"]"));
+	assert_int_equal(request.fallbacks.count, 5);
+	assert_str(request.fallbacks.items[0], "a");
+	assert_str(request.fallbacks.items[1], "b\n");
+	assert_str(request.fallbacks.items[2], "c");
+	assert_str(request.fallbacks.items[3], "d");
+	assert_str(request.fallbacks.items[4], "f");
+	assert_int_equal(request.context_fallbacks.count, 1);
+	assert_str(request.context_fallbacks.items[0], "g");
+	assert_int_equal(request.policy_fallbacks.count, 1);
+	assert_str(request.policy_fallbacks.items[0], "h");
+}
+
+static void
+test_what_is_to_be_played(void **state)
+{
+	static const struct {
+		const char *member;
+		enum wire_play play;
+	} rows[] = {
+		{ "\"mock_testing_fallbacks\":true", PLAY_FALLBACKS },
+		{ "\"mock_testing_context_fallbacks\":true", PLAY_CONTEXT },
+		{ "\"mock_testing_content_policy_fallbacks\":true",
+		    PLAY_POLICY },
+		{ "\"mock_testing_rate_limit_error\":true", PLAY_RATE_LIMIT },
+		{ "\"mock_timeout\":true", PLAY_TIMEOUT },
+		{ "\"mock_timeout\":false", PLAY_NOTHING },
+		{ "\"mock_testing_fallbacks\":null", PLAY_NOTHING },
+	};
+	char body[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(body, sizeof(body), "{\"model\":\"m\"," HELLO ",%s}",
+		    rows[i].member);
+		parse_ok(WIRE_CHAT, body);
+		assert_int_equal(request.play, rows[i].play);
+	}
+}
+
+/* "name: value|name: value" */
+static struct str
+header_in(const void *arg, const char *name)
+{
+	struct str rest = str_of(arg);
+
+	while (rest.n > 0) {
+		struct str line = str_cut(&rest, '|');
+		struct str key = str_cut(&line, ':');
+
+		if (str_is(key, name))
+			return str_trim(line);
+	}
+	return str_make("", 0);
+}
+
+static void
+test_headers_overrule_the_body(void **state)
+{
+	static const struct {
+		const char *headers, *param; /* NULL: all is well */
+	} rows[] = {
+		{ "x-litellm-num-retries: 5|x-litellm-timeout: 2.5"
+		  "|x-litellm-stream-timeout: 0|x-litellm-tags: c,,d e ",
+		    NULL },
+		{ "x-litellm-num-retries: many", "x-litellm-num-retries" },
+		{ "x-litellm-num-retries: -1", "x-litellm-num-retries" },
+		{ "x-litellm-timeout: soon", "x-litellm-timeout" },
+		{ "x-litellm-stream-timeout: -1", "x-litellm-stream-timeout" },
+		{ "x-litellm-tags: 1,2,3,4,5,6,7,8", "x-litellm-tags" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *named = NULL;
+		int rc;
+
+		parse_ok(WIRE_CHAT,
+		    WITH("\"num_retries\":1,\"timeout\":9,\"tags\":[\"a\"]"));
+		rc = wire_request_headers(&request, header_in, rows[i].headers,
+		    &named, &err);
+		assert_int_equal(rc, rows[i].param == NULL ? 0 : -1);
+		if (rows[i].param != NULL) {
+			assert_string_equal(named, rows[i].param);
+			assert_int_equal(err.code, ERR_BAD_REQUEST);
+			continue;
+		}
+		assert_int_equal(request.num_retries, 5);
+		assert_int_equal(request.timeout_msecs, 2500);
+		assert_int_equal(request.stream_timeout_msecs, 1);
+		assert_int_equal(request.tag_count, 3);
+		assert_str(request.tags[1], "c");
+		assert_str(request.tags[2], "d e");
+	}
 }
 
 static void
@@ -104,8 +210,9 @@ test_what_is_absent_has_its_default(void **state)
 		assert_int_equal(request.timeout_msecs, CONFIG_UNSET);
 		assert_int_equal(request.drop_params, CONFIG_UNSET);
 		assert_int_equal(request.tools.type, SKIM_ABSENT);
-		assert_int_equal(request.fallbacks.type, SKIM_ABSENT);
-		assert_int_equal(request.mock_response.type, SKIM_ABSENT);
+		assert_int_equal(request.fallbacks.count, 0);
+		assert_null(request.mock_response);
+		assert_int_equal(request.play, PLAY_NOTHING);
 	}
 }
 
@@ -139,6 +246,11 @@ static const struct {
 	{ "{\"model\":\"m\",\"messages\":\"hi\"}", ERR_BAD_REQUEST, "messages", "must be an array" },
 	{ "{\"model\":\"m\",\"messages\":[]}", ERR_BAD_REQUEST, "messages", "empty" },
 	{ WITH("\"messages\":[1]"), ERR_BAD_REQUEST, "messages", "twice" },
+	{ WITH("\"fallbacks\":\"a\""), ERR_BAD_REQUEST, "fallbacks", "array of model names" },
+	{ WITH("\"fallbacks\":[7]"), ERR_BAD_REQUEST, "fallbacks", "array of model names" },
+	{ WITH("\"fallbacks\":[{\"m\":[7]}]"), ERR_BAD_REQUEST, "fallbacks", "array of model names" },
+	{ WITH("\"fallbacks\":[{\"model\":\"a\",\"messages\":\"x\"}]"), ERR_BAD_REQUEST, "fallbacks", "parameters of its own" },
+	{ WITH("\"mock_response\":{}"), ERR_BAD_REQUEST, "mock_response", "must be a string" },
 	{ WITH("\"tools\":{}"), ERR_BAD_REQUEST, "tools", "array" },
 	{ WITH("\"stream\":1"), ERR_BAD_REQUEST, "stream", "true or false" },
 	{ WITH("\"stream\":\"true\""), ERR_BAD_REQUEST, "stream", "true or false" },
@@ -629,6 +741,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_whole_request),
 		cmocka_unit_test(test_what_is_absent_has_its_default),
+		cmocka_unit_test(test_fallbacks_in_every_form),
+		cmocka_unit_test(test_what_is_to_be_played),
+		cmocka_unit_test(test_headers_overrule_the_body),
 		cmocka_unit_test(test_bad_requests_are_refused_in_clear_words),
 		cmocka_unit_test(test_nesting_and_size_are_bounded),
 		cmocka_unit_test(test_the_list_of_keys),

@@ -158,6 +158,9 @@ test_context_filter_uses_the_guess_when_there_is_one(void **state)
 static void
 test_minute_limits_only_where_asked_for(void **state)
 {
+	static const char *checks[] = { "router_budget_limiting",
+		"enforce_model_rate_limits" };
+
 	(void)state;
 	fix_add(&f, "m", "a", "openai/x")->rpm = 5;
 	fix_add(&f, "m", "b", "openai/x")->tpm = 1000;
@@ -166,10 +169,10 @@ test_minute_limits_only_where_asked_for(void **state)
 	f.tokens[1] = 1000;
 	check("m", "a b");
 	f.config.router.enable_pre_call_checks = true;
+	fix_build(&f);
 	check("m", "");
 	assert_int_equal(f.plan.why, REFUSED_LIMIT);
-	/* FIX_NOW is 20 s into its minute. */
-	assert_int_equal(f.plan.retry_nsecs, SECS(40));
+	assert_int_equal(f.plan.retry_nsecs, FIX_NEXT);
 	f.requests[0] = 4;
 	f.tokens[1] = 999;
 	check("m", "a b");
@@ -177,6 +180,11 @@ test_minute_limits_only_where_asked_for(void **state)
 	f.config.router.strategy = STRATEGY_USAGE;
 	fix_build(&f);
 	f.requests[0] = 5;
+	check("m", "b");
+	f.config.router.strategy = STRATEGY_SIMPLE_SHUFFLE;
+	f.config.router.optional_checks =
+	    (struct config_strings){ .count = 2, .items = checks };
+	fix_build(&f);
 	check("m", "b");
 }
 
@@ -193,8 +201,8 @@ test_parallel_requests_are_limited(void **state)
 	f.in_flight[0] = 2;
 	check("m", "b c");
 	assert_string_equal(fix_reason(&f.plan, "a"),
-	    "2 of 2 parallel requests under way");
-	f.state.in_flight = NULL;
+	    "2 of 2 requests at a time under way");
+	f.state.use = NULL;
 	check("m", "a b c");
 }
 
@@ -378,8 +386,8 @@ test_the_clients_own_fallbacks_replace_the_groups(void **state)
 	fix_fallback(&f, FALLBACK_ANY, "c", "d", NULL);
 	fix_build(&f);
 	check("a", "a | b");
-	f.request.fallbacks = own;
-	f.request.fallback_count = ARRAY_LEN(own);
+	f.request.fallbacks[FALLBACK_ANY].items = own;
+	f.request.fallbacks[FALLBACK_ANY].count = ARRAY_LEN(own);
 	check("a", "a | c | d | b");
 }
 
@@ -668,8 +676,8 @@ test_the_clients_list_is_for_the_asked_group_only(void **state)
 	fix_add(&f, "c", "c", "openai/x");
 	fix_fallback(&f, FALLBACK_ANY, "c", "b", NULL);
 	fix_build(&f);
-	f.request.fallbacks = own;
-	f.request.fallback_count = 1;
+	f.request.fallbacks[FALLBACK_ANY].items = own;
+	f.request.fallbacks[FALLBACK_ANY].count = 1;
 	check("a", "a | c | b");
 	next = after(FALLBACK_CONTEXT_WINDOW, &f.plan, 0);
 	assert_string_equal(fix_order(&f, &next), "c | b");

@@ -560,6 +560,58 @@ test_every_position_in_a_string(void **state)
 	}
 }
 
+/* Long strings of all kinds of letters, most of them with a byte that was
+   changed: we take what str_utf8_ok() takes. */
+static void
+test_utf8_in_long_strings(void **state)
+{
+	static const char *const letters[] = { "a", " ", "\xc2\x80", "\xd1\x8f",
+		"\xdf\xbf", "\xe0\xa0\x80", "\xe2\x82\xac", "\xec\xbf\xbf",
+		"\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
+		"\xf0\x90\x80\x80", "\xf1\x80\x80\x80", "\xf3\xbf\xbf\xbf",
+		"\xf4\x8f\xbf\xbf" };
+	static const unsigned char odd[] = { 'x', 0x80, 0xbf, 0xc0, 0xc1, 0xc2,
+		0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff };
+	uint32_t seed = 1;
+	int taken = 0, refused = 0;
+	struct err err;
+
+	(void)state;
+	for (int round = 0; round < 200000; round++) {
+		char text[128] = "\"";
+		size_t n = 1, few = 1 + (seed >> 8) % ARRAY_LEN(letters);
+		struct str inside;
+
+		while (n < 100) {
+			const char *letter;
+
+			seed = seed * 1664525 + 1013904223;
+			letter = letters[(seed >> 16) % few];
+			memcpy(text + n, letter, strlen(letter));
+			n += strlen(letter);
+		}
+		seed = seed * 1664525 + 1013904223;
+		if (round % 4 != 0)
+			text[1 + (seed >> 8) % (n - 1)] =
+			    (char)odd[(seed >> 20) % ARRAY_LEN(odd)];
+		inside = str_make(text + 1, n - 1);
+		text[n] = '"';
+		if (str_utf8_ok(inside)) {
+			taken++;
+			assert_int_equal(skim(str_make(text, n + 1), NULL, 0,
+					     &any_top, &err),
+			    0);
+		} else {
+			refused++;
+			assert_int_equal(skim(str_make(text, n + 1), NULL, 0,
+					     &any_top, &err),
+			    -1);
+			assert_non_null(strstr(err.text, "UTF-8"));
+		}
+	}
+	assert_true(taken > 50000 && refused > 50000);
+}
+
 /* Random bytes from the alphabet of JSON: whatever jansson takes, we take (it
    refuses more: overflowing numbers, lone surrogates, deep nesting). */
 static void
@@ -613,6 +665,7 @@ main(void)
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_strings_are_compared_by_meaning),
 		cmocka_unit_test(test_every_position_in_a_string),
+		cmocka_unit_test(test_utf8_in_long_strings),
 		cmocka_unit_test(test_agrees_with_jansson),
 	};
 

@@ -615,6 +615,8 @@ test_full_map_is_an_error_of_its_own(void **state)
 	int rc = 0;
 
 	store_close(&f->s);
+	scratch_remove(f->dir);
+	f->dir = scratch_make();
 	f->s = open_store(f->dir, 256 << 10);
 	memset(block, 'b', sizeof(block));
 	t = begin(f->s, STORE_LIVE, true);
@@ -633,6 +635,24 @@ test_full_map_is_an_error_of_its_own(void **state)
 	/* What fits goes on. */
 	put_one(f->s, STORE_LIVE, STORE_SPEND, "a", "1");
 	assert_int_equal(get_one(f->s, STORE_LIVE, STORE_SPEND, "a", "1"), 1);
+}
+
+/* Who maps less does not cut the file of those who have mapped more. */
+static void
+test_a_map_is_never_smaller_than_the_file(void **state)
+{
+	struct fixture *f = *state;
+	struct store_info info;
+	struct err err;
+
+	store_close(&f->s);
+	f->s = open_store(f->dir, 1 << 20);
+	assert_int_equal(store_info(f->s, &info, &err), 0);
+	assert_int_equal(info.map_bytes[STORE_LIVE], 4 << 20);
+	store_close(&f->s);
+	f->s = open_store(f->dir, 8 << 20);
+	assert_int_equal(store_info(f->s, &info, &err), 0);
+	assert_int_equal(info.map_bytes[STORE_LIVE], 8 << 20);
 }
 
 static void
@@ -730,6 +750,7 @@ main(void)
 		STORE_TEST(test_read_only_open_reads),
 		STORE_TEST(test_schema_is_written_and_a_newer_one_refused),
 		STORE_TEST(test_full_map_is_an_error_of_its_own),
+		STORE_TEST(test_a_map_is_never_smaller_than_the_file),
 		STORE_TEST(test_info_tells_sizes_and_rows),
 		STORE_TEST(test_snapshot_opens),
 	};

@@ -328,16 +328,16 @@ test_precedence_of_retry_counts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct config_router r = { .num_retries = rows[i].router };
-		struct config_deployment d = { .num_retries =
-						   rows[i].deployment };
-		struct config_policy none = { -1, -1, -1, -1, -1, -1 };
+		struct config_policy policy = { -1, -1, rows[i].policy, -1, -1,
+			-1, -1, -1, -1 };
+		struct retry_terms terms = { .policy = &policy,
+			.deployment = rows[i].deployment,
+			.asked = rows[i].asked,
+			.group = rows[i].router,
+			.outcome = OUTCOME_STALL };
 		bool by_policy;
 
-		r.retry_policy = none;
-		r.retry_policy.timeout = rows[i].policy;
-		assert_int_equal(verdict_retries(&r, &d, OUTCOME_STALL,
-				     rows[i].asked, &by_policy),
+		assert_int_equal(verdict_retries(&terms, &by_policy),
 		    rows[i].want);
 		assert_int_equal(by_policy, rows[i].by_policy);
 	}
@@ -349,38 +349,64 @@ test_each_class_reads_its_own_retry_policy(void **state)
 	static const struct {
 		enum outcome outcome;
 		uint32_t want; /* 9: the router's */
+		int status;
 	} rows[] = {
-		{ OUTCOME_BAD_REQUEST, 1 },
-		{ OUTCOME_AUTH, 2 },
-		{ OUTCOME_TIMEOUT_CONNECT, 3 },
-		{ OUTCOME_TIMEOUT_HEAD, 3 },
-		{ OUTCOME_TIMEOUT_TOTAL, 3 },
-		{ OUTCOME_STALL, 3 },
-		{ OUTCOME_RATE_LIMIT, 4 },
-		{ OUTCOME_QUOTA, 4 },
-		{ OUTCOME_CONTENT_POLICY, 5 },
-		{ OUTCOME_SERVER_ERROR, 6 },
-		{ OUTCOME_OVERLOADED, 6 },
-		{ OUTCOME_CONNECT, 6 },
-		{ OUTCOME_CUT, 6 },
-		{ OUTCOME_MALFORMED, 6 },
-		{ OUTCOME_CONTEXT_LENGTH, 9 },
-		{ OUTCOME_NOT_FOUND, 9 },
-		{ OUTCOME_CONFLICT, 9 },
+		{ OUTCOME_BAD_REQUEST, 1, 0 },
+		{ OUTCOME_AUTH, 2, 0 },
+		{ OUTCOME_TIMEOUT_CONNECT, 3, 0 },
+		{ OUTCOME_TIMEOUT_HEAD, 3, 0 },
+		{ OUTCOME_TIMEOUT_TOTAL, 3, 0 },
+		{ OUTCOME_STALL, 3, 0 },
+		{ OUTCOME_RATE_LIMIT, 4, 0 },
+		{ OUTCOME_QUOTA, 4, 0 },
+		{ OUTCOME_CONTENT_POLICY, 5, 0 },
+		{ OUTCOME_SERVER_ERROR, 6, 0 },
+		{ OUTCOME_SERVER_ERROR, 7, 503 },
+		{ OUTCOME_OVERLOADED, 7, 529 },
+		{ OUTCOME_CONNECT, 6, 0 },
+		{ OUTCOME_CUT, 6, 0 },
+		{ OUTCOME_MALFORMED, 6, 0 },
+		{ OUTCOME_CONTEXT_LENGTH, 9, 0 },
+		{ OUTCOME_NOT_FOUND, 8, 0 },
+		{ OUTCOME_CONFLICT, 9, 0 },
 	};
-	struct config_router r = { .num_retries = 9,
-		.retry_policy = { 1, 2, 3, 4, 5, 6 } };
-	struct config_deployment d = { .num_retries = CONFIG_UNSET };
+	struct config_policy policy = { 1, 2, 3, 4, 5, 6, 7, 8, -1 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct retry_terms terms = { .policy = &policy,
+			.deployment = CONFIG_UNSET,
+			.asked = CONFIG_UNSET,
+			.group = 9,
+			.outcome = rows[i].outcome,
+			.status = rows[i].status };
 		bool by_policy;
 
-		assert_int_equal(verdict_retries(&r, &d, rows[i].outcome,
-				     CONFIG_UNSET, &by_policy),
+		assert_int_equal(verdict_retries(&terms, &by_policy),
 		    rows[i].want);
 		assert_int_equal(by_policy, rows[i].want != 9);
 	}
+}
+
+static void
+test_retry_policy_has_a_default(void **state)
+{
+	struct config_policy policy = { -1, -1, -1, -1, -1, 6, -1, -1, 5 };
+	struct retry_terms terms = { .policy = &policy,
+		.deployment = 1,
+		.asked = 2,
+		.group = 3,
+		.status = 503 };
+	bool by_policy;
+
+	(void)state;
+	terms.outcome = OUTCOME_SERVER_ERROR;
+	assert_int_equal(verdict_retries(&terms, &by_policy), 6);
+	assert_true(by_policy);
+	/* It names a number; whether to retry is the table's word. */
+	terms.outcome = OUTCOME_CONFLICT;
+	assert_int_equal(verdict_retries(&terms, &by_policy), 5);
+	assert_false(by_policy);
 }
 
 int
@@ -398,6 +424,7 @@ main(void)
 		cmocka_unit_test(test_retry_policy_overrules_the_table),
 		cmocka_unit_test(test_precedence_of_retry_counts),
 		cmocka_unit_test(test_each_class_reads_its_own_retry_policy),
+		cmocka_unit_test(test_retry_policy_has_a_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

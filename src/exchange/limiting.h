@@ -1,0 +1,55 @@
+/*
+ * The limits of the deployment that a hold is taken for (domain/limiter.h):
+ * taken in the hold's transaction, carried by the attempt that was made under
+ * them, settled when it has failed or with the settlement. Costs nothing for a
+ * deployment that nothing is counted of.
+ */
+#ifndef EXCHANGE_LIMITING_H
+#define EXCHANGE_LIMITING_H
+
+#include "domain/limiter.h"
+#include "store/batch.h"
+
+struct attempt;
+struct candidate;
+struct exchange;
+
+/* What an exchange asks for its next candidate; part of struct exchange. */
+struct limiting {
+	struct limit_demand demand;
+	struct limit_take take;
+	bool wanted; /* something is counted there */
+	bool taken;  /* committed, and no attempt carries it yet */
+	/* Output tokens per answer that the tokens taken leave. */
+	int64_t limit;
+	/* The shortest wait that a refusal has named so far; 0: none has. */
+	int64_t wait_nsecs;
+};
+
+/* What an attempt carries until it is settled. */
+struct limited {
+	struct limit_demand demand;
+	struct limit_take take;
+	struct batch_job job; /* settles it when the attempt has failed */
+	bool queued;          /* it was, and does */
+	int64_t tokens;       /* the true ones, for the job */
+};
+
+/* Before the hold's job: what to ask for this candidate, x->worst known. */
+void limiting_prepare(struct exchange *x, const struct candidate *c);
+/* In the hold's transaction: 0 taken (or nothing is wanted), -1 refused with
+   ERR_NO_DEPLOYMENT and nothing written, or the transaction has failed. */
+int limiting_take(struct exchange *x, struct store_txn *t,
+    struct err *err) MUST_CHECK;
+/* In the same transaction, when the hold was not had after all. */
+int limiting_undo(const struct exchange *x, struct store_txn *t,
+    struct err *err) MUST_CHECK;
+/* After its commit: hands what was taken to the attempt. */
+void limiting_carry(struct exchange *x, struct attempt *a);
+/* A failed attempt, charged: queues the settlement of what it carries. */
+void limiting_return(struct exchange *x, struct attempt *a);
+/* In the settlement's transaction: all that is still open. */
+int limiting_settle(struct exchange *x, struct store_txn *t,
+    struct err *err) MUST_CHECK;
+
+#endif

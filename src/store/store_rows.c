@@ -1,0 +1,148 @@
+/*
+ * Rows kept through a turn. See store_rows.h. An index with open addressing
+ * over an array of rows; nothing is taken out, a row that does not count any
+ * more is `gone`.
+ */
+#include "store/store_rows.h"
+
+#include "base/hash.h"
+
+static const bool kept[STORE_TABLE_COUNT] = {
+	[STORE_OWNERS] = true,
+	[STORE_SPEND] = true,
+	[STORE_ROLLUP] = true,
+	[STORE_HEALTH] = true,
+	[STORE_LIMITS] = true,
+};
+
+bool
+store_rows_keeps(enum store_table table)
+{
+	return kept[table];
+}
+
+void
+store_rows_clear(struct store_rows *r)
+{
+	if (r->count > 0)
+		memset(r->places, 0, sizeof(r->places));
+	r->count = r->changed = r->used = 0;
+}
+
+struct str
+store_row_key(const struct store_rows *r, const struct store_row *row)
+{
+	return str_make((const char *)r->bytes + row->at, row->key_bytes);
+}
+
+struct str
+store_row_value(const struct store_rows *r, const struct store_row *row)
+{
+	return str_make((const char *)r->bytes + row->at + row->key_bytes,
+	    row->value_bytes);
+}
+
+/* The row, or NULL and the free place where it would be. */
+static struct store_row *
+find(struct store_rows *r, uint64_t hash, enum store_table table,
+    struct str key, uint16_t **place_r)
+{
+	size_t i = hash % ARRAY_LEN(r->places);
+
+	for (; r->places[i] != 0; i = (i + 1) % ARRAY_LEN(r->places)) {
+		struct store_row *row = &r->rows[r->places[i] - 1];
+
+		if (row->hash == hash && row->table == table && !row->gone &&
+		    str_eq(store_row_key(r, row), key))
+			return row;
+	}
+	*place_r = &r->places[i];
+	return NULL;
+}
+
+int
+store_rows_get(struct store_rows *r, enum store_table table, struct str key,
+    struct str *value_r)
+{
+	struct store_row *row;
+	uint16_t *place;
+
+	if (r->count == 0)
+		return 0;
+	row = find(r, hash_bytes(key), table, key, &place);
+	if (row == NULL)
+		return 0;
+	*value_r = store_row_value(r, row);
+	return 1;
+}
+
+static void
+set_gone(struct store_rows *r, struct store_row *row)
+{
+	r->changed -= row->changed;
+	row->changed = false;
+	row->gone = true;
+}
+
+static struct store_row *
+add(struct store_rows *r, uint64_t hash, enum store_table table, struct str key,
+    size_t value_bytes, uint16_t *place)
+{
+	struct store_row *row = &r->rows[r->count];
+
+	if (r->count == STORE_ROWS_MAX ||
+	    key.n + value_bytes > sizeof(r->bytes) - r->used)
+		return NULL;
+	*row = (struct store_row){
+		.hash = hash,
+		.at = r->used,
+		.key_bytes = (uint16_t)key.n,
+		.room_bytes = (uint16_t)value_bytes,
+		.table = (uint8_t)table,
+	};
+	memcpy(r->bytes + r->used, key.p, key.n);
+	r->used += (uint32_t)(key.n + value_bytes);
+	r->count++;
+	*place = (uint16_t)r->count;
+	return row;
+}
+
+bool
+store_rows_set(struct store_rows *r, enum store_table table, struct str key,
+    struct str value)
+{
+	uint64_t hash = hash_bytes(key);
+	struct store_row *row;
+	uint16_t *place;
+
+	if (value.n > STORE_ROWS_VALUE_BYTES)
+		return false;
+	row = find(r, hash, table, key, &place);
+	if (row != NULL && row->room_bytes < value.n) {
+		set_gone(r, row);
+		row = find(r, hash, table, key, &place);
+	}
+	if (row == NULL)
+		row = add(r, hash, table, key, value.n, place);
+	if (row == NULL)
+		return false;
+	if (value.n > 0)
+		memmove(r->bytes + row->at + row->key_bytes, value.p, value.n);
+	row->value_bytes = (uint16_t)value.n;
+	r->changed += !row->changed;
+	row->changed = true;
+	return true;
+}
+
+void
+store_rows_drop(struct store_rows *r, enum store_table table, struct str key)
+{
+	struct store_row *row;
+	uint16_t *place;
+
+	if (r->count == 0)
+		return;
+	row = find(r, hash_bytes(key), table, key, &place);
+	if (row != NULL)
+		set_gone(r, row);
+}

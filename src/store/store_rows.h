@@ -1,0 +1,62 @@
+/*
+ * Rows of a write transaction that are read and written again and again in
+ * one turn: counters (spend, roll-ups, health, owners ...), which the jobs of
+ * all requests of a turn touch. Kept here until the commit, so that LMDB is
+ * asked for each once and writes each once, whatever the number of jobs. Same
+ * transaction, same all or nothing: an abort forgets them.
+ *
+ * Private to src/store. Bounded: when it is full, what was changed is put into
+ * LMDB and it begins anew. Owns copies of keys and values.
+ */
+#ifndef STORE_STORE_ROWS_H
+#define STORE_STORE_ROWS_H
+
+#include "base/str.h"
+#include "store/tables.h"
+
+#include <stdint.h>
+
+#define STORE_ROWS_MAX   512         /* rows */
+#define STORE_ROWS_BYTES (64 * 1024) /* their keys and values */
+/* A longer value is not kept: it goes to LMDB at once. */
+#define STORE_ROWS_VALUE_BYTES 512
+
+struct store_row {
+	uint64_t hash;
+	uint32_t at; /* key, then room for the value, in bytes */
+	uint16_t key_bytes, value_bytes, room_bytes;
+	uint8_t table;
+	bool changed; /* not in LMDB yet */
+	bool gone;    /* deleted, or too long now: ask LMDB */
+};
+
+struct store_rows {
+	uint32_t count;
+	uint32_t changed; /* rows with changed set */
+	uint32_t used;    /* of bytes */
+	struct store_row rows[STORE_ROWS_MAX];
+	uint16_t places[2 * STORE_ROWS_MAX]; /* index + 1 by hash; 0 free */
+	unsigned char bytes[STORE_ROWS_BYTES];
+};
+
+/* True for the tables whose rows are kept. */
+bool store_rows_keeps(enum store_table table);
+
+void store_rows_clear(struct store_rows *r);
+/* 1 with the value (borrowed until the next set), 0 not here. */
+int store_rows_get(struct store_rows *r, enum store_table table, struct str key,
+    struct str *value_r);
+/* Notes a changed value. False: no room; write out what is changed, clear,
+   try again (a value that is too long never has room). */
+bool store_rows_set(struct store_rows *r, enum store_table table,
+    struct str key, struct str value);
+/* Forgets a row: what LMDB has (or has not) is right. */
+void store_rows_drop(struct store_rows *r, enum store_table table,
+    struct str key);
+/* Of one of rows[0 .. count - 1], borrowed. */
+struct str store_row_key(const struct store_rows *r,
+    const struct store_row *row);
+struct str store_row_value(const struct store_rows *r,
+    const struct store_row *row);
+
+#endif

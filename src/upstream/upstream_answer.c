@@ -1,0 +1,144 @@
+/*
+ * The answer of a call: what upstream.h's head has of its headers, and the
+ * bytes of its body on their way to the owner.
+ */
+#include "upstream/upstream_private.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+
+static void
+keep_text(char *out, size_t size, struct str s)
+{
+	if (s.n >= size)
+		s.n = size - 1;
+	memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+}
+
+/* Retry-After: seconds (also with a fraction) or an HTTP date. */
+static int64_t
+retry_after(struct str v)
+{
+	char date[64];
+	time_t when;
+	int64_t nsecs;
+
+	if (num_duration(v, "s", &nsecs) == 0)
+		return nsecs;
+	if (v.n == 0 || v.n >= sizeof(date))
+		return 0;
+	keep_text(date, sizeof(date), v);
+	when = curl_getdate(date, NULL);
+	if (when <= 0)
+		return 0;
+	nsecs = (int64_t)when * NSECS_PER_SEC - clock_wall_nsecs();
+	return nsecs > 0 ? nsecs : 0;
+}
+
+/* The headers somebody asks for differ in their lengths, or nearly so. */
+static void
+note_header(struct upstream_call *c, struct str name, struct str v)
+{
+	struct upstream_head *h = &c->answer;
+	int64_t n;
+
+	switch (name.n) {
+	case 10:
+		if (str_is_nocase(name, "request-id"))
+			keep_text(c->request_id, sizeof(c->request_id), v);
+		break;
+	case 11:
+		if (str_is_nocase(name, "retry-after") &&
+		    h->retry_after_nsecs == 0)
+			h->retry_after_nsecs = retry_after(v);
+		break;
+	case 12:
+		if (str_is_nocase(name, "content-type"))
+			keep_text(c->content_type, sizeof(c->content_type), v);
+		else if (str_is_nocase(name, "x-request-id"))
+			keep_text(c->request_id, sizeof(c->request_id), v);
+		break;
+	case 14:
+		if (str_is_nocase(name, "retry-after-ms")) {
+			if (num_duration(v, "ms", &n) == 0)
+				h->retry_after_nsecs = n;
+		} else if (str_is_nocase(name, "x-should-retry")) {
+			h->should_retry = str_is_nocase(v, "true")    ? 1
+					  : str_is_nocase(v, "false") ? 0
+								      : -1;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+give_head(struct upstream_call *c)
+{
+	c->answer.status = c->reader.status;
+	c->answer.content_length = c->reader.length;
+	c->answer.content_type = str_of(c->content_type);
+	c->answer.request_id = str_of(c->request_id);
+	c->head_given = true;
+	c->callbacks->on_head(c->arg, &c->answer);
+}
+
+static void
+give_body(struct upstream_call *c, struct str *body)
+{
+	struct str bytes = *body;
+
+	*body = str_make(NULL, 0);
+	if (bytes.n == 0)
+		return;
+	c->body_bytes += (int64_t)bytes.n;
+	c->callbacks->on_data(c->arg, bytes);
+}
+
+/* Joins chunks that came together, so that the owner hears of them once. */
+static void
+join(struct str *body, struct str more)
+{
+	if (body->n == 0)
+		*body = more;
+	else
+		memmove((char *)(uintptr_t)body->p + body->n, more.p, more.n),
+		    body->n += more.n;
+}
+
+enum given
+answer_give(struct upstream_call *c, char *p, size_t n)
+{
+	struct upstream *u = c->u;
+	struct str in = { p, n }, body = { NULL, 0 };
+	enum http1_event event;
+
+	u->giving = c->conn;
+	do {
+		event = http1_reader_next(&c->reader, &in);
+		if (event == HTTP1_FIELD) {
+			note_header(c, c->reader.name, c->reader.value);
+		} else if (event == HTTP1_BODY) {
+			join(&body, c->reader.body);
+		} else if (event == HTTP1_HEAD) {
+			give_head(c);
+			if (u->giving == NULL)
+				return GIVEN_GONE;
+			if (c->paused) {
+				buf_add_str(&c->left, in);
+				return GIVEN_PART;
+			}
+		}
+	} while (
+	    event == HTTP1_FIELD || event == HTTP1_HEAD || event == HTTP1_BODY);
+	give_body(c, &body);
+	if (u->giving == NULL)
+		return GIVEN_GONE;
+	if (event == HTTP1_BAD)
+		return GIVEN_BAD;
+	if (event == HTTP1_MORE)
+		return GIVEN_ALL;
+	return in.n > 0 ? GIVEN_EARLY_END : GIVEN_END;
+}

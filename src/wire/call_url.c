@@ -1,0 +1,113 @@
+/* The address of a call. See call_url.h. */
+#include "wire/call_url.h"
+
+/* Two strings in one piece of the arena. */
+static const char *
+join(struct arena *arena, const char *a, const char *b)
+{
+	return arena_printf(arena, "%s%s", a, b);
+}
+
+static bool
+ends_with(const char *s, const char *tail)
+{
+	return str_ends(str_of(s), tail);
+}
+
+static bool
+has(const char *s, const char *part)
+{
+	return strstr(s, part) != NULL;
+}
+
+/* Base and path, the end that they share once. */
+static const char *
+add_path(const char *base, const char *path, struct arena *arena)
+{
+	for (size_t n = strlen(path); n > 1; n--) {
+		bool whole = path[n] == '\0';
+		const char *head;
+
+		if (!whole &&
+		    (path[n] != '/' || !str_starts(str_of(path), "/v1/")))
+			continue;
+		head = arena_strndup(arena, path, n);
+		if (ends_with(base, head))
+			return join(arena, base, path + n);
+	}
+	return join(arena, base, path);
+}
+
+/* A name as one segment of a path. */
+static const char *
+escaped(const char *name, struct arena *arena)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char *text = arena_alloc(arena, 3 * strlen(name) + 1), *p = text;
+
+	for (const char *s = name; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || strchr("-._~", c) != NULL) {
+			*p++ = (char)c;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = hex[c >> 4];
+		*p++ = hex[c & 15];
+	}
+	*p = '\0';
+	return text;
+}
+
+static const char *
+azure_base(const struct wire_choice *choice, const char *base, const char *path,
+    struct arena *arena)
+{
+	const char *name = choice->upstream_model != NULL
+			       ? choice->upstream_model
+			       : choice->deployment->upstream_model;
+
+	if (has(base, "/openai/deployments/") || has(base, "/openai/v1"))
+		return base;
+	if (!ends_with(base, "/openai"))
+		base = join(arena, base, "/openai");
+	if (str_starts(str_of(path), "/responses"))
+		return base; /* the one API with its model in the body */
+	return arena_printf(arena, "%s/deployments/%s", base,
+	    escaped(name, arena));
+}
+
+static const char *
+base_of(const struct wire_choice *choice, const char *path, struct arena *arena)
+{
+	const struct config_deployment *d = choice->deployment;
+	const char *base =
+	    d->api_base[0] != '\0' ? d->api_base : d->provider->base_url;
+	unsigned flags = d->provider->flags;
+
+	if ((flags & PROVIDER_AZURE) != 0)
+		return azure_base(choice, base, path, arena);
+	if ((flags & PROVIDER_VERSIONED) != 0 &&
+	    ends_with(base, ".services.ai.azure.com"))
+		return join(arena, base, "/models");
+	if ((flags & PROVIDER_BASE_V1) != 0 && !ends_with(base, "/v1") &&
+	    !ends_with(base, path))
+		return join(arena, base, "/v1");
+	return base;
+}
+
+const char *
+call_url(const struct wire_choice *choice, const char *path,
+    struct arena *arena)
+{
+	const struct config_deployment *d = choice->deployment;
+	const char *url = add_path(base_of(choice, path, arena), path, arena);
+
+	if ((d->provider->flags & PROVIDER_VERSIONED) == 0 ||
+	    d->api_version[0] == '\0')
+		return url;
+	return arena_printf(arena, "%s%sapi-version=%s", url,
+	    has(url, "?") ? "&" : "?", d->api_version);
+}

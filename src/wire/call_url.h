@@ -1,0 +1,23 @@
+/*
+ * The address of a call: the deployment's base and the path of the API.
+ *
+ * The base may come with or without "/v1", and with the whole path: what of
+ * the path stands at its end is not added again.
+ *
+ * Azure OpenAI (notes on the wire formats, section 3.5), by its base:
+ *   https://HOST, HOST/openai   /openai/deployments/NAME + path
+ *   .../openai/deployments/NAME + path
+ *   .../openai/v1               + path: the deployment is the body's model
+ * Azure AI: https://NAME.services.ai.azure.com becomes .../models + path.
+ * Both get ?api-version= when the deployment has one.
+ */
+#ifndef WIRE_CALL_URL_H
+#define WIRE_CALL_URL_H
+
+#include "wire/dialect.h"
+
+/* path: "/chat/completions". In the arena. */
+const char *call_url(const struct wire_choice *choice, const char *path,
+    struct arena *arena);
+
+#endif
