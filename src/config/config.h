@@ -136,6 +136,8 @@ struct config {
 	int64_t min_output_tokens;         /* 16 */
 	struct config_strings price_files; /* tallygate.prices */
 	bool open;                   /* serve without keys on any address */
+	bool confine;                /* base/confine.h; true */
+	const char *user;            /* root becomes this one; "" stays */
 	bool unpriced_refuse;        /* false: free, with a warning */
 	bool possibly_billed_prompt; /* an attempt that nobody knows the cost
 					of is charged its prompt */

@@ -193,7 +193,8 @@ check_webhook(struct loader *l, const struct node *n,
     const struct config_webhook *h)
 {
 	static const char *const events[] = { "budget_soft", "budget_exhausted",
-		"budget_reset", "breaker_open" };
+		"budget_reset", "breaker_open", "breaker_half_open",
+		"breaker_closed" };
 	struct str url = str_of(h->url);
 
 	if (!str_starts(url, "http://") && !str_starts(url, "https://"))
@@ -211,7 +212,7 @@ check_webhook(struct loader *l, const struct node *n,
 			loader_remark(l, CONFIG_WARN, node_find(n, "events"),
 			    "\"%.40s\" is no event that is sent; there are "
 			    "budget_soft, budget_exhausted, budget_reset, "
-			    "breaker_open",
+			    "breaker_open, breaker_half_open, breaker_closed",
 			    h->events.items[i]);
 	}
 }

@@ -3,7 +3,7 @@
 #include "base/num.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/breaker.h"
+#include "domain/alert.h"
 #include "domain/router.h"
 
 struct health_item {
@@ -132,7 +132,9 @@ probe_cell(struct table *t, const struct health_row *r, int64_t now)
 static void
 state_cell(struct table *t, const struct health_row *r, int64_t now)
 {
-	if (r->state == BREAKER_OPEN && r->open_until_nsecs > now)
+	if (r->state == BREAKER_OPEN && r->open_until_nsecs == BREAKER_FOREVER)
+		table_cell(t, "open (by hand)");
+	else if (r->state == BREAKER_OPEN && r->open_until_nsecs > now)
 		table_cell(t, "open for %lld s%s",
 		    (long long)((r->open_until_nsecs - now) / NSECS_PER_SEC +
 				1),
@@ -254,41 +256,102 @@ print_json(const struct health_list *l)
 	buf_fini(&b);
 }
 
-int
-cmd_health(struct ctl *c, int argc, char **argv)
+static int
+print_list(struct ctl *c, int argc, char **argv,
+    void (*print)(const struct ctl *c, const struct health_list *l))
 {
 	struct health_list l;
 	int rc;
 
-	if (argc > 0) {
-		ctl_complain("health takes no '%s'", argv[0]);
-		return CTL_USAGE;
-	}
+	if (argc > 0)
+		return ctl_bad_argument(argv[0], ctl_find_command(cmd_health));
 	rc = open_list(c, &l);
 	if (rc != CTL_OK)
 		return rc;
 	if (c->json)
 		print_json(&l);
 	else
-		print_table(c, &l);
+		print(c, &l);
 	free_list(&l);
 	return CTL_OK;
 }
 
 int
+cmd_health(struct ctl *c, int argc, char **argv)
+{
+	return print_list(c, argc, argv, print_table);
+}
+
+/* ---- breakers ----------------------------------------------------------- */
+
+/* The share it gets while it comes back slowly; "" when that is all. */
+static void
+share_cell(struct table *t, const struct health_item *h, int64_t now)
+{
+	double share = h->deployment == NULL
+			   ? 1
+			   : breaker_share(&h->row, &h->deployment->rule, now);
+
+	if (share < 1)
+		table_cell(t, "%d %%", (int)(share * 100));
+	else
+		table_cell(t, "%s", "");
+}
+
+static void
+print_breakers(const struct ctl *c, const struct health_list *l)
+{
+	static const char *const heads[] = { "deployment", "model", "breaker",
+		"share", "trips", "opened", "last error" };
+	struct table *t = table_new("lllrrll");
+	char text[BREAKER_TEXT_BYTES];
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+		table_cell(t, "%s", heads[i]);
+	for (size_t i = 0; i < l->count; i++) {
+		const struct health_item *h = &l->items[i];
+
+		breaker_describe(&h->row, c->now_nsecs, text);
+		table_cell(t, "%s", h->id);
+		table_cell(t, "%s",
+		    h->deployment != NULL ? h->deployment->config->model_name
+					  : "(not configured)");
+		table_cell(t, "%s", text);
+		share_cell(t, h, c->now_nsecs);
+		table_cell_int(t, h->row.trips);
+		age_cell(t, c->now_nsecs, h->row.opened_nsecs);
+		table_cell(t, "%s", h->row.last_error);
+	}
+	table_print(t);
+	table_free(&t);
+}
+
+int
 cmd_breaker_list(struct ctl *c, int argc, char **argv)
 {
-	return cmd_health(c, argc, argv);
+	return print_list(c, argc, argv, print_breakers);
 }
 
 /* ---- by hand ------------------------------------------------------------ */
+
+/* For a deployment without a cooldown. */
+#define TRIP_NSECS (60 * NSECS_PER_SEC)
 
 /* Reads, changes and writes one row in one transaction. */
 static int
 change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 {
+	const struct deployment *d = catalog_find_id(c->catalog, str_of(id));
 	struct health_row row;
+	struct breaker_alert alert = {
+		.deployment = id,
+		.model = d != NULL ? d->config->model_name : NULL,
+		.row = &row,
+		.by_hand = true,
+		.now_nsecs = c->now_nsecs,
+	};
 	struct store_txn *t;
+	uint32_t before;
 	struct err err;
 	int rc;
 
@@ -305,17 +368,24 @@ change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 		ctl_complain("%s", err.text);
 		return CTL_FAILED;
 	}
-	if (rc == 0 && catalog_find_id(c->catalog, str_of(id)) == NULL) {
+	if (rc == 0 && d == NULL) {
 		store_abort(&t);
 		ctl_complain("no deployment '%s' (see 'tallyctl health')", id);
 		return CTL_FAILED;
 	}
+	before = row.state;
+	if (trip && trip_nsecs < 0)
+		trip_nsecs = d != NULL && d->rule.cooldown_nsecs > 0
+				 ? d->rule.cooldown_nsecs
+				 : TRIP_NSECS;
 	if (trip)
 		breaker_trip(&row, c->now_nsecs, trip_nsecs);
 	else
 		breaker_reset(&row);
-	/* A put that fails makes the commit fail, with its reason. */
+	/* What fails here makes the commit fail, with its reason. */
 	(void)!health_put(t, id, &row);
+	if (row.state != before)
+		(void)!alert_breaker(t, &alert, &err);
 	if (store_commit(&t, &err) != 0) {
 		ctl_complain("%s", err.text);
 		return CTL_FAILED;
@@ -328,7 +398,7 @@ change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 static int
 change(struct ctl *c, int argc, char **argv, bool trip)
 {
-	int64_t nsecs = 60 * NSECS_PER_SEC;
+	int64_t nsecs = -1; /* its cooldown */
 	int rc;
 
 	if (argc < 1 || argc > (trip ? 2 : 1)) {

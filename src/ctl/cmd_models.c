@@ -1,9 +1,6 @@
-/* tallyctl models and explain: the catalog, and the router's plan on live
-   state. Nobody is called. */
-#include "base/clock.h"
+/* tallyctl models: the catalog. */
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/route_live.h"
 
 /* USD per million tokens from pico-dollars per token: the same number / 10^6.
  */
@@ -105,65 +102,4 @@ cmd_models(struct ctl *c, int argc, char **argv)
 	printf("%s\n", buf_cstr(&b));
 	buf_fini(&b);
 	return CTL_OK;
-}
-
-/* ---- explain ------------------------------------------------------------ */
-
-static int
-make_plan(struct ctl *c, const char *model, struct arena *arena,
-    struct plan *plan)
-{
-	struct route_request request = {
-		.model = str_of(model),
-		.max_output = CONFIG_UNSET,
-	};
-	struct route_live live;
-	struct err err;
-	int rc;
-
-	/* Without a store (never started) the plan is that of a fresh one. */
-	route_live_open(&live, c->store, c->now_nsecs);
-	rc = route(c->catalog, &request, &live.state, arena, plan, &err);
-	route_live_close(&live);
-	if (rc != 0) {
-		ctl_complain("%s", err.text);
-		return CTL_FAILED;
-	}
-	return CTL_OK;
-}
-
-int
-cmd_explain(struct ctl *c, int argc, char **argv)
-{
-	struct store_options options = {
-		.dir = c->store_dir,
-		.read_only = true,
-		.must_exist = true,
-	};
-	struct arena arena;
-	struct plan plan;
-	struct buf out;
-	int rc;
-
-	if (argc != 1) {
-		ctl_complain("usage: tallyctl explain MODEL");
-		return CTL_USAGE;
-	}
-	rc = ctl_open_catalog(c);
-	if (rc != CTL_OK)
-		return rc;
-	(void)!store_open(&options, &c->store, NULL);
-	arena_init(&arena, 4096);
-	rc = make_plan(c, argv[0], &arena, &plan);
-	if (rc == CTL_OK) {
-		buf_init(&out, 4 * 1024 * 1024);
-		if (c->json)
-			plan_to_json(&plan, &out);
-		else
-			plan_format(&plan, &out);
-		printf("%s%s", buf_cstr(&out), c->json ? "\n" : "");
-		buf_fini(&out);
-	}
-	arena_fini(&arena);
-	return rc;
 }

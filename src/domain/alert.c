@@ -263,17 +263,31 @@ alert_check_resets(struct store_txn *t, int64_t now_nsecs, int max,
 /* ---- others ------------------------------------------------------------- */
 
 int
-alert_breaker_open(struct store_txn *t, const char *deployment,
-    const char *model, const char *text, int64_t now_nsecs, struct err *err)
+alert_breaker(struct store_txn *t, const struct breaker_alert *a,
+    struct err *err)
 {
+	static const enum alert events[] = {
+		[BREAKER_CLOSED] = ALERT_BREAKER_CLOSED,
+		[BREAKER_OPEN] = ALERT_BREAKER_OPEN,
+		[BREAKER_HALF_OPEN] = ALERT_BREAKER_HALF_OPEN,
+	};
+	const struct health_row *row = a->row;
+	bool is_open = row->state == BREAKER_OPEN &&
+		       row->open_until_nsecs != BREAKER_FOREVER;
 	struct draft d;
 
-	draft_begin(&d, ALERT_BREAKER_OPEN, now_nsecs);
+	draft_begin(&d, events[row->state], a->now_nsecs);
 	jsonw_key(&d.w, "deployment");
-	jsonw_cstr(&d.w, deployment);
+	jsonw_cstr(&d.w, a->deployment);
 	jsonw_key(&d.w, "model");
-	jsonw_cstr(&d.w, model);
+	jsonw_cstr(&d.w, a->model);
+	jsonw_key(&d.w, "by");
+	jsonw_cstr(&d.w, a->by_hand ? "hand" : "gateway");
+	draft_time(&d, "open_until", is_open ? row->open_until_nsecs : 0);
+	/* How often in a row: 1 is news, more says that it is still down. */
+	jsonw_key(&d.w, "trips");
+	jsonw_int(&d.w, row->trips);
 	jsonw_key(&d.w, "error");
-	jsonw_cstr(&d.w, text);
+	jsonw_cstr(&d.w, row->last_error);
 	return draft_put(&d, t, err);
 }

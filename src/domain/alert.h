@@ -6,6 +6,7 @@
 #ifndef DOMAIN_ALERT_H
 #define DOMAIN_ALERT_H
 
+#include "domain/breaker.h"
 #include "domain/ledger.h"
 
 /* X(NAME, "word in webhooks[].events", bit of spend_row.alerts) */
@@ -14,7 +15,9 @@
 X(BUDGET_SOFT,      "budget_soft",      1) \
 X(BUDGET_EXHAUSTED, "budget_exhausted", 2) \
 X(BUDGET_RESET,     "budget_reset",     4) \
-X(BREAKER_OPEN,     "breaker_open",     0)
+X(BREAKER_OPEN,     "breaker_open",     0) \
+X(BREAKER_HALF_OPEN, "breaker_half_open", 0) \
+X(BREAKER_CLOSED,   "breaker_closed",   0)
 /* clang-format on */
 #define ALERT_ENUM(NAME, word, bit) ALERT_##NAME,
 enum alert {
@@ -40,9 +43,15 @@ int alert_check_resets(struct store_txn *t, int64_t now_nsecs, int max,
     struct err *err) MUST_CHECK;
 /* True when alert_check_resets has something to tell: reads only. */
 bool alert_has_resets(struct store_txn *t, int64_t now_nsecs);
-/* A breaker opened. */
-int alert_breaker_open(struct store_txn *t, const char *deployment,
-    const char *model, const char *text, int64_t now_nsecs,
+/* A breaker changed its state, to that of the row. */
+struct breaker_alert {
+	const char *deployment;
+	const char *model; /* the group; NULL: not known (any more) */
+	const struct health_row *row;
+	bool by_hand;
+	int64_t now_nsecs;
+};
+int alert_breaker(struct store_txn *t, const struct breaker_alert *a,
     struct err *err) MUST_CHECK;
 
 #endif

@@ -343,6 +343,31 @@ book_ended(struct store_txn *t, const struct hold *old, const struct hold *h,
 	return 0;
 }
 
+static void
+set_rooms(const struct hold_request *request, struct cap_view *views)
+{
+	for (size_t i = 0; i < request->cap_count; i++)
+		views[i].room_nanos =
+		    ledger_room_nanos(&request->caps[i], &views[i].slot->row);
+}
+
+int
+ledger_ask(struct store_txn *t, const struct hold_request *request,
+    struct hold_answer *answer, struct err *err)
+{
+	struct cap_view views[LEDGER_MAX_CAPS];
+	struct hold h = { .number = 1 };
+	struct spend_set set;
+
+	set.count = 0;
+	if (check_request(request, &h, err) != 0 ||
+	    find_windows(t, request, &h, &set, views, err) != 0)
+		return -1;
+	set_rooms(request, views);
+	decide(request, views, answer);
+	return 0;
+}
+
 /* Takes a hold in place of `old` (NULL: of nothing). */
 static int
 take_hold(struct store_txn *t, const struct hold_request *request,
@@ -361,9 +386,7 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 	    (old != NULL && (give_back(t, old, &set, &even, err) != 0 ||
 				book_ended(t, old, h, &set, err) != 0)))
 		return -1;
-	for (size_t i = 0; i < request->cap_count; i++)
-		views[i].room_nanos =
-		    ledger_room_nanos(&request->caps[i], &views[i].slot->row);
+	set_rooms(request, views);
 	decide(request, views, answer);
 	if (answer->verdict == HOLD_REFUSED)
 		return 0;

@@ -86,6 +86,9 @@ struct hold_answer {
  */
 int ledger_hold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err) MUST_CHECK;
+/* What ledger_hold would answer; reads only. */
+int ledger_ask(struct store_txn *t, const struct hold_request *request,
+    struct hold_answer *answer, struct err *err) MUST_CHECK;
 /*
  * Another amount for the same request (the next attempt is dearer or
  * cheaper): as if the old hold were released and a new one taken, in one step;

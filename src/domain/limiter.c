@@ -131,6 +131,9 @@ look(struct store_txn *t, struct limit_take *take, struct limit_row *rows)
 {
 	bool refused = false;
 
+	if (take->count > LIMITER_MAX_DEMANDS)
+		return store_fail(t, ERR_INTERNAL, "limits: %zu demands",
+		    take->count);
 	take->tokens = take->tokens_worst;
 	take->second = (uint32_t)(take->now_nsecs / NSECS_PER_SEC);
 	memset(&take->refusal, 0, sizeof(take->refusal));
@@ -151,15 +154,19 @@ look(struct store_txn *t, struct limit_take *take, struct limit_row *rows)
 }
 
 int
+limiter_ask(struct store_txn *t, struct limit_take *take)
+{
+	struct limit_row rows[LIMITER_MAX_DEMANDS];
+
+	return look(t, take, rows);
+}
+
+int
 limiter_take(struct store_txn *t, struct limit_take *take)
 {
 	struct limit_row rows[LIMITER_MAX_DEMANDS];
-	int rc;
+	int rc = look(t, take, rows);
 
-	if (take->count > LIMITER_MAX_DEMANDS)
-		return store_fail(t, ERR_INTERNAL, "limits: %zu demands",
-		    take->count);
-	rc = look(t, take, rows);
 	for (size_t i = 0; rc == 1 && i < take->count; i++) {
 		struct limit_demand *d = &take->demands[i];
 

@@ -107,6 +107,9 @@ struct limit_take {
  * has failed (store_failed). May be run again after a rollback.
  */
 int limiter_take(struct store_txn *t, struct limit_take *take) MUST_CHECK;
+/* What limiter_take would answer (1, 0, -1), with the uses of before; reads
+   only. */
+int limiter_ask(struct store_txn *t, struct limit_take *take) MUST_CHECK;
 /* The true tokens in place of take->tokens, and the slots given back. What has
    left the window is not looked for. 0, -1 the transaction has failed. */
 int limiter_settle(struct store_txn *t, const struct limit_take *take,

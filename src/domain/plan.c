@@ -5,7 +5,6 @@
 #include "domain/router.h"
 
 #include "base/clock.h"
-#include "base/jsonw.h"
 
 /* Columns of the table; longer names push the rest to the right. */
 #define MAX_COLUMN 40
@@ -208,32 +207,38 @@ write_refused(struct jsonw *w, const struct refused *r)
 }
 
 void
+plan_write(const struct plan *p, struct jsonw *w)
+{
+	member(w, "asked", p->asked);
+	member(w, "group", p->group->name);
+	member(w, "strategy", strategy_name(p->group->strategy.name));
+	jsonw_key(w, "groups");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->group_count; i++)
+		jsonw_cstr(w, p->groups[i].model);
+	jsonw_close(w, ']');
+	jsonw_key(w, "candidates");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->count; i++)
+		write_candidate(w, &p->candidates[i]);
+	jsonw_close(w, ']');
+	jsonw_key(w, "refused");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->refused_count; i++)
+		write_refused(w, &p->refused[i]);
+	jsonw_close(w, ']');
+	member(w, "why", route_refusal_name(p->why));
+	jsonw_key(w, "retry_s");
+	jsonw_decimal(w, p->retry_nsecs, 9);
+}
+
+void
 plan_to_json(const struct plan *p, struct buf *out)
 {
 	struct jsonw w;
 
 	jsonw_init(&w, out);
 	jsonw_open(&w, '{');
-	member(&w, "asked", p->asked);
-	member(&w, "group", p->group->name);
-	member(&w, "strategy", strategy_name(p->group->strategy.name));
-	jsonw_key(&w, "groups");
-	jsonw_open(&w, '[');
-	for (size_t i = 0; i < p->group_count; i++)
-		jsonw_cstr(&w, p->groups[i].model);
-	jsonw_close(&w, ']');
-	jsonw_key(&w, "candidates");
-	jsonw_open(&w, '[');
-	for (size_t i = 0; i < p->count; i++)
-		write_candidate(&w, &p->candidates[i]);
-	jsonw_close(&w, ']');
-	jsonw_key(&w, "refused");
-	jsonw_open(&w, '[');
-	for (size_t i = 0; i < p->refused_count; i++)
-		write_refused(&w, &p->refused[i]);
-	jsonw_close(&w, ']');
-	member(&w, "why", route_refusal_name(p->why));
-	jsonw_key(&w, "retry_s");
-	jsonw_decimal(&w, p->retry_nsecs, 9);
+	plan_write(p, &w);
 	jsonw_close(&w, '}');
 }

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/jsonw.h"
 #include "domain/breaker.h"
 #include "domain/catalog.h"
 
@@ -27,6 +28,7 @@ struct route_request {
 	int64_t prompt_guess; /* a fair guess; 0: the bound. The context filter
 				 uses it: the bound is several times as long */
 	int64_t max_output;   /* CONFIG_UNSET: not asked */
+	enum service_tier tier; /* asked for */
 	bool stream;
 	/* Only providers that keep responses can answer; of them only the
 	   deployment of this tag (domain/state_tag.h; "" any). */
@@ -170,6 +172,16 @@ int plan_error(const struct plan *p, struct err *err);
 /* A table for people, and one JSON object. */
 void plan_format(const struct plan *p, struct buf *out);
 void plan_to_json(const struct plan *p, struct buf *out);
+/* Its members only, for an object that says more. */
+void plan_write(const struct plan *p, struct jsonw *w);
+
+/*
+ * What a request costs at this price if all goes as one would expect: the guess
+ * of its prompt, and the output it asks for (1024 tokens when it does not say;
+ * no more than the model gives). 0 for an unknown price.
+ */
+int64_t route_expected_nanos(const struct route_request *request,
+    const struct price *price, int64_t max_output_tokens);
 
 /* The breaker's rule for a deployment under this configuration. */
 void route_breaker_rule(const struct catalog *c, const struct deployment *d,

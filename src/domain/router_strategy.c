@@ -185,18 +185,33 @@ order_latency(const struct routing *r, const struct group_strategy *s,
 
 /* ---- cost --------------------------------------------------------------- */
 
+int64_t
+route_expected_nanos(const struct route_request *q, const struct price *price,
+    int64_t max_output_tokens)
+{
+	int64_t prompt =
+	    q->prompt_guess > 0 ? q->prompt_guess : q->prompt_bound;
+	struct usage usage = {
+		.source = USAGE_ESTIMATED,
+		.tier = q->tier,
+		.prompt_tokens = prompt > 0 ? prompt : 0,
+		.completion_tokens =
+		    q->max_output > 0 ? q->max_output : COST_OUTPUT_TOKENS,
+	};
+
+	if (max_output_tokens > 0 &&
+	    usage.completion_tokens > max_output_tokens)
+		usage.completion_tokens = max_output_tokens;
+	return price_cost_nanos(price, &usage);
+}
+
 static void
 order_cost(const struct routing *r, struct pick **picks, size_t count)
 {
-	const struct route_request *q = r->request;
-	int64_t prompt =
-	    q->prompt_guess > 0 ? q->prompt_guess : q->prompt_bound;
 	char usd[NUM_TEXT_BYTES];
 
 	for (size_t i = 0; i < count; i++) {
 		struct pick *p = picks[i];
-		int64_t output =
-		    q->max_output > 0 ? q->max_output : COST_OUTPUT_TOKENS;
 		int64_t nanos;
 
 		if (!p->price->known) {
@@ -205,10 +220,8 @@ order_cost(const struct routing *r, struct pick **picks, size_t count)
 			    "its price is not known");
 			continue;
 		}
-		if (p->max_output_tokens > 0 && output > p->max_output_tokens)
-			output = p->max_output_tokens;
-		nanos = price_worst_nanos(p->price, prompt > 0 ? prompt : 0,
-		    output);
+		nanos = route_expected_nanos(r->request, p->price,
+		    p->max_output_tokens);
 		p->key = (double)nanos;
 		num_format(nanos, 9, usd);
 		snprintf(p->reason, sizeof(p->reason),

@@ -25,12 +25,12 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
-#include "exchange/worst.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/request.h"
+#include "wire/worst.h"
 
 #include <event2/event_struct.h>
 
@@ -161,22 +161,23 @@ struct exchange {
 	bool hold_waiting; /* its job is queued */
 	bool hold_failed;  /* it came back with hold_err */
 	struct err hold_err;
-	bool held;                  /* hold.number is in the store */
-	struct limiting limiting;   /* of the same candidate */
-	struct worst worst;         /* of the candidate that is held for */
-	bool whole_only;            /* this hold may not be clamped: another
-				       candidate may have room for all */
-	bool second_pass;           /* none had: from here on it may */
-	size_t first_short;         /* 1 + index of the first that had not */
-	const struct err *refusal;  /* the first one by a cap; in the arena */
-	bool cap_refused;           /* the last hold was refused by a cap */
-	bool downgraded;            /* once per request */
-	const char *hold_downgrade; /* group to go to instead; NULL none */
-	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
-	bool clamped;               /* ... because room was short */
-	int64_t paid_tokens;        /* output that the hold pays for, of all
-				       answers; -1: no cap counts it */
-	int64_t booked_nanos;       /* see struct hold */
+	bool held;                   /* hold.number is in the store */
+	struct limiting limiting;    /* of the same candidate */
+	struct report_change ticket; /* what taking it did to the breaker */
+	struct worst worst;          /* of the candidate that is held for */
+	bool whole_only;             /* this hold may not be clamped: another
+					candidate may have room for all */
+	bool second_pass;            /* none had: from here on it may */
+	size_t first_short;          /* 1 + index of the first that had not */
+	const struct err *refusal;   /* the first one by a cap; in the arena */
+	bool cap_refused;            /* the last hold was refused by a cap */
+	bool downgraded;             /* once per request */
+	const char *hold_downgrade;  /* group to go to instead; NULL none */
+	int64_t max_tokens;          /* set by us; CONFIG_UNSET */
+	bool clamped;                /* ... because room was short */
+	int64_t paid_tokens;         /* output that the hold pays for, of all
+					answers; -1: no cap counts it */
+	int64_t booked_nanos;        /* see struct hold */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;
 	int64_t progress_nsecs;  /* mono, of the last note */

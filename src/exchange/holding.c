@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "domain/alert.h"
 #include "exchange/record.h"
+#include "exchange/report.h"
+#include "wire/quote.h"
 
 static const struct candidate *
 next_candidate(const struct exchange *x)
@@ -119,15 +121,15 @@ static int
 price_it(struct exchange *x, const struct candidate *c, struct err *err)
 {
 	struct hold_request *request = &x->hold_request;
-	int64_t least = x->env->config->min_output_tokens;
 	struct worst *w = &x->worst;
+	int64_t least;
 
 	worst_find(&x->request, c, w);
 	if (check_price(x, c, err) != 0 || check_open(x, err) != 0)
 		return -1;
 	x->whole_only = wants_whole(x);
-	if (least > w->limit || w->open || x->whole_only)
-		least = w->limit;
+	least = quote_least_limit(w, x->env->config->min_output_tokens,
+	    x->whole_only);
 	request->worst_nanos = worst_nanos(w, w->limit);
 	request->least_nanos = worst_nanos(w, least);
 	request->unpriced = !c->price->known;
@@ -145,15 +147,30 @@ take_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
     struct health_row *row_r, struct err *err)
 {
 	struct breaker_rule rule;
+	uint32_t before;
 
 	route_breaker_rule(x->env->catalog, c->deployment, &rule);
 	if (health_get(t, c->deployment->id, row_r) < 0)
 		return err_set(err, ERR_STORE, "health row");
+	before = row_r->state;
 	if (breaker_enter(row_r, &rule, x->env->owner->id,
 		x->hold_request.now_nsecs) == BREAKER_DENY)
 		return err_set(err, ERR_NO_DEPLOYMENT,
 		    "another request probes deployment %s", c->deployment->id);
+	x->ticket.changed = row_r->state != before;
 	return 0;
+}
+
+static int
+store_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
+    const struct health_row *row, struct err *err)
+{
+	if (health_put(t, c->deployment->id, row) != 0)
+		return err_set(err, ERR_STORE, "health row");
+	x->ticket.state = (enum breaker_state)row->state;
+	return x->ticket.changed ? report_change_alert(c->deployment, row,
+				       x->hold_request.now_nsecs, t, err)
+				 : 0;
 }
 
 /* Limits first: where they leave fewer tokens, less money is held. */
@@ -192,9 +209,7 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 		    err);
 	if (rc != 0 || x->hold_answer.verdict == HOLD_REFUSED || !c->probe)
 		return rc;
-	if (health_put(t, c->deployment->id, &row) != 0)
-		return err_set(err, ERR_STORE, "health row");
-	return 0;
+	return store_ticket(x, c, t, &row, err);
 }
 
 static void
@@ -209,6 +224,8 @@ hold_done(struct batch_job *job, const struct err *err)
 	else if (x->hold_answer.verdict != HOLD_REFUSED) {
 		x->held = true;
 		x->limiting.taken = x->limiting.wanted;
+		report_log_change(next_candidate(x)->deployment, &x->ticket,
+		    "");
 		x->booked_nanos = x->hold.booked_nanos;
 	}
 	exchange_resume(x);
@@ -252,6 +269,7 @@ holding_start(struct exchange *x, struct err *err)
 	struct hold *h = &x->hold;
 
 	x->cap_refused = x->whole_only = x->clamped = false;
+	x->ticket.changed = false;
 	x->max_tokens = CONFIG_UNSET;
 	x->hold_request.now_nsecs = clock_wall_nsecs();
 	record_names(x, c, &h->names);
@@ -414,9 +432,8 @@ may_fit(const struct exchange *x, const struct candidate *c)
 	if (!c->price->known)
 		return false;
 	worst_find(&x->request, c, &w);
-	least = x->env->config->min_output_tokens;
-	if (least > w.limit || w.open || cap->policy != CAP_CLAMP)
-		least = w.limit;
+	least = quote_least_limit(&w, x->env->config->min_output_tokens,
+	    cap->policy != CAP_CLAMP);
 	return worst_nanos(&w, w.limit) == 0 ||
 	       worst_nanos(&w, least) <= a->cap_room_nanos;
 }

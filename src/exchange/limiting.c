@@ -7,68 +7,35 @@
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
+#include "wire/quote.h"
 
 /* What a client is told to wait for a call of somebody else's to end. */
 #define CALL_WAIT_NSECS NSECS_PER_SEC
-
-/* ---- asking ------------------------------------------------------------- */
-
-static int64_t
-tokens_with(const struct worst *w, int64_t prompt, int64_t limit)
-{
-	int64_t n;
-
-	if (__builtin_add_overflow(prompt, worst_tokens(w, limit), &n))
-		return INT64_MAX;
-	return n;
-}
 
 void
 limiting_prepare(struct exchange *x, const struct candidate *c)
 {
 	const struct worst *w = &x->worst;
 	struct limiting *l = &x->limiting;
-	int64_t least = x->env->config->min_output_tokens;
 
 	l->limit = w->limit;
 	l->wanted = c->deployment->limits.any;
 	if (!l->wanted)
 		return;
-	if (least > w->limit || w->open || x->whole_only)
-		least = w->limit;
 	l->demand = deployment_demand(c->deployment);
 	l->take = (struct limit_take){
 		.count = 1,
 		.demands = &l->demand,
 		.owner = x->env->owner->id,
 		.now_nsecs = x->hold_request.now_nsecs,
-		.tokens_worst =
-		    tokens_with(w, w->prompt.prompt_tokens, w->limit),
-		.tokens_least = tokens_with(w, w->prompt.prompt_tokens, least),
-		.tokens_guess =
-		    tokens_with(w, x->request.prompt_guess_tokens, least),
 	};
+	quote_tokens(&x->request, w,
+	    quote_least_limit(w, x->env->config->min_output_tokens,
+		x->whole_only),
+	    &l->take);
 }
 
 /* ---- taking ------------------------------------------------------------- */
-
-/* Output tokens per answer that the tokens taken leave; the prompt counts with
-   its bound, or with the guess where all of the limit is less than that. */
-static int64_t
-limit_left(const struct exchange *x)
-{
-	const struct limit_take *take = &x->limiting.take;
-	const struct worst *w = &x->worst;
-	int64_t n = take->tokens - w->extra;
-
-	if (take->tokens >= take->tokens_worst || w->open || w->outputs == 0)
-		return w->limit;
-	n -= take->tokens >= take->tokens_least
-		 ? w->prompt.prompt_tokens
-		 : x->request.prompt_guess_tokens;
-	n /= w->outputs;
-	return n < 1 ? 1 : n < w->limit ? n : w->limit;
-}
 
 static int
 refused(struct exchange *x, struct err *err)
@@ -108,7 +75,7 @@ limiting_take(struct exchange *x, struct store_txn *t, struct err *err)
 		return 0;
 	switch (limiter_take(t, &l->take)) {
 	case 1:
-		l->limit = limit_left(x);
+		l->limit = quote_limit_left(&x->request, &x->worst, &l->take);
 		return 0;
 	case 0:
 		return refused(x, err);

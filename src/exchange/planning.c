@@ -4,36 +4,7 @@
 #include "base/clock.h"
 #include "domain/route_live.h"
 #include "domain/state_tag.h"
-
-static struct route_names
-names_of(const struct wire_names *names)
-{
-	return (struct route_names){ names->count, names->items };
-}
-
-static struct route_request
-request_of(const struct exchange *x)
-{
-	return (struct route_request){
-		.model = x->request.model,
-		.prompt_bound = x->request.prompt_bound_tokens,
-		.prompt_guess = x->request.prompt_guess_tokens,
-		.max_output = x->request.max_tokens,
-		.stream = x->request.stream,
-		.needs_state = x->request.needs_state,
-		.state_tag = x->request.state_tag,
-		.tag_count = x->request.tag_count,
-		.tags = x->request.tags,
-		.disable_fallbacks = x->request.disable_fallbacks,
-		.fallbacks = {
-			[FALLBACK_ANY] = names_of(&x->request.fallbacks),
-			[FALLBACK_CONTEXT_WINDOW] =
-			    names_of(&x->request.context_fallbacks),
-			[FALLBACK_CONTENT_POLICY] =
-			    names_of(&x->request.policy_fallbacks),
-		},
-	};
-}
+#include "wire/quote.h"
 
 int
 planning_find_kept(struct exchange *x, struct err *err)
@@ -55,11 +26,12 @@ planning_find_kept(struct exchange *x, struct err *err)
 int
 planning_route(struct exchange *x, struct err *err)
 {
-	struct route_request request = request_of(x);
+	struct route_request request;
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
 	struct route_live live;
 	int rc;
 
+	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
 	rc =
 	    route(x->env->catalog, &request, &live.state, &x->arena, plan, err);
@@ -72,7 +44,7 @@ planning_route(struct exchange *x, struct err *err)
 bool
 planning_other_list(struct exchange *x, enum fallback_kind kind)
 {
-	struct route_request request = request_of(x);
+	struct route_request request;
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
 	struct route_failure failure = {
 		.kind = kind,
@@ -81,6 +53,7 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 	};
 	struct route_live live;
 
+	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
@@ -97,7 +70,7 @@ bool
 planning_downgrade(struct exchange *x)
 {
 	struct str group = str_of(x->hold_downgrade);
-	struct route_request request = request_of(x);
+	struct route_request request;
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
 	struct route_failure failure = {
 		.kind = FALLBACK_ANY,
@@ -106,6 +79,7 @@ planning_downgrade(struct exchange *x)
 	};
 	struct route_live live;
 
+	quote_route_request(&x->request, &request);
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
 	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
 	route_live_open(&live, x->env->store, clock_wall_nsecs());

@@ -21,6 +21,20 @@ struct report_job {
 	void *arg;
 };
 
+int
+report_change_alert(const struct deployment *d, const struct health_row *row,
+    int64_t now_nsecs, struct store_txn *t, struct err *err)
+{
+	struct breaker_alert alert = {
+		.deployment = d->id,
+		.model = d->config->model_name,
+		.row = row,
+		.now_nsecs = now_nsecs,
+	};
+
+	return alert_breaker(t, &alert, err);
+}
+
 /* One report, in the caller's transaction. enter: see struct report_job. */
 static int
 apply(const struct exchange_env *env, const struct deployment *d,
@@ -41,16 +55,14 @@ apply(const struct exchange_env *env, const struct deployment *d,
 	change_r->open_nsecs = row.open_until_nsecs - report->now_nsecs;
 	if (health_put(t, d->id, &row) != 0)
 		return err_set(err, ERR_STORE, "health row");
-	if (!change_r->changed || change_r->state != BREAKER_OPEN)
-		return 0;
-	return alert_breaker_open(t, d->id, d->config->model_name,
-	    report->error, report->now_nsecs, err);
+	return change_r->changed
+		   ? report_change_alert(d, &row, report->now_nsecs, t, err)
+		   : 0;
 }
 
-/* Whoever changed it says so: once on the host. */
-static void
-log_change(const struct deployment *d, const struct report_change *change,
-    const char *error)
+void
+report_log_change(const struct deployment *d,
+    const struct report_change *change, const char *error)
 {
 	if (!change->changed)
 		return;
@@ -81,7 +93,7 @@ report_done(struct batch_job *job, const struct err *err)
 	struct report_job *r = LIST_OBJ(job, struct report_job, job);
 
 	if (err == NULL)
-		log_change(r->deployment, &r->change, r->error);
+		report_log_change(r->deployment, &r->change, r->error);
 	if (r->done != NULL)
 		r->done(r->arg);
 	free(r);
@@ -151,6 +163,7 @@ report_rest_done(const struct exchange *x)
 		const struct attempt *a = x->attempts[i];
 
 		if (!a->reported)
-			log_change(a->deployment, &a->change, a->error_text);
+			report_log_change(a->deployment, &a->change,
+			    a->error_text);
 	}
 }

@@ -26,4 +26,13 @@ int report_rest(struct exchange *x, struct store_txn *t,
 /* After that transaction's commit: logs what it changed. */
 void report_rest_done(const struct exchange *x);
 
+/* A change of a breaker: in the transaction that makes it, for the webhooks;
+   and after its commit, in the log of the one who made it. So once on the
+   host. */
+int report_change_alert(const struct deployment *d,
+    const struct health_row *row, int64_t now_nsecs, struct store_txn *t,
+    struct err *err) MUST_CHECK;
+void report_log_change(const struct deployment *d,
+    const struct report_change *change, const char *error);
+
 #endif

@@ -8,7 +8,9 @@
  */
 #include "ipc/contract.h"
 
+#include "base/confine.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -184,6 +186,22 @@ contract_adopt(struct contract_child *child, enum contract_role role,
 }
 
 /* ---- reports ---- */
+
+void
+contract_confine(const struct contract_child *child, const char *file)
+{
+	const char *wanted = getenv(CONTRACT_ENV_CONFINE);
+	const char *slash = file == NULL ? NULL : strrchr(file, '/');
+	const char *folders[3] = { child->state_dir };
+	char *folder = NULL;
+
+	if (wanted != NULL && strcmp(wanted, "0") == 0)
+		return;
+	if (slash != NULL && slash > file)
+		folders[1] = folder = xstrndup(file, (size_t)(slash - file));
+	log_debug("confined by: %s", confine_text(confine(folders)));
+	free(folder);
+}
 
 void
 contract_report(const struct contract_child *child, enum contract_state state,

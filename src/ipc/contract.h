@@ -53,6 +53,8 @@
 #define CONTRACT_ENV_STATE_DIR "TALLYGATE_STATE_DIR"
 #define CONTRACT_ENV_LISTENERS "TALLYGATE_LISTENERS" /* how many */
 #define CONTRACT_ENV_LOG_LEVEL "TALLYGATE_LOG_LEVEL"
+#define CONTRACT_ENV_CONFINE                                                   \
+	"TALLYGATE_CONFINE" /* 0: contract_confine() does nothing */
 /* The logger only: what it needs instead of the configuration. */
 #define CONTRACT_ENV_TRACES       "TALLYGATE_TRACES" /* path of the file */
 #define CONTRACT_ENV_ROTATE_BYTES "TALLYGATE_ROTATE_BYTES"
@@ -128,6 +130,12 @@ struct contract_child {
  */
 int contract_adopt(struct contract_child *child, enum contract_role role,
     uint32_t slot, uint32_t generation, struct err *err) MUST_CHECK;
+/*
+ * For a child that has opened all it needs, before it reads a stranger's byte:
+ * base/confine.h with the state directory, and with the folder of `file` (NULL
+ * none). Says in the log what holds.
+ */
+void contract_confine(const struct contract_child *child, const char *file);
 /* Child → supervisor; never blocks; a full pipe loses the report. */
 void contract_report(const struct contract_child *child,
     enum contract_state state, uint32_t in_flight, uint64_t done);

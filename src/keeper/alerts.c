@@ -175,7 +175,12 @@ log_alert(const char *event, const json_t *json, struct str text)
 	struct str scope = jsonx_str(json, "scope");
 	struct str name = jsonx_str(json, "name");
 
-	/* A breaker's line is written by the one who tripped it. */
+	if (str_is(jsonx_str(json, "by"), "hand")) {
+		log_warn("%s by hand: deployment " STR_FMT, event,
+		    STR_ARG(jsonx_str(json, "deployment")));
+		return;
+	}
+	/* A breaker's line is written by the worker that changed it. */
 	if (scope.n == 0)
 		return;
 	log_warn("alert %s: " STR_FMT "%s" STR_FMT ": " STR_FMT, event,

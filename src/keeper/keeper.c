@@ -377,6 +377,7 @@ keeper_main(uint32_t slot, uint32_t generation)
 	watch_events(k);
 	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);
 	open_estates(k);
+	contract_confine(&k->child, NULL);
 	contract_report(&k->child, CONTRACT_READY, 0, 0);
 	while (!k->stopping) {
 		event_base_loop(k->base, EVLOOP_ONCE);

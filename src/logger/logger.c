@@ -511,6 +511,7 @@ logger_main(uint32_t slot, uint32_t generation)
 	if (l->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");
 	watch_events(l);
+	contract_confine(&l->child, l->options.path);
 	contract_report(&l->child, CONTRACT_READY, 0, 0);
 	on_lock(-1, EV_TIMEOUT, l);
 	while (!l->stopping) {

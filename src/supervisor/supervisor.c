@@ -6,6 +6,7 @@
  */
 #include "supervisor/supervisor.h"
 
+#include "base/confine.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/listen.h"
@@ -92,6 +93,7 @@ fill_env(const struct supervisor *s, enum contract_role role, char **env,
 	env[n++] = xasprintf(CONTRACT_ENV_LISTENERS "=%d",
 	    role == CONTRACT_WORKER ? s->listener_count : 0);
 	env[n++] = xasprintf(CONTRACT_ENV_LOG_LEVEL "=%d", log_level());
+	env[n++] = xasprintf(CONTRACT_ENV_CONFINE "=%d", c->confine);
 	if (role == CONTRACT_LOGGER) {
 		env[n++] = xasprintf(CONTRACT_ENV_TRACES "=%s", traces);
 		env[n++] = xasprintf(CONTRACT_ENV_ROTATE_BYTES "=%lld",
@@ -595,6 +597,24 @@ supervisor_free(struct supervisor *s)
 	free(s);
 }
 
+/* All that needs root is open: from here on we are the configured user, and
+   so is every child. A later configuration changes nothing about it. */
+static int
+change_user(const struct supervisor *s, struct err *err)
+{
+	const char *user = s->config->user;
+
+	if (user[0] == '\0')
+		return 0;
+	if (geteuid() != 0) {
+		log_warn("tallygate.user: %s has no effect: only root can "
+			 "become another user",
+		    user);
+		return 0;
+	}
+	return confine_to_user(user, s->state_dir, err);
+}
+
 /* Everything up to the first child; an exit status or 0. */
 static int
 open_all(struct supervisor *s, struct err *err)
@@ -604,7 +624,7 @@ open_all(struct supervisor *s, struct err *err)
 		return 2;
 	check_exposure(s->config, s->options.host);
 	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
-	    open_signals(s, err) != 0)
+	    change_user(s, err) != 0 || open_signals(s, err) != 0)
 		return 1;
 	return 0;
 }

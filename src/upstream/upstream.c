@@ -131,4 +131,5 @@ void
 upstream_stats(const struct upstream *u, struct upstream_stats *s_r)
 {
 	*s_r = u->stats;
+	s_r->connections_open = u->conn_count;
 }

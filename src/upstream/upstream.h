@@ -111,6 +111,7 @@ void upstream_resume(struct upstream_call *call);
 struct upstream_stats {
 	uint64_t started, done, failed, cancelled;
 	uint64_t connections_opened;
+	size_t connections_open; /* idle, busy, or being made */
 	size_t active;
 };
 void upstream_stats(const struct upstream *u, struct upstream_stats *s_r);

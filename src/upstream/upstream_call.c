@@ -440,15 +440,10 @@ end_unanswered(struct upstream_call *c, bool in_good_order, const char *why)
 
 	if (goes_again(c, in_good_order))
 		return;
-	if (!c->conn->served)
-		snprintf(text, sizeof(text),
-		    "the provider closed the connection without an answer%s",
-		    why);
-	else
-		snprintf(text, sizeof(text),
-		    "the provider closed the kept connection without an "
-		    "answer%s; the request may have been read",
-		    why);
+	snprintf(text, sizeof(text),
+	    "the provider closed the %sconnection without an answer%s%s",
+	    c->conn->served ? "kept " : "",
+	    c->conn->served ? "; the request may have been read" : "", why);
 	call_finish(c, UPSTREAM_BROKEN, text);
 }
 
@@ -457,7 +452,7 @@ static void
 end_of_input(struct upstream_call *c, ssize_t how)
 {
 	bool in_good_order = how == CONN_CLOSED;
-	char why[100] = "", reason[90], text[160];
+	char why[64] = "", reason[60], text[160];
 
 	if (how == CONN_BROKEN) {
 		conn_text(c->conn, reason, sizeof(reason));

@@ -417,6 +417,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	rc = open_all(w, &err);
 	if (rc != 0)
 		log_fatal(rc, "%s", err.text);
+	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);
 	while (!w->stopping) {
 		event_base_loop(w->base, EVLOOP_ONCE);

@@ -23,3 +23,15 @@ def program(name):
         pytest.fail(f"{path} is not there: build first, or say where with "
                     "TALLYGATE_BUILD", pytrace=False)
     return str(path)
+
+
+def price_table():
+    """The one the programs use in tests."""
+    return os.environ.get("TALLYGATE_PRICES",
+                          str(SOURCE / "etc" / "prices.json"))
+
+
+def has_sanitizers():
+    """Whether the gateway is built with AddressSanitizer."""
+    with open(program("tallygate"), "rb") as f:
+        return b"__asan_init" in f.read()

@@ -359,6 +359,27 @@ undone_is_as_if_never_taken(void **state)
 	assert_int_equal(take(l, &k), 1);
 }
 
+static void
+asking_takes_nothing(void **state)
+{
+	struct live *l = *state;
+	struct limit_demand d = demand(SCOPE_KEY, "k");
+	struct limit_take k = take_of(l, &d, 1, START);
+	struct store_txn *t;
+
+	d.requests = 1;
+	t = live_read(l);
+	assert_int_equal(limiter_ask(t, &k), 1);
+	assert_int_equal(d.use.requests, 0);
+	store_abort(&t);
+	assert_int_equal(live_rows(l, STORE_LIMITS), 0);
+	assert_int_equal(take(l, &k), 1);
+	t = live_read(l);
+	assert_int_equal(limiter_ask(t, &k), 0);
+	assert_int_equal(k.refusal.wait_nsecs, 60 * SEC);
+	store_abort(&t);
+}
+
 /* ---- rows --------------------------------------------------------------- */
 
 static void
@@ -636,6 +657,7 @@ main(void)
 		LIVE_TEST(counted_without_a_limit),
 		LIVE_TEST(a_refusal_takes_nothing),
 		LIVE_TEST(undone_is_as_if_never_taken),
+		LIVE_TEST(asking_takes_nothing),
 		LIVE_TEST(walks_and_sweeps),
 		LIVE_TEST(a_damaged_row_counts_as_empty),
 		LIVE_TEST(against_a_model),

@@ -74,6 +74,7 @@ def rows_of(case, options, known, extra):
     names += [e.name for e in extra]
     if options.only is not None:
         kept = set(options.only) | {"direct", "nginx"}
+        kept |= {e.name for e in extra}
         names = [n for n in names if n in kept]
         names += [n for n in options.only if n not in names]
     return [known[n] for n in names]

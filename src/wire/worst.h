@@ -5,8 +5,8 @@
  * and extra_body, parameters that are dropped, a limit given under two names.
  * Pure; docs/budgets.md, "What is held", says it in words.
  */
-#ifndef EXCHANGE_WORST_H
-#define EXCHANGE_WORST_H
+#ifndef WIRE_WORST_H
+#define WIRE_WORST_H
 
 #include "domain/router.h"
 #include "wire/request.h"

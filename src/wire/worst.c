@@ -1,5 +1,5 @@
 /* The most an attempt can cost. See worst.h. */
-#include "exchange/worst.h"
+#include "wire/worst.h"
 
 #include "wire/skim.h"
 
