@@ -19,6 +19,7 @@ static const struct ctl_command commands[] = {
 	{ "breaker list",  "", "breaker states", cmd_breaker_list },
 	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown; 0: until it is reset)", cmd_breaker_trip },
 	{ "breaker reset", "DEPLOYMENT", "let traffic through again", cmd_breaker_reset },
+	{ "limits",        "", "what counts now: calls under way, requests and tokens of the last 60 seconds, by scope", cmd_limits },
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "[--key K] MODEL|REQUEST.json|-", "where a request would go now and why; of each candidate: breaker, limits, price at worst and as expected, budget room, what would be lowered or refused; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },

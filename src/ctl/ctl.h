@@ -75,6 +75,7 @@ int cmd_health(struct ctl *c, int argc, char **argv);
 int cmd_breaker_list(struct ctl *c, int argc, char **argv);
 int cmd_breaker_trip(struct ctl *c, int argc, char **argv);
 int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
+int cmd_limits(struct ctl *c, int argc, char **argv);
 int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);

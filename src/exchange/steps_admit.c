@@ -85,16 +85,12 @@ step_run_AUTHENTICATE(struct exchange *x)
 	return STEP_MORE;
 }
 
+/* A call about a response that its provider keeps has no body. */
 static int
-parse(struct exchange *x, struct str body, const char **param_r,
-    struct err *err)
+read_kept_call(struct exchange *x, struct err *err)
 {
-	struct str path;
+	struct str path = http_path(x->call);
 
-	if (x->api != WIRE_RESPONSE)
-		return wire_request_parse(x->api, body, &x->arena, &x->request,
-		    param_r, err);
-	path = http_path(x->call);
 	if (str_starts(path, "/v1/"))
 		path = str_make(path.p + 3, path.n - 3);
 	if (path.n > 1 && path.p[path.n - 1] == '/')
@@ -105,18 +101,50 @@ parse(struct exchange *x, struct str body, const char **param_r,
 	return planning_find_kept(x, err);
 }
 
-enum step_result
-step_run_PARSE(struct exchange *x)
+/* Whom it is booked on is asked for once more when the client, and with it
+   the request's bytes, may be gone. */
+static void
+keep_names(struct exchange *x)
+{
+	struct wire_request *r = &x->request;
+
+	r->user = arena_str(&x->arena, r->user);
+	for (size_t i = 0; i < r->tag_count; i++)
+		r->tags[i] = arena_str(&x->arena, r->tags[i]);
+}
+
+static int
+read_request(struct exchange *x, const char **param_r, struct err *err)
 {
 	struct str body =
 	    x->question != NULL ? x->question->body : http_body(x->call);
-	const char *param = NULL;
+	int r;
+
+	*param_r = NULL;
+	r = x->api == WIRE_RESPONSE ? read_kept_call(x, err)
+				    : wire_request_parse(x->api, body,
+					  &x->arena, &x->request, param_r, err);
+	if (r == 0 && x->call != NULL)
+		r = wire_request_headers(&x->request, header_of, x->call,
+		    param_r, err);
+	keep_names(x);
+	return r;
+}
+
+enum step_result
+step_run_PARSE(struct exchange *x)
+{
+	const char *param;
 	struct err err;
 
+<<<<<<< HEAD
 	if (parse(x, body, &param, &err) != 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	if (x->call != NULL && wire_request_headers(&x->request, header_of,
 				   x->call, &param, &err) != 0)
+=======
+	if (read_request(x, &param, &err) != 0)
+>>>>>>> main
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

@@ -1,11 +1,13 @@
 """The books against what the providers say they served, request by request."""
 
+import json
 import subprocess
 
 import pytest
 
 from configs import OTHER_PRICES, PRICES, config, deployment
 from harness import books
+from harness.client import build
 from harness.gateway import chat_body
 from harness.load import Load
 from harness.wait import wait_until
@@ -108,6 +110,33 @@ def test_cuts_and_leaving_clients_are_flagged_and_counted(make_gateway,
     _, total = gateway.spend()
     assert total["estimated_usd"] == sum(
         t["cost_usd"] for t in lines if t["usage_source"] == "estimated")
+
+
+def test_clients_that_left_are_booked_by_their_names(make_gateway, make_sim):
+    """The body they sent is gone when the money is booked, and its memory
+    with it."""
+    sim = make_sim()
+    # What is freed is overwritten at once.
+    gateway = make_gateway(config(deployment("small", sim.base_url)),
+                           env={"MALLOC_PERTURB_": "85"})
+    request = build(
+        "POST", "/v1/chat/completions",
+        [("content-type", "application/json"), ("x-litellm-tags", "late")],
+        json.dumps(chat_body("small", "word " * 20_000, user="u-that-left",
+                             metadata={"tags": ["early"]})).encode())
+    for _ in range(8):
+        connections = [gateway.connect() for _ in range(25)]
+        for connection in connections:
+            connection.send(request)
+        # Some answers are on their way, some are being booked.
+        connections[0].read("POST")
+        for connection in connections:
+            connection.close()
+    for line in gateway.await_traces(200):
+        assert (line["user"], line["tags"]) == ("u-that-left",
+                                                ["early", "late"])
+    assert set(gateway.spend("user")[0]) == {"u-that-left"}
+    assert set(gateway.spend("tag")[0]) == {"early", "late"}
 
 
 def test_jq_and_the_ledger_agree(make_gateway, make_sim):
