@@ -137,14 +137,7 @@ step_run_PARSE(struct exchange *x)
 	const char *param;
 	struct err err;
 
-<<<<<<< HEAD
-	if (parse(x, body, &param, &err) != 0)
-		return exchange_refuse(x, err.code, err.text, param);
-	if (x->call != NULL && wire_request_headers(&x->request, header_of,
-				   x->call, &param, &err) != 0)
-=======
 	if (read_request(x, &param, &err) != 0)
->>>>>>> main
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =
