@@ -25,6 +25,7 @@ const struct provider provider_table[] = {
 	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, NOOPTS, "Anthropic" },
 	{ "azure", "openai", "", "AZURE_API_KEY AZURE_OPENAI_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | DEPLOY | DATED | REPLYS, "Azure OpenAI" },
 	{ "azure_ai", "openai", "", "AZURE_AI_API_KEY", "AZURE_AI_API_BASE", AUTH_API_KEY, NEEDED | DATED, "Azure AI Foundry" },
+	{ "bedrock", "bedrock", "", "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEDROCK_RUNTIME_ENDPOINT", AUTH_SIGV4, NEEDED | NOOPTS, "AWS Bedrock" },
 	{ "gemini", "openai", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY GOOGLE_API_KEY", "", BEARER, 0, "Google Gemini" },
 	{ "groq", "openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "GROQ_API_BASE", BEARER, 0, "Groq" },
 	{ "deepseek", "openai", "https://api.deepseek.com", "DEEPSEEK_API_KEY", "DEEPSEEK_API_BASE", BEARER, 0, "DeepSeek" },
@@ -76,7 +77,6 @@ const struct provider provider_table[] = {
 	{ "text-completion-openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, 0, "OpenAI completions" },
 
 	/* Known by name; their dialects are not served yet. */
-	{ "bedrock", "bedrock", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS Bedrock" },
 	{ "sagemaker", "sagemaker", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS SageMaker" },
 	{ "sagemaker_chat", "sagemaker", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS SageMaker" },
 	{ "vertex_ai", "vertex_ai", "", "", "", BEARER, NEEDED | LATER, "Google Vertex AI" },

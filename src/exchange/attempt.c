@@ -78,6 +78,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.request = &a->x->request,
 		.client_model = client_model(a),
 		.upstream_model = a->candidate->upstream_model,
+		.request_id = a->x->request_id,
 		.deployment_id = a->deployment->config->id,
 		.chat = dialect->relay(WIRE_CHAT),
 		.upstream_is_stream = is_stream,
@@ -98,6 +99,14 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 	return 0;
 }
 
+/* Server-sent events, or AWS's binary ones. */
+static bool
+is_stream_type(struct str content_type)
+{
+	return str_find_nocase(content_type, "event-stream") >= 0 ||
+	       str_find_nocase(content_type, "amazon.eventstream") >= 0;
+}
+
 static void
 on_head(void *arg, const struct upstream_head *head)
 {
@@ -109,8 +118,7 @@ on_head(void *arg, const struct upstream_head *head)
 	if (head->status < 200 || head->status > 299)
 		a->plain_body = true;
 	else
-		attempt_open_relay(a,
-		    str_find_nocase(head->content_type, "event-stream") >= 0);
+		attempt_open_relay(a, is_stream_type(head->content_type));
 }
 
 static void

@@ -6,6 +6,7 @@
 static const struct dialect *const dialects[] = {
 	&dialect_openai,
 	&dialect_anthropic,
+	&dialect_bedrock,
 };
 
 bool

@@ -80,5 +80,6 @@ const struct dialect *dialect_find(const char *name);
 
 extern const struct dialect dialect_openai;    /* wire/openai.c */
 extern const struct dialect dialect_anthropic; /* wire/anthropic.c */
+extern const struct dialect dialect_bedrock;   /* wire/bedrock.c */
 
 #endif

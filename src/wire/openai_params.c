@@ -165,6 +165,7 @@ static const struct {
 	{ "mistral",     NULL,      ROWS(mistral_rows) },
 	{ "codestral",   NULL,      ROWS(mistral_rows) },
 	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
+	{ "bedrock",     NULL,      ROWS(anthropic_rows) },
 	{ "groq",        NULL,      ROWS(groq_rows) },
 	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
 	{ "ollama",      NULL,      ROWS(old_limit_rows) },
@@ -222,7 +223,7 @@ param_model_reasons(const char *model)
 }
 
 /* Beside OpenAI's reasoning models: who takes it from any model. */
-#define TAKES_EFFORT    "anthropic openrouter hosted_vllm vllm gemini"
+#define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
 #define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
 
 bool

@@ -18,6 +18,7 @@ struct relay_options {
 	const struct wire_request *request; /* outlives the relay */
 	const char *client_model;           /* name to stand in the answer */
 	const char *upstream_model;
+	const char *request_id; /* for ids the provider does not give; NULL */
 	/* Stands in ids that must come back to it; NULL: ids stay. */
 	const char *deployment_id;
 	/* The same provider's relay for chat: what a relay that translates

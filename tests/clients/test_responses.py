@@ -26,7 +26,7 @@ def client():
     return openai.OpenAI(base_url=os.environ["TALLYGATE_BASE_URL"], api_key=os.environ["TALLYGATE_KEY"])
 
 
-@pytest.fixture(params=["primary-agent-model", "open", "claude"])
+@pytest.fixture(params=["primary-agent-model", "open", "claude", "bedrock"])
 def model(request):
     return request.param
 

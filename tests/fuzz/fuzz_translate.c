@@ -1,9 +1,9 @@
 /*
  * Fuzz target: requests of any bytes through the translations: chat to
  * Anthropic, Anthropic to chat, responses to chat, and to Anthropic by way of
- * it. The first byte says which way, and whether drop_params is on. Either
- * there is a reason fit for a client, or one body of valid JSON. Corpus:
- * tests/fuzz/corpus/fuzz_translate.
+ * it, all of them to Bedrock. The first byte says which way, and whether
+ * drop_params is on. Either there is a reason fit for a client, or one body of
+ * valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
  */
 #include "fuzz.h"
 
@@ -20,6 +20,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.api_key = "k",
 		.api_version = "",
 		.organization = "",
+		.aws_access_key_id = "id",
+		.aws_secret_access_key = "secret",
+		.aws_session_token = "",
+		.aws_region = "us-east-1",
 		.defaults_json = "",
 		.extra_body_json = "" };
 	struct config config = { .drop_params = false };
@@ -43,7 +47,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	api = (data[0] & 16) != 0 ? WIRE_RESPONSES
 	      : chat              ? WIRE_CHAT
 				  : WIRE_MESSAGES;
-	d.provider = provider_find(str_of(chat ? "anthropic" : "hosted_vllm"));
+	d.provider = provider_find(str_of((data[0] & 32) != 0 ? "bedrock"
+					  : chat              ? "anthropic"
+							      : "hosted_vllm"));
 	arena_init(&arena, 4096);
 	buf_init(&body, 64 << 20);
 	if (wire_request_parse(api, str_make((const char *)data + 1, size - 1),

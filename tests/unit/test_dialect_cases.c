@@ -10,6 +10,8 @@
  *   --- upstream               expected; or --- refused: a part of the error
  *   --- call                   lines that must be there: the address, headers
  *   --- answer                 the provider's
+ *                              (@event TYPE JSON, @exception TYPE JSON: a
+ *                              message of AWS's event streams)
  *   --- client                 expected; empty: nothing
  *   --- facts                  words of facts_text() that must be there
  *
@@ -21,6 +23,7 @@
 
 #include <glob.h>
 
+#include "base/event_stream.h"
 #include "base/hash.h"
 #include "config/config.h"
 #include "wire/apierror.h"
@@ -243,6 +246,8 @@ use(const struct kase *k)
 	deployment.key_is_token = k->token;
 	deployment.base_model = k->base_model;
 	deployment.organization = "";
+	deployment.aws_access_key_id = deployment.aws_secret_access_key = "";
+	deployment.aws_session_token = deployment.aws_region = "";
 	deployment.api_version = k->version;
 	deployment.defaults_json = k->defaults;
 	deployment.extra_body_json = k->extra;
@@ -349,6 +354,33 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    (long long)f->delivered_bytes);
 }
 
+/* The answer's bytes: as written, or the messages its lines stand for. */
+static struct str
+answer_bytes(const struct kase *k)
+{
+	struct str rest = k->answer, line, word, type;
+	struct str bytes;
+	struct buf b;
+
+	if (!str_starts(k->answer, "@"))
+		return k->answer;
+	buf_init(&b, OUT_BYTES);
+	while (rest.n > 0) {
+		line = str_trim(str_cut(&rest, '\n'));
+		if (line.n == 0)
+			continue;
+		word = str_cut(&line, ' ');
+		type = str_cut(&line, ' ');
+		event_stream_write(&b,
+		    str_is(word, "@event") ? "event" : "exception",
+		    str_is(word, "@event") ? ":event-type" : ":exception-type",
+		    arena_strndup(&arena, type.p, type.n), line);
+	}
+	bytes = arena_str(&arena, buf_str(&b));
+	buf_fini(&b);
+	return bytes;
+}
+
 /* Feeds the answer in pieces of a size, or of random ones (0). */
 static void
 run_answer(const struct kase *k, const struct wire_request *r, size_t step,
@@ -357,6 +389,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 	const struct dialect *dialect = use(k);
 	struct relay_options options = {
 		.request = r,
+		.request_id = "req-1",
 		.client_model = k->client_model,
 		.upstream_model = k->model,
 		.deployment_id = "dep-1",
@@ -366,7 +399,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 		.stop_after_tokens = k->stop_after,
 	};
 	struct err err = { .code = ERR_NONE };
-	struct str rest = k->answer;
+	struct str rest = answer_bytes(k);
 	const struct relay_ops *ops;
 	struct relay relay;
 	int result;
