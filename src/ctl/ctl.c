@@ -144,14 +144,13 @@ ctl_open_catalog(struct ctl *c)
 char *
 ctl_trace_path(struct ctl *c)
 {
-	const char *name = "traces.jsonl";
 	char *said = last_said(c, "run/traces");
 
 	if (said != NULL)
 		return said;
 	if (ctl_open_config(c, NULL) == CTL_OK)
-		name = c->config->traces_path;
-	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
+		return config_trace_path(c->config, c->state_dir);
+	return path_join(c->state_dir, "traces.jsonl");
 }
 
 /* ---- the command line --------------------------------------------------- */

@@ -20,7 +20,6 @@ enum ctl_exit {
 };
 
 /* Below the state directory. */
-#define CTL_SNAPSHOTS "snapshots"
 
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
