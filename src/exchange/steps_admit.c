@@ -9,6 +9,8 @@
 #include "exchange/holding.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
+#include "wire/form.h"
+#include "wire/form_request.h"
 #include "wire/response_call.h"
 
 /* A request id may come from the client: plain characters only, since it goes
@@ -90,15 +92,32 @@ static int
 read_kept_call(struct exchange *x, struct err *err)
 {
 	struct str path = http_path(x->call);
+	ptrdiff_t at = str_find(path, "/responses/");
 
-	if (str_starts(path, "/v1/"))
-		path = str_make(path.p + 3, path.n - 3);
+	path = str_make(path.p + at, path.n - (size_t)at);
 	if (path.n > 1 && path.p[path.n - 1] == '/')
 		path.n--;
 	if (response_call_read(http_method(x->call), path, http_query(x->call),
 		&x->arena, &x->request, err) != 0)
 		return -1;
 	return planning_find_kept(x, err);
+}
+
+static int
+parse_body(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
+{
+	struct str type = str_of("");
+
+	if (x->api == WIRE_RESPONSE)
+		return read_kept_call(x, err);
+	if (wire_api_takes_form(x->api) && x->call != NULL)
+		type = http_header(x->call, "content-type");
+	if (form_is_type(type))
+		return form_request_parse(x->api, type, body, &x->arena,
+		    &x->request, param_r, err);
+	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
 }
 
 /* Whom it is booked on is asked for once more when the client, and with it
@@ -121,9 +140,7 @@ read_request(struct exchange *x, const char **param_r, struct err *err)
 	int r;
 
 	*param_r = NULL;
-	r = x->api == WIRE_RESPONSE ? read_kept_call(x, err)
-				    : wire_request_parse(x->api, body,
-					  &x->arena, &x->request, param_r, err);
+	r = parse_body(x, body, param_r, err);
 	if (r == 0 && x->call != NULL)
 		r = wire_request_headers(&x->request, header_of, x->call,
 		    param_r, err);

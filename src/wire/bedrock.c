@@ -159,21 +159,11 @@ bedrock_encode(const struct wire_request *r, const struct wire_choice *choice,
 static const struct relay_ops *
 find_relay(enum wire_api api)
 {
-	switch (api) {
-	case WIRE_CHAT:
-	case WIRE_MESSAGES:
+	if (api == WIRE_CHAT || api == WIRE_MESSAGES)
 		return &bedrock_relay;
-	case WIRE_RESPONSES:
+	if (api == WIRE_RESPONSES)
 		return &responses_relay;
-	case WIRE_COUNT:
-		return &count_relay;
-	case WIRE_COMPLETIONS:
-	case WIRE_EMBEDDINGS:
-	case WIRE_RESPONSE:
-	case WIRE_API_COUNT:
-		break;
-	}
-	return NULL;
+	return api == WIRE_COUNT ? &count_relay : NULL;
 }
 
 const struct dialect dialect_bedrock = {

@@ -89,6 +89,7 @@ response_call_read(struct str method, struct str path, struct str query,
 
 	memset(r, 0, sizeof(*r));
 	r->api = WIRE_RESPONSE;
+	r->form_type = "";
 	r->body = r->user = r->model = str_make("", 0);
 	r->n = 1;
 	r->max_tokens = CONFIG_UNSET;

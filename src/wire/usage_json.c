@@ -93,6 +93,8 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 			read_count(in, &item, &in->u.reasoning_tokens);
 		else if (SKIM_KEY_IS(key, "audio_tokens"))
 			read_count(in, &item, &in->u.audio_output_tokens);
+		else if (SKIM_KEY_IS(key, "image_tokens"))
+			read_count(in, &item, &in->u.image_output_tokens);
 	}
 }
 
@@ -144,10 +146,12 @@ read_member(struct reading *in, struct str key, const struct skim_value *v)
 		read_count(in, v, &in->total);
 	else if (SKIM_KEY_IS(key, "prompt_tokens_details") ||
 		 SKIM_KEY_IS(key, "prompt_token_details") ||
-		 SKIM_KEY_IS(key, "input_tokens_details"))
+		 SKIM_KEY_IS(key, "input_tokens_details") ||
+		 SKIM_KEY_IS(key, "input_token_details"))
 		read_prompt_details(in, v);
 	else if (SKIM_KEY_IS(key, "completion_tokens_details") ||
-		 SKIM_KEY_IS(key, "output_tokens_details"))
+		 SKIM_KEY_IS(key, "output_tokens_details") ||
+		 SKIM_KEY_IS(key, "output_token_details"))
 		read_completion_details(in, v);
 	else if (SKIM_KEY_IS(key, "prompt_cache_hit_tokens") ||
 		 SKIM_KEY_IS(key, "num_cached_tokens") ||
@@ -189,6 +193,7 @@ settle_counts(struct reading *in)
 	keep_below(&u->image_input_tokens, u->prompt_tokens);
 	keep_below(&u->reasoning_tokens, u->completion_tokens);
 	keep_below(&u->audio_output_tokens, u->completion_tokens);
+	keep_below(&u->image_output_tokens, u->completion_tokens);
 	if (in->byok && u->has_reported_cost)
 		u->reported_cost_nanos += in->upstream_cost_nanos;
 }

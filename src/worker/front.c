@@ -8,11 +8,32 @@
 #include "wire/apierror.h"
 #include "wire/response_call.h"
 
+/*
+ * Heads that say nothing here: /v1, Cohere's /v2, and those with a model's name
+ * in them, which Azure's clients send: /openai/deployments/NAME,
+ * /engines/NAME. The body names the model, too.
+ */
 static struct str
-without_v1(struct str path)
+without_head(struct str path)
 {
-	if (str_starts(path, "/v1/"))
+	static const char *const named[] = { "/openai/deployments/",
+		"/engines/" };
+	struct str rest;
+
+	if (str_starts(path, "/v1/") || str_is(path, "/v2/rerank"))
 		path = str_make(path.p + 3, path.n - 3);
+	if (str_starts(path, "/openai/v1/"))
+		return str_make(path.p + 10, path.n - 10);
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		size_t n = strlen(named[i]);
+
+		if (!str_starts(path, named[i]))
+			continue;
+		rest = str_make(path.p + n, path.n - n);
+		str_cut(&rest, '/');
+		if (rest.p != NULL)
+			return str_make(rest.p - 1, rest.n + 1);
+	}
 	return path;
 }
 
@@ -27,7 +48,7 @@ find_api(struct str path, enum wire_api *api_r)
 	} apis[] = { WIRE_APIS(API_PATH) };
 #undef API_PATH
 
-	path = without_v1(path);
+	path = without_head(path);
 	for (size_t i = 0; i < ARRAY_LEN(apis); i++) {
 		if (str_is(path, apis[i].path)) {
 			*api_r = apis[i].api;
@@ -54,7 +75,7 @@ take_response_call(struct worker *w, struct http_call *call, struct str path)
 	const char *allowed;
 	bool served;
 
-	if (!response_call_find(without_v1(path), http_method(call), &served,
+	if (!response_call_find(without_head(path), http_method(call), &served,
 		&allowed))
 		return false;
 	if (served)
