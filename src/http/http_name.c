@@ -55,7 +55,7 @@ http_name_find_nocase(struct str name)
 {
 	char lower[HTTP_NAME_BYTES];
 
-	if (name.n > sizeof(lower))
+	if (name.n > sizeof(lower) || rows[name.n][0].text == NULL)
 		return HTTP_NAME_OTHER;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
