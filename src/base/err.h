@@ -54,6 +54,9 @@ X(CLIENT_GONE,      499, "client_gone",           "client_gone",       "The clie
 X(NOT_IMPLEMENTED,  501, "invalid_request_error", "not_supported",     "The transfer encoding is not supported.") \
 X(UPSTREAM,         502, "upstream_error",        "upstream_error",    "The provider failed.") \
 X(UPSTREAM_AUTH,    502, "upstream_error",        "upstream_auth",     "The provider refused the gateway's credentials; its operator has to look.") \
+X(UPSTREAM_POLICY,  400, "invalid_request_error", "content_policy_violation", "The provider's content policy refuses the request.") \
+X(UPSTREAM_QUOTA,   429, "insufficient_quota",    "insufficient_quota", "The provider's account has no quota left; the gateway's operator has to look.") \
+X(UPSTREAM_OVERLOADED, 503, "server_error",       "overloaded",        "The provider is overloaded; try again.") \
 X(UPSTREAM_CUT,     502, "upstream_error",        "upstream_cut",      "The provider closed the connection before its answer was complete.") \
 X(UPSTREAM_FORMAT,  502, "upstream_error",        "upstream_format",   "The provider sent something that is not a valid answer.") \
 X(UPSTREAM_CONNECT, 502, "upstream_error",        "upstream_connect",  "The provider could not be reached.") \

@@ -599,6 +599,7 @@ const struct config_key config_keys[] = {
 	USED("tallygate.limits.idle_timeout", DURATION, CFG(limits.idle_timeout_msecs), "75s", 100, HOUR, "connection without a request"),
 	USED("tallygate.limits.slow_client_timeout", DURATION, CFG(limits.slow_client_msecs), "60s", 100, HOUR, "client that takes nothing of its answer"),
 	USED("tallygate.limits.connect_timeout", DURATION, CFG(limits.connect_timeout_msecs), "5s", 10, HOUR, "connecting to a provider"),
+	USED("tallygate.limits.stream_keepalive", DURATION, CFG(limits.stream_keepalive_msecs), "15s", 0, 24 * HOUR, "comments to the client while a stream's provider is silent; 0: none"),
 	USED("tallygate.limits.stream_idle_timeout", DURATION, CFG(limits.stream_idle_msecs), "300s", 100, 24 * HOUR, "between two pieces of a stream"),
 	USED("tallygate.limits.drain_timeout", DURATION, CFG(limits.drain_msecs), "600s", 0, 24 * HOUR, "open requests of a worker that retires"),
 	USED("tallygate.limits.max_attempts", INT, CFG(limits.max_attempts), "8", 1, 100, "attempts of one request over all groups"),

@@ -197,6 +197,14 @@ enum detail {
 	DETAIL_NONE,      /* no attempts at all */
 };
 
+/* Of the rarer kinds: only where there are any. */
+static void
+member_count(struct jsonw *w, struct str key, int64_t n)
+{
+	if (n != 0)
+		member_int(w, key, n);
+}
+
 static void
 write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 {
@@ -223,6 +231,11 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_int(w, JSON_KEY("audio_input_tokens"), u->audio_input_tokens);
 	member_int(w, JSON_KEY("audio_output_tokens"), u->audio_output_tokens);
 	member_int(w, JSON_KEY("image_input_tokens"), u->image_input_tokens);
+	member_count(w, JSON_KEY("image_output_tokens"),
+	    u->image_output_tokens);
+	member_count(w, JSON_KEY("images"), u->images);
+	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
+	member_count(w, JSON_KEY("characters"), u->characters);
 	member_cstr(w, JSON_KEY("usage_source"), source_name(u->source));
 	/* With the price they are all that the cost is worked out from. */
 	if (u->tier != TIER_DEFAULT)

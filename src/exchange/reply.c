@@ -90,13 +90,24 @@ cost_headers(struct exchange *x)
 	    (x->ended_nsecs - x->started_nsecs) / NSECS_PER_MSEC);
 }
 
+/* What the relay says it is, or what such an answer usually is. */
+static const char *
+content_type(const struct exchange *x, const char *usual)
+{
+	const struct attempt *a = serving(x);
+
+	if (a != NULL && a->relay.facts.content_type[0] != '\0')
+		return a->relay.facts.content_type;
+	return wire_api_is_media(x->api) ? JSON_TYPE : usual;
+}
+
 void
 reply_start_stream(struct exchange *x)
 {
 	reply_headers(x);
 	http_add_header(x->call, "cache-control", "no-cache");
 	http_add_header(x->call, "x-accel-buffering", "no");
-	http_start(x->call, 200, EVENT_TYPE);
+	http_start(x->call, 200, content_type(x, EVENT_TYPE));
 }
 
 void
@@ -104,7 +115,7 @@ reply_plain(struct exchange *x)
 {
 	reply_headers(x);
 	cost_headers(x);
-	http_reply_take(x->call, 200, JSON_TYPE, &x->out);
+	http_reply_take(x->call, 200, content_type(x, JSON_TYPE), &x->out);
 }
 
 /* Whether a client's own retry makes sense: SDKs obey this header. A request

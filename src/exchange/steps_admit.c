@@ -9,6 +9,8 @@
 #include "exchange/holding.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
+#include "wire/form.h"
+#include "wire/form_request.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -84,6 +86,21 @@ step_run_AUTHENTICATE(struct exchange *x)
 	return STEP_MORE;
 }
 
+static int
+parse_body(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
+{
+	struct str type = str_of("");
+
+	if (wire_api_takes_form(x->api) && x->call != NULL)
+		type = http_header(x->call, "content-type");
+	if (form_is_type(type))
+		return form_request_parse(x->api, type, body, &x->arena,
+		    &x->request, param_r, err);
+	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
+}
+
 /* Whom it is booked on is asked for once more when the client, and with it
    the request's bytes, may be gone. */
 static void
@@ -104,8 +121,7 @@ read_request(struct exchange *x, const char **param_r, struct err *err)
 	int r;
 
 	*param_r = NULL;
-	r = wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
-	    err);
+	r = parse_body(x, body, param_r, err);
 	if (r == 0 && x->call != NULL)
 		r = wire_request_headers(&x->request, header_of, x->call,
 		    param_r, err);

@@ -129,7 +129,13 @@ give_answer(struct exchange *x)
 	} else if (x->streaming) {
 		if (x->out.len > 0)
 			http_send(x->call, buf_str(&x->out));
-		http_end(x->call);
+		/* What is no stream of events cannot say that it broke. */
+		if (x->error != ERR_NONE && wire_api_is_media(x->api) &&
+		    str_find(str_of(x->current->relay.facts.content_type),
+			"event-stream") < 0)
+			http_abort(x->call);
+		else
+			http_end(x->call);
 	} else {
 		reply_plain(x);
 	}
