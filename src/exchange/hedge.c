@@ -79,7 +79,7 @@ hedge_arm(struct exchange *x, int64_t timeout_nsecs)
 
 	exchange_timer(x, timeout_nsecs);
 	if (x->attempt_count != 1 || x->question != NULL ||
-	    x->api == WIRE_COUNT || a->probe ||
+	    x->api == WIRE_COUNT || x->api == WIRE_RESPONSE || a->probe ||
 	    x->env->config->limits.max_attempts < 2)
 		return;
 	wait = wait_nsecs(x, a);
