@@ -1,8 +1,9 @@
 /*
  * Fuzz target: requests of any bytes through the translations, chat to
- * Anthropic and Anthropic to chat. The first byte says which way, and whether
- * drop_params is on. Either there is a reason fit for a client, or one body of
- * valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
+ * Anthropic and Anthropic to chat, and through what mends them: chat for
+ * Mistral, Anthropic's own. The first byte says which way, whether drop_params
+ * is on, and whether a limit is lowered. Either there is a reason fit for a
+ * client, or one body of valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
  */
 #include "fuzz.h"
 
@@ -31,14 +32,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *param;
 	struct buf body;
 	struct err err = { .text = "" };
-	bool chat;
+	bool chat, mended;
 
 	if (size < 1)
 		return 0;
 	chat = (data[0] & 1) != 0;
 	d.drop_params = (data[0] & 2) != 0;
 	d.upstream_model = models[(data[0] >> 2) & 3];
-	d.provider = provider_find(str_of(chat ? "anthropic" : "hosted_vllm"));
+	mended = (data[0] & 16) != 0;
+	if ((data[0] & 32) != 0)
+		choice.max_tokens = 2000;
+	d.provider = provider_find(str_of(chat != mended ? "anthropic"
+					  : chat         ? "mistral"
+							 : "hosted_vllm"));
 	arena_init(&arena, 4096);
 	buf_init(&body, 64 << 20);
 	if (wire_request_parse(chat ? WIRE_CHAT : WIRE_MESSAGES,
