@@ -41,6 +41,7 @@ X(UNPRICED,         400, "invalid_request_error", "unpriced_model",    "The mode
 X(NO_KEY,           401, "auth_error",            "no_api_key",        "Authentication Error, No api key passed in.") \
 X(BAD_KEY,          401, "auth_error",            "invalid_api_key",   "Authentication Error, Invalid proxy server token passed.") \
 X(FORBIDDEN,        403, "permission_error",      "forbidden",         "This key may not do that.") \
+X(NO_RESPONSE,      404, "invalid_request_error", "response_not_found", "No such response.") \
 X(NOT_FOUND,        404, "invalid_request_error", "unknown_url",       "Unknown request URL.") \
 X(METHOD,           405, "invalid_request_error", "method_not_allowed", "Not allowed method for this URL.") \
 X(REQUEST_TIMEOUT,  408, "invalid_request_error", "request_timeout",   "The request was not received in time.") \

@@ -34,7 +34,7 @@ static inline void
 fuzz_mask(char *p, size_t n)
 {
 	static const char *const heads[] = { "\"chatcmpl-", "\"cmpl-",
-		"\"call_", "\"created\":" };
+		"\"call_", "\"created\":", "\"created_at\":" };
 
 	for (size_t i = 0; i < n; i++) {
 		for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
