@@ -15,6 +15,7 @@ planning_route(struct exchange *x, struct err *err)
 
 	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	rc =
 	    route(x->env->catalog, &request, &live.state, &x->arena, plan, err);
 	route_live_close(&live);
@@ -37,6 +38,7 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 
 	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);
@@ -65,6 +67,7 @@ planning_downgrade(struct exchange *x)
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
 	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);
