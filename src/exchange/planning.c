@@ -3,7 +3,25 @@
 
 #include "base/clock.h"
 #include "domain/route_live.h"
+#include "domain/state_tag.h"
 #include "wire/quote.h"
+
+int
+planning_find_kept(struct exchange *x, struct err *err)
+{
+	const struct config *c = x->env->config;
+	char tag[STATE_TAG_CHARS + 1];
+
+	for (size_t i = 0; i < c->deployment_count; i++) {
+		state_tag(c->deployments[i].id, tag);
+		if (str_is(x->request.state_tag, tag)) {
+			x->request.model = str_of(c->deployments[i].model_name);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NO_RESPONSE,
+	    "the deployment that keeps this response is no longer configured");
+}
 
 int
 planning_route(struct exchange *x, struct err *err)
