@@ -102,6 +102,9 @@ take_prompt(struct request_parse *p)
 			  !wire_api_is_media(r->api);
 	r->prompt_bound_tokens = prompt_bound(&p->size);
 	r->prompt_guess_tokens = prompt_guess(&p->size);
+	/* A request without any prompt (rerank of nothing). */
+	if (r->prompt_bound_tokens < r->prompt_guess_tokens)
+		r->prompt_bound_tokens = r->prompt_guess_tokens;
 	r->image_bound_tokens = prompt_image_bound(&p->size);
 	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
 	r->audio_output = wants_sound(r);

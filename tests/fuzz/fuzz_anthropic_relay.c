@@ -24,23 +24,6 @@ struct run {
 	struct relay_facts facts;
 };
 
-/* The clock may have gone on between two runs. */
-static void
-hide_clock(struct buf *out, const char *key)
-{
-	struct str rest = buf_str(out);
-	size_t n = strlen(key);
-	ptrdiff_t at;
-
-	while ((at = str_find(rest, key)) >= 0) {
-		rest.p += (size_t)at + n;
-		rest.n -= (size_t)at + n;
-		for (char *p = out->data + (rest.p - out->data);
-		     *p >= '0' && *p <= '9'; p++)
-			*p = '1';
-	}
-}
-
 static void
 run(const struct relay_ops *ops, const struct relay_options *options,
     struct str answer, size_t step, struct run *run)
@@ -65,8 +48,8 @@ run(const struct relay_ops *ops, const struct relay_options *options,
 	if (run->result != 0)
 		ops->fail(&relay, err.code, err.text, &run->out);
 	run->facts = relay.facts;
-	hide_clock(&run->out, "\"created\":");
-	hide_clock(&run->out, "\"created_at\":");
+	if (run->out.len > 0)
+		fuzz_mask(run->out.data, run->out.len);
 	relay_close(&relay);
 }
 

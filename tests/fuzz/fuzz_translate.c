@@ -1,9 +1,10 @@
 /*
  * Fuzz target: requests of any bytes through the translations: chat to
  * Anthropic, Anthropic to chat, responses to chat, and to Anthropic by way of
- * it, all of them to Bedrock. The first byte says which way, and whether
- * drop_params is on. Either there is a reason fit for a client, or one body of
- * valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
+ * it, all of them to Bedrock; and through what mends them: chat for Mistral,
+ * Anthropic's own. The first byte says which way, whether drop_params is on,
+ * and whether a limit is lowered. Either there is a reason fit for a client, or
+ * one body of valid JSON. Corpus: tests/fuzz/corpus/fuzz_translate.
  */
 #include "fuzz.h"
 
@@ -37,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf body;
 	struct err err = { .text = "" };
 	enum wire_api api;
-	bool chat;
+	bool chat, mended;
 
 	if (size < 1)
 		return 0;
@@ -47,8 +48,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	api = (data[0] & 16) != 0 ? WIRE_RESPONSES
 	      : chat              ? WIRE_CHAT
 				  : WIRE_MESSAGES;
+	mended = (data[0] & 64) != 0;
+	if ((data[0] & 128) != 0)
+		choice.max_tokens = 2000;
 	d.provider = provider_find(str_of((data[0] & 32) != 0 ? "bedrock"
-					  : chat              ? "anthropic"
+					  : chat != mended    ? "anthropic"
+					  : chat              ? "mistral"
 							      : "hosted_vllm"));
 	arena_init(&arena, 4096);
 	buf_init(&body, 64 << 20);
