@@ -139,20 +139,18 @@ struct exchange {
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
-	const struct exchange_question *question; /* question.h; NULL: a
-						     client's */
+	const struct exchange_question *question; /* NULL: a client's */
 	enum wire_api api;
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_nsecs; /* mono */
 	int64_t started_wall_nsecs;
 	/* authenticate */
 	struct account *account; /* an owner of it; never NULL: nobody's */
-	/* parse: what the end user's and the tags' rows allow; owned */
-	size_t purse_count;
-	struct purse *purses[1 + WIRE_MAX_TAGS];
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS]; /* end user, tags; owned */
 	const char *asked; /* the client's name for the model; "" before */
 	/* plan */
 	struct plan *plan;       /* in the arena; NULL before */
