@@ -126,6 +126,11 @@ struct config {
 	bool drop_params;
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */
+	const char *key_header; /* a key may come in it; "" none */
+	/* What new keys, users and teams get and may have: JSON objects. */
+	const char *key_defaults_json, *key_bounds_json;
+	const char *user_defaults_json, *team_defaults_json;
+	const char *end_user_budget_id; /* "" none */
 	/* tallygate: */
 	const char *host;                  /* "" not given here */
 	int64_t port;                      /* CONFIG_UNSET */

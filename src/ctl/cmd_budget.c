@@ -1,13 +1,13 @@
 /*
  * tallyctl budget list: every cap with what is spent and held of it in its
  * window. Configured ones and those set by hand; one that is for each of a
- * scope has a line for each that has spent something. All figures are of one
- * moment.
+ * scope has a line for each that has spent something; and those of keys, teams,
+ * users, end users and tags themselves. All figures are of one moment.
  */
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/budgets.h"
+#include "domain/allowance.h"
 
 struct line {
 	const struct budget *budget;
@@ -18,6 +18,7 @@ struct line {
 struct lines {
 	struct line *items;
 	size_t count;
+	struct arena arena; /* caps of accounts/ */
 };
 
 /* ---- gathering ---------------------------------------------------------- */
@@ -138,6 +139,72 @@ add_each(const struct ctl *c, const struct budgets *all, const struct budget *b,
 	return rc;
 }
 
+/* A key's, team's ... own caps; of a model: "NAME MODEL". */
+static int
+add_own(const struct allowance_reader *r, enum entity_kind kind,
+    const json_t *row, struct lines *l, struct err *err)
+{
+	struct allowance a;
+
+	if (allowance_of_row(r, kind, row, &l->arena, &a, err) != 0)
+		return -1;
+	for (size_t i = 0; i < a.cap_count; i++) {
+		const struct allowance_cap *cap = &a.caps[i];
+		struct str id = str_of(
+		    cap->model[0] == '\0'
+			? a.id
+			: arena_printf(&l->arena, "%s %s", a.id, cap->model));
+		struct hold_scope scope =
+		    window_of(&cap->budget, id, r->now_nsecs);
+		struct spend_row spent;
+
+		if (ledger_spend(r->live, &scope, &spent, err) != 0)
+			return -1;
+		add_line(l, &cap->budget, id, &spent);
+	}
+	return 0;
+}
+
+static int
+add_all_own(const struct allowance_reader *r, enum entity_kind kind,
+    struct lines *l, struct err *err)
+{
+	struct entity_walk w;
+	struct str id;
+	json_t *row;
+	int rc;
+
+	if (entity_walk(r->accounts, kind, &w, err) != 0)
+		return -1;
+	while ((rc = entity_next(&w, &id, &row, err)) == 1) {
+		rc = add_own(r, kind, row, l, err);
+		json_decref(row);
+		if (rc != 0)
+			break;
+	}
+	entity_end_walk(&w);
+	return rc;
+}
+
+static int
+gather_own(const struct ctl *c, const struct budgets *all,
+    struct store_txn *live, struct lines *l, struct err *err)
+{
+	struct allowance_reader r = { .live = live,
+		.zone = all->zone,
+		.now_nsecs = c->now_nsecs };
+	int rc = store_read(c->store, STORE_ACCOUNTS, &r.accounts, err);
+
+	if (rc != 0)
+		return -1;
+	for (int kind = 0; rc == 0 && kind < ENTITY_COUNT; kind++) {
+		if (kind != ENTITY_BUDGET)
+			rc = add_all_own(&r, (enum entity_kind)kind, l, err);
+	}
+	store_abort(&r.accounts);
+	return rc;
+}
+
 static int
 gather(struct ctl *c, struct budgets *all, struct lines *l, struct err *err)
 {
@@ -154,6 +221,8 @@ gather(struct ctl *c, struct budgets *all, struct lines *l, struct err *err)
 			 ? add_named(c, all, b, t, l, err)
 			 : add_each(c, all, b, t, l, err);
 	}
+	if (rc == 0)
+		rc = gather_own(c, all, t, l, err);
 	store_abort(&t);
 	return rc;
 }
@@ -323,6 +392,7 @@ cmd_budget_list(struct ctl *c, int argc, char **argv)
 		ctl_complain("%s", err.text);
 		return CTL_USAGE;
 	}
+	arena_init(&l.arena, 4096);
 	if (gather(c, all, &l, &err) != 0) {
 		ctl_complain("%s", err.text);
 		rc = CTL_FAILED;
@@ -336,6 +406,7 @@ cmd_budget_list(struct ctl *c, int argc, char **argv)
 	for (size_t i = 0; i < l.count; i++)
 		free(l.items[i].id);
 	free(l.items);
+	arena_fini(&l.arena);
 	budgets_free(&all);
 	return rc;
 }

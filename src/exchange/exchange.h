@@ -1,7 +1,6 @@
 /*
  * An exchange: one client request from its first byte to its ledger line.
- * START READING at the step table in exchange.c; docs/REQUEST.md tells the
- * same in words.
+ * START READING at the step table in exchange.c; docs/REQUEST.md.
  *
  * Rules:
  * - exchange_move() is the only writer of x->step; exchange_end() (inside the
@@ -25,6 +24,7 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
+#include "exchange/quota.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
@@ -100,6 +100,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
+	struct accounts *accounts;
 	struct budgets *budgets;   /* refreshed before it is asked */
 	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
@@ -137,17 +138,18 @@ struct exchange {
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
-	const struct exchange_question *question; /* question.h; NULL: a
-						     client's */
+	const struct exchange_question *question; /* NULL: a client's */
 	enum wire_api api;
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_nsecs; /* mono */
 	int64_t started_wall_nsecs;
 	/* authenticate */
-	struct account account;
+	struct account *account; /* an owner of it; never NULL: nobody's */
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS]; /* end user, tags; owned */
 	const char *asked; /* the client's name for the model; "" before */
 	/* plan */
 	struct plan *plan;       /* in the arena; NULL before */
@@ -164,21 +166,20 @@ struct exchange {
 	struct err hold_err;
 	bool held;                   /* hold.number is in the store */
 	struct limiting limiting;    /* of the same candidate */
+	struct quota quota;          /* of the caller */
 	struct report_change ticket; /* what taking it did to the breaker */
 	struct worst worst;          /* of the candidate that is held for */
-	bool whole_only;             /* this hold may not be clamped: another
-					candidate may have room for all */
-	bool second_pass;            /* none had: from here on it may */
-	size_t first_short;          /* 1 + index of the first that had not */
-	const struct err *refusal;   /* the first one by a cap; in the arena */
-	bool cap_refused;            /* the last hold was refused by a cap */
-	bool downgraded;             /* once per request */
-	const char *hold_downgrade;  /* group to go to instead; NULL none */
-	int64_t max_tokens;          /* set by us; CONFIG_UNSET */
-	bool clamped;                /* ... because room was short */
-	int64_t paid_tokens;         /* output that the hold pays for, of all
-					answers; -1: no cap counts it */
-	int64_t booked_nanos;        /* see struct hold */
+	bool whole_only;    /* not clamped: another may have room for all */
+	bool second_pass;   /* none had: now it may */
+	size_t first_short; /* 1 + index of the first that had not */
+	const struct err *refusal;  /* the first one by a cap; in the arena */
+	bool cap_refused;           /* the last hold was refused by a cap */
+	bool downgraded;            /* once per request */
+	const char *hold_downgrade; /* group to go to instead; NULL none */
+	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
+	bool clamped;               /* ... because room was short */
+	int64_t paid_tokens;        /* of all answers; -1: no cap counts it */
+	int64_t booked_nanos;       /* see struct hold */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;
 	int64_t progress_nsecs;  /* mono, of the last note */

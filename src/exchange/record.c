@@ -95,10 +95,10 @@ record_names(const struct exchange *x, const struct candidate *c,
 		names_r->provider = str_of(c->deployment->provider);
 		names_r->deployment = str_of(c->deployment->id);
 	}
-	names_r->key = str_of(x->account.key);
-	names_r->team = x->account.team;
+	names_r->key = str_of(x->account->key);
+	names_r->team = x->account->team;
 	names_r->user =
-	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	    x->account->user.n > 0 ? x->account->user : x->request.user;
 	for (size_t i = 0; i < x->request.tag_count; i++) {
 		if (names_r->tag_count < ROLLUP_MAX_TAGS)
 			names_r->tags[names_r->tag_count++] =
@@ -146,11 +146,11 @@ static void
 write_caller(struct jsonw *w, const struct exchange *x)
 {
 	struct str user =
-	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	    x->account->user.n > 0 ? x->account->user : x->request.user;
 	char cut[ROLLUP_VALUE_BYTES];
 
-	member_cstr(w, JSON_KEY("key"), x->account.key);
-	member_name(w, JSON_KEY("team"), x->account.team);
+	member_cstr(w, JSON_KEY("key"), x->account->key);
+	member_name(w, JSON_KEY("team"), x->account->team);
 	member_name(w, JSON_KEY("user"), user);
 	jsonw_known_key(w, JSON_KEY("tags"));
 	jsonw_open(w, '[');

@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "exchange/exchange.h"
+#include "exchange/caller.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
@@ -73,19 +73,14 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
-	if (x->question != NULL) {
-		x->account.is_admin = true;
-		snprintf(x->account.key, sizeof(x->account.key), "%s",
-		    x->question->caller);
-		exchange_move(x, STEP_PARSE);
-		return STEP_MORE;
-	}
-	if (account_authenticate(x->env->config,
-		account_presented(header_of, x->call), &x->account, &err) != 0)
-		return exchange_refuse(x, err.code, NULL, NULL);
+	if (caller_identify(x, &err) != 0)
+		return exchange_refuse(x, err.code,
+		    err.text[0] != '\0' ? err.text : NULL, NULL);
 	exchange_move(x, STEP_PARSE);
 	return STEP_MORE;
 }
+
+/* ---- parse -------------------------------------------------------------- */
 
 /* A call about a response that its provider keeps has no body. */
 static int
@@ -159,6 +154,8 @@ step_run_PARSE(struct exchange *x)
 	x->parsed = true;
 	x->asked =
 	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);
+	if (caller_check(x, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
 	exchange_move(x, STEP_PLAN);
 	return STEP_MORE;
 }

@@ -58,7 +58,7 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	struct exchange *x = LIST_OBJ(job, struct exchange, settle_job);
 
 	/* Also when the money is refused: its places are not to be lost. */
-	if (limiting_settle(x, t, err) != 0 ||
+	if (limiting_settle(x, t, err) != 0 || quota_settle(x, t, err) != 0 ||
 	    ledger_settle(t, &x->settlement, err) != 0)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
