@@ -61,8 +61,9 @@ add_block(struct arena *a, size_t n)
 	return b;
 }
 
-void *
-arena_alloc(struct arena *a, size_t n)
+/* As it was left by whoever had it before. */
+static void *
+take(struct arena *a, size_t n)
 {
 	struct arena_block *b = a->blocks;
 	void *p;
@@ -72,16 +73,31 @@ arena_alloc(struct arena *a, size_t n)
 		b = add_block(a, n);
 	p = b->data + b->used;
 	b->used += n;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	return memset(take(a, n), 0, n);
+}
+
+void *
+arena_copy(struct arena *a, const void *from, size_t n)
+{
+	void *p = take(a, n);
+
+	return n > 0 ? memcpy(p, from, n) : p;
 }
 
 char *
 arena_strndup(struct arena *a, const char *s, size_t n)
 {
-	char *p = arena_alloc(a, n + 1);
+	char *p = take(a, n + 1);
 
 	if (n > 0)
 		memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 

@@ -18,6 +18,7 @@ void arena_fini(struct arena *a);
 /* Frees all but the first block and starts again in it. */
 void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n); /* aligned to 16, never NULL */
+void *arena_copy(struct arena *a, const void *from, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL */

@@ -12,6 +12,7 @@
 
 /* An error answer longer than this says nothing more. */
 #define ERROR_BODY_BYTES (64 * 1024)
+#define ERROR_TEXT_BYTES 255
 
 /* A later attempt may be held elsewhere. */
 static void
@@ -40,6 +41,7 @@ attempt_new(struct holding *h, struct buf *out)
 	a->paid_tokens = h->paid_tokens;
 	a->hold_number = h->hold.number;
 	a->held_nanos = h->hold.amount_nanos;
+	a->error_text = "";
 	copy_scopes(a, &h->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
 	limiting_carry(h, a);
@@ -75,6 +77,13 @@ attempt_relay(const struct attempt *a, const struct dialect *dialect)
 	    d->mock_response != NULL ? NULL : d->provider, a->x->api);
 }
 
+void
+attempt_relay_failed(struct attempt *a, const struct err *err)
+{
+	a->relay_failed = true;
+	a->relay_err = arena_copy(&a->x->arena, err, sizeof(*err));
+}
+
 int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
@@ -95,12 +104,13 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		   hold that was taken for it. */
 		.stop_after_tokens = a->paid_tokens,
 	};
+	struct err err;
 
 	/* Sound is given out as it comes, whatever it is called. */
 	a->is_stream = is_stream || a->x->api == WIRE_SPEECH;
-	if (relay_open(&a->relay, attempt_relay(a, dialect), &options,
-		&a->relay_err) != 0) {
-		a->relay_failed = true;
+	if (relay_open(&a->relay, attempt_relay(a, dialect), &options, &err) !=
+	    0) {
+		attempt_relay_failed(a, &err);
 		return -1;
 	}
 	a->relay_is_open = true;
@@ -134,6 +144,7 @@ on_data(void *arg, struct str bytes)
 {
 	struct attempt *a = arg;
 	struct exchange *x = a->x;
+	struct err err;
 
 	if (a->plain_body) {
 		size_t room = a->body.max - a->body.len;
@@ -143,8 +154,8 @@ on_data(void *arg, struct str bytes)
 	}
 	if (!a->relay_is_open || a->relay_failed)
 		return;
-	if (a->relay.ops->feed(&a->relay, bytes, a->out, &a->relay_err) != 0)
-		a->relay_failed = true;
+	if (a->relay.ops->feed(&a->relay, bytes, a->out, &err) != 0)
+		attempt_relay_failed(a, &err);
 	if (a->first_token_nsecs == 0 && a->relay.facts.first_token)
 		a->first_token_nsecs = clock_mono_nsecs();
 	exchange_resume(x);
@@ -155,6 +166,7 @@ on_done(void *arg, const struct upstream_result *result)
 {
 	struct attempt *a = arg;
 	struct exchange *x = a->x;
+	struct err err;
 
 	a->call = NULL;
 	a->ended = true;
@@ -162,8 +174,8 @@ on_done(void *arg, const struct upstream_result *result)
 	a->ended_nsecs = clock_mono_nsecs();
 	if (result->end == UPSTREAM_DONE && a->relay_is_open &&
 	    !a->relay_failed &&
-	    a->relay.ops->finish(&a->relay, a->out, &a->relay_err) != 0)
-		a->relay_failed = true;
+	    a->relay.ops->finish(&a->relay, a->out, &err) != 0)
+		attempt_relay_failed(a, &err);
 	exchange_resume(x);
 }
 
@@ -189,6 +201,7 @@ start(struct attempt *a, struct err *err)
 		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
+	struct wire_call wire = { .max_tokens = CONFIG_UNSET };
 	struct upstream_request request;
 
 	if (wire_api_is_anthropic(x->api) && x->call != NULL) {
@@ -205,16 +218,16 @@ start(struct attempt *a, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s is not served for this model's provider (%s)",
 		    wire_api_path(x->api), a->deployment->provider);
-	if (dialect->encode(&x->request, &choice, &x->arena, &a->wire, err) !=
-	    0)
+	if (dialect->encode(&x->request, &choice, &x->arena, &wire, err) != 0)
 		return -1;
 	request = (struct upstream_request){
-		.method = a->wire.method,
-		.url = a->wire.url,
-		.header_count = a->wire.header_count,
-		.headers = a->wire.headers,
-		.piece_count = a->wire.piece_count,
-		.pieces = a->wire.pieces,
+		.method = wire.method,
+		.url = wire.url,
+		.header_count = wire.header_count,
+		.headers = wire.headers,
+		.piece_count = wire.piece_count,
+		.pieces = arena_copy(&x->arena, wire.pieces,
+		    wire.piece_count * sizeof(wire.pieces[0])),
 		.callbacks = &upstream_callbacks,
 		.arg = a,
 	};
@@ -244,10 +257,10 @@ attempt_begin(struct attempt *a)
 	if (begin(a, &err) == 0)
 		return 0;
 	a->judged = true;
-	a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
-						 : OUTCOME_INTERNAL;
-	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
-	    (int)sizeof(a->error_text) - 1, err.text);
+	attempt_set_outcome(a,
+	    err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
+					: OUTCOME_INTERNAL,
+	    err.text);
 	attempt_stop(a);
 	return -1;
 }
@@ -282,12 +295,29 @@ attempt_is_decided(const struct attempt *a)
 
 /* ---- the judgement ------------------------------------------------------ */
 
-static void
-set_outcome(struct attempt *a, enum outcome outcome, const char *text)
+void
+attempt_set_outcome(struct attempt *a, enum outcome outcome, const char *text)
 {
+	size_t n = strlen(text);
+
+	if (n > ERROR_TEXT_BYTES)
+		n = ERROR_TEXT_BYTES;
 	a->outcome = outcome;
-	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
-	    (int)sizeof(a->error_text) - 1, text);
+	a->error_text = n == 0 ? "" : arena_strndup(&a->x->arena, text, n);
+}
+
+static void
+judge_refusal(struct attempt *a)
+{
+	if (a->error == NULL)
+		a->error = arena_alloc(&a->x->arena, sizeof(*a->error));
+	provider_error_read(a->head.status, buf_str(&a->body),
+	    a->deployment->config->api_key, a->error);
+	/* A response that is not there says nothing about the deployment. */
+	if (a->x->api == WIRE_RESPONSE &&
+	    a->error->outcome == OUTCOME_NOT_FOUND)
+		a->error->outcome = OUTCOME_BAD_REQUEST;
+	attempt_set_outcome(a, a->error->outcome, a->error->message);
 }
 
 /* The connection's end as an outcome, when no whole answer came. */
@@ -298,24 +328,24 @@ judge_transport(struct attempt *a)
 
 	switch (r->end) {
 	case UPSTREAM_REFUSED:
-		set_outcome(a, OUTCOME_CONNECT, r->text);
+		attempt_set_outcome(a, OUTCOME_CONNECT, r->text);
 		return;
 	case UPSTREAM_CONNECT_TIMEOUT:
-		set_outcome(a, OUTCOME_TIMEOUT_CONNECT, r->text);
+		attempt_set_outcome(a, OUTCOME_TIMEOUT_CONNECT, r->text);
 		return;
 	case UPSTREAM_GARBAGE:
-		set_outcome(a, OUTCOME_MALFORMED, r->text);
+		attempt_set_outcome(a, OUTCOME_MALFORMED, r->text);
 		return;
 	case UPSTREAM_FAILED:
-		set_outcome(a, OUTCOME_INTERNAL, r->text);
+		attempt_set_outcome(a, OUTCOME_INTERNAL, r->text);
 		return;
 	case UPSTREAM_DONE:
-		set_outcome(a, OUTCOME_CUT,
+		attempt_set_outcome(a, OUTCOME_CUT,
 		    "the answer ended without proof of completion");
 		return;
 	case UPSTREAM_BROKEN:
 	case UPSTREAM_CUT:
-		set_outcome(a, OUTCOME_CUT, r->text);
+		attempt_set_outcome(a, OUTCOME_CUT, r->text);
 		return;
 	}
 }
@@ -324,44 +354,39 @@ void
 attempt_judge(struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
+	const char *why = a->relay_failed ? a->relay_err->text : "";
 
 	if (a->timed_out && !a->ended) {
 		if (a->x->client_has_bytes)
-			set_outcome(a, OUTCOME_STALL,
+			attempt_set_outcome(a, OUTCOME_STALL,
 			    "no data from the provider for too long");
 		else if (!a->has_head)
-			set_outcome(a, OUTCOME_TIMEOUT_HEAD,
+			attempt_set_outcome(a, OUTCOME_TIMEOUT_HEAD,
 			    "no answer in time");
 		else
-			set_outcome(a, OUTCOME_TIMEOUT_TOTAL,
+			attempt_set_outcome(a, OUTCOME_TIMEOUT_TOTAL,
 			    "the answer did not come in time");
 		return;
 	}
 	if (a->plain_body) {
-		provider_error_read(a->head.status, buf_str(&a->body),
-		    a->deployment->config->api_key, &a->error);
-		/* A response that is not there says nothing about the
-		   deployment. */
-		if (a->x->api == WIRE_RESPONSE &&
-		    a->error.outcome == OUTCOME_NOT_FOUND)
-			a->error.outcome = OUTCOME_BAD_REQUEST;
-		set_outcome(a, a->error.outcome, a->error.message);
+		judge_refusal(a);
 		return;
 	}
 	if (f->error_event) {
-		set_outcome(a, f->error_outcome, f->error_text);
+		attempt_set_outcome(a, f->error_outcome, f->error_text);
 	} else if (f->too_large) {
-		set_outcome(a, OUTCOME_TOO_LARGE, a->relay_err.text);
-	} else if (a->relay_failed && a->relay_err.code == ERR_UPSTREAM_CUT) {
-		set_outcome(a, OUTCOME_CUT, a->relay_err.text);
+		attempt_set_outcome(a, OUTCOME_TOO_LARGE, why);
+	} else if (a->relay_failed && a->relay_err->code == ERR_UPSTREAM_CUT) {
+		attempt_set_outcome(a, OUTCOME_CUT, why);
 	} else if (f->malformed || a->relay_failed) {
 		if (f->error_text[0] != '\0')
-			set_outcome(a, OUTCOME_MALFORMED, f->error_text);
+			attempt_set_outcome(a, OUTCOME_MALFORMED,
+			    f->error_text);
 		else
-			set_outcome(a, OUTCOME_MALFORMED, a->relay_err.text);
+			attempt_set_outcome(a, OUTCOME_MALFORMED, why);
 	} else if (f->finished ||
 		   (a->is_stream && f->first_token && !a->ended)) {
-		set_outcome(a, OUTCOME_OK, "");
+		attempt_set_outcome(a, OUTCOME_OK, "");
 	} else {
 		judge_transport(a);
 	}

@@ -32,7 +32,6 @@ struct attempt {
 	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
 	int64_t paid_tokens;        /* output that its hold pays for; -1: all */
 	uint64_t hold_number;       /* the hold it was made under */
-	struct wire_call wire;      /* what was sent */
 	struct upstream_call *call; /* NULL before start and after the end */
 	struct relay relay;
 	bool relay_is_open;
@@ -44,8 +43,8 @@ struct attempt {
 	bool is_stream;            /* the answer came as events */
 	bool ended;                /* on_done was called */
 	struct upstream_result result;
-	bool relay_failed; /* feed or finish said so; relay_err */
-	struct err relay_err;
+	bool relay_failed;           /* feed or finish said so */
+	const struct err *relay_err; /* ... why; in the arena */
 	bool timed_out;
 	bool clients_timeout; /* the client asked for a shorter one than ours */
 	bool cancelled;       /* by us, while it was under way */
@@ -55,8 +54,9 @@ struct attempt {
 	/* The judgement. */
 	bool judged;
 	enum outcome outcome;
-	struct provider_error error; /* for answers that were refusals */
-	char error_text[256];        /* one line, any failure */
+	struct provider_error *error; /* for answers that were refusals; in the
+					 arena, NULL none */
+	const char *error_text;       /* one line, any failure; "" none */
 	/* The money. */
 	struct usage usage;
 	int64_t held_nanos;
@@ -84,6 +84,11 @@ int attempt_begin(struct attempt *a) MUST_CHECK;
 /* It has failed, and something else may follow: charged, told to the breaker
    and the log, its place under limits given back. */
 void attempt_give_up(struct attempt *a);
+/* Judges it so: text in one line, copied, cut when it is long. */
+void attempt_set_outcome(struct attempt *a, enum outcome outcome,
+    const char *text);
+/* What the relay said of an answer that cannot be used. */
+void attempt_relay_failed(struct attempt *a, const struct err *err);
 /* The relay for a 2xx answer; for upstream's head and for mock.c. */
 int attempt_open_relay(struct attempt *a, bool is_stream);
 /* Fails as the client asked to see it (wire_request.play), without upstream;

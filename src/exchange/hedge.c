@@ -190,8 +190,7 @@ conclude(struct exchange *x)
 		return;
 	attempt_stop(loser);
 	loser->judged = true;
-	loser->outcome = OUTCOME_HEDGED;
-	snprintf(loser->error_text, sizeof(loser->error_text),
+	attempt_set_outcome(loser, OUTCOME_HEDGED,
 	    "another deployment answered first");
 	attempt_charge(loser);
 }

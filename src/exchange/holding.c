@@ -35,6 +35,8 @@ find_caps(struct holding *h, struct err *err)
 	};
 	const struct allowance *all[ACCOUNT_MAX_ALLOWANCES + 1 + WIRE_MAX_TAGS];
 	struct hold_request *request = &h->request;
+	struct cap caps[LEDGER_MAX_CAPS];
+	size_t count;
 	int n;
 
 	for (size_t i = 0; i < x->account->allowance_count; i++)
@@ -42,12 +44,13 @@ find_caps(struct holding *h, struct err *err)
 	for (size_t i = 0; i < x->purse_count; i++)
 		all[who.allowance_count++] = &x->purses[i]->allowance;
 	who.allowances = all;
-	n = budgets_apply(x->env->budgets, &who, &x->arena, request->caps, err);
+	n = budgets_apply(x->env->budgets, &who, &x->arena, caps, err);
 	if (n < 0)
 		return -1;
 	request->cap_count = (size_t)n;
-	request->track_count =
-	    budgets_track(&who, request->caps, request->cap_count);
+	request->track_count = budgets_track(&who, caps, request->cap_count);
+	count = request->cap_count + request->track_count;
+	request->caps = arena_copy(&x->arena, caps, count * sizeof(caps[0]));
 	return 0;
 }
 
@@ -257,7 +260,7 @@ hold_done(struct batch_job *job, const struct err *err)
 	stop_waiting(h);
 	h->failed = err != NULL;
 	if (err != NULL)
-		h->err = *err;
+		h->err = arena_copy(&h->x->arena, err, sizeof(*err));
 	else if (h->answer.verdict != HOLD_REFUSED) {
 		h->held = true;
 		h->limiting.taken = h->limiting.wanted;
@@ -425,7 +428,7 @@ holding_outcome(struct holding *h, struct err *err)
 	if (!h->held)
 		h->hold.number = 0;
 	if (failed) {
-		*err = h->err;
+		*err = *h->err;
 		return err->code == ERR_NO_DEPLOYMENT ? HOLDING_SKIP
 						      : HOLDING_REFUSED;
 	}

@@ -27,11 +27,11 @@ struct holding {
 	const struct candidate *candidate; /* that it is for */
 	bool whole_only; /* no clamping: another one may have room for all */
 	struct batch_job job;
-	bool waiting; /* the job is queued */
-	bool failed;  /* it came back with err */
-	struct err err;
-	bool held;        /* hold.number is in the store */
-	struct hold hold; /* number 0: nothing is held */
+	bool waiting;          /* the job is queued */
+	bool failed;           /* it came back with err */
+	const struct err *err; /* in the arena; when it has failed */
+	bool held;             /* hold.number is in the store */
+	struct hold hold;      /* number 0: nothing is held */
 	struct hold_request request;
 	struct hold_answer answer;
 	struct worst worst;

@@ -134,14 +134,16 @@ static void
 fail_with(struct attempt *a, int status, enum outcome outcome,
     const char *whence, const char *text)
 {
+	struct arena *arena = &a->x->arena;
+
 	a->head.status = status;
 	a->judged = true;
 	a->plain_body = true;
-	a->outcome = outcome;
-	a->error.outcome = outcome;
-	a->error.status = status;
-	snprintf(a->error_text, sizeof(a->error_text), "%s: %.200s", whence,
-	    text);
+	a->error = arena_alloc(arena, sizeof(*a->error));
+	a->error->outcome = outcome;
+	a->error->status = status;
+	attempt_set_outcome(a, outcome,
+	    arena_printf(arena, "%s: %.200s", whence, text));
 }
 
 static bool
@@ -176,10 +178,11 @@ static void
 give_answer(struct attempt *a, struct str answer)
 {
 	struct buf *out = a->out;
+	struct err err;
 
-	if (a->relay.ops->feed(&a->relay, answer, out, &a->relay_err) != 0 ||
-	    a->relay.ops->finish(&a->relay, out, &a->relay_err) != 0)
-		a->relay_failed = true;
+	if (a->relay.ops->feed(&a->relay, answer, out, &err) != 0 ||
+	    a->relay.ops->finish(&a->relay, out, &err) != 0)
+		attempt_relay_failed(a, &err);
 }
 
 int
@@ -189,7 +192,7 @@ attempt_start_count(struct attempt *a, struct err *err)
 
 	set_answered(a);
 	if (attempt_open_relay(a, false) != 0) {
-		*err = a->relay_err;
+		*err = *a->relay_err;
 		return -1;
 	}
 	buf_init(&answer, 256);
@@ -213,7 +216,7 @@ attempt_start_mock(struct attempt *a, struct err *err)
 	if (is_failure(a))
 		return 0;
 	if (attempt_open_relay(a, is_stream) != 0) {
-		*err = a->relay_err;
+		*err = *a->relay_err;
 		return -1;
 	}
 	buf_init(&answer, 16 * 1024 * 1024);

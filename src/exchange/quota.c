@@ -11,14 +11,20 @@
 /* ---- what to ask for ---------------------------------------------------- */
 
 static int
-add_demand(struct quota *q, const struct limit_demand *demand, struct err *err)
+add_demand(struct exchange *x, const struct limit_demand *demand,
+    struct err *err)
 {
+	struct quota *q = &x->quota;
+
 	if (demand->requests < 0 && demand->tokens < 0 && demand->parallel < 0)
 		return 0;
 	if (q->count == LIMITER_MAX_DEMANDS)
 		return err_set(err, ERR_INTERNAL,
 		    "more than %d limits apply to one request",
 		    LIMITER_MAX_DEMANDS);
+	if (q->demands == NULL)
+		q->demands = arena_alloc(&x->arena,
+		    LIMITER_MAX_DEMANDS * sizeof(q->demands[0]));
 	q->demands[q->count++] = *demand;
 	return 0;
 }
@@ -34,7 +40,7 @@ add_allowance(struct holding *h, const struct allowance *own, struct err *err)
 		.parallel = own->parallel,
 	};
 
-	if (add_demand(&x->quota, &demand, err) != 0)
+	if (add_demand(x, &demand, err) != 0)
 		return -1;
 	for (size_t i = 0; i < own->limit_count; i++) {
 		const struct allowance_limit *l = &own->limits[i];
@@ -47,7 +53,7 @@ add_allowance(struct holding *h, const struct allowance *own, struct err *err)
 		demand.requests = l->requests;
 		demand.tokens = l->tokens;
 		demand.parallel = ALLOWANCE_UNLIMITED;
-		if (add_demand(&x->quota, &demand, err) != 0)
+		if (add_demand(x, &demand, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -16,7 +16,7 @@ struct holding;
 /* Part of struct exchange. */
 struct quota {
 	size_t count;
-	struct limit_demand demands[LIMITER_MAX_DEMANDS];
+	struct limit_demand *demands; /* in the arena; NULL none */
 	struct limit_take take;
 	bool taken;   /* committed */
 	bool refused; /* the last take was */

@@ -29,8 +29,7 @@ settle_attempts(struct exchange *x)
 		if (!a->judged) {
 			/* Cancelled under way: the client left. */
 			a->judged = true;
-			a->outcome = OUTCOME_CLIENT_GONE;
-			snprintf(a->error_text, sizeof(a->error_text),
+			attempt_set_outcome(a, OUTCOME_CLIENT_GONE,
 			    "the client left");
 		}
 		attempt_charge(a);

@@ -166,9 +166,9 @@ fail(struct exchange *x, const struct attempt *a)
 	struct error_words words;
 
 	x->retry_after_nsecs = a->has_head ? a->head.retry_after_nsecs : 0;
-	if (a->outcome != OUTCOME_AUTH && a->plain_body) {
+	if (a->outcome != OUTCOME_AUTH && a->error != NULL) {
 		/* What the provider said, in the client's dialect. */
-		provider_error_words(&a->error, &words);
+		provider_error_words(a->error, &words);
 		x->error_status = words.status;
 		x->error_type = words.type;
 		x->error_code = words.code;

@@ -159,6 +159,7 @@ quote_ask(const struct quote_state *state, const struct wire_request *r,
     const struct candidate *c, struct budget_subject *who, struct arena *arena,
     struct quote *q, struct err *err)
 {
+	struct cap caps[LEDGER_MAX_CAPS];
 	struct route_request asked;
 	int64_t least;
 	int n;
@@ -176,10 +177,11 @@ quote_ask(const struct quote_state *state, const struct wire_request *r,
 	who->provider = str_of(c->deployment->provider);
 	who->deployment = str_of(c->deployment->id);
 	who->model = str_of(c->group->name);
-	n = budgets_apply(state->budgets, who, arena, q->request.caps, err);
+	n = budgets_apply(state->budgets, who, arena, caps, err);
 	if (n < 0)
 		return -1;
 	q->request.cap_count = (size_t)n;
+	q->request.caps = arena_copy(arena, caps, (size_t)n * sizeof(caps[0]));
 	n = ask_limits(state, r, c, least, q);
 	if (n < 0)
 		return err_set(err, ERR_STORE, "limits");

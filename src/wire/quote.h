@@ -45,7 +45,7 @@ struct quote {
 			       as the client says */
 	struct limit_demand demand; /* with what is used now */
 	struct limit_take take;
-	struct hold_request request; /* its caps' ids are in the arena */
+	struct hold_request request; /* its caps are in the arena */
 	struct hold_answer answer;
 };
 

@@ -86,13 +86,15 @@ run_hold(struct batch_job *job, struct store_txn *t, struct err *err)
 		.now_nsecs = clock_wall_nsecs(),
 	};
 	struct hold_answer answer;
+	struct cap caps[ARRAY_LEN(kinds)] = { 0 };
 
+	request.caps = caps;
 	for (size_t i = 0; i < request.cap_count; i++) {
-		request.caps[i].kind = kinds[i];
-		request.caps[i].id = ids[i];
-		request.caps[i].cap_nanos = MONEY_MAX - 1;
-		request.caps[i].rule.unit = WINDOW_DAYS;
-		request.caps[i].rule.count = 1;
+		caps[i].kind = kinds[i];
+		caps[i].id = ids[i];
+		caps[i].cap_nanos = MONEY_MAX - 1;
+		caps[i].rule.unit = WINDOW_DAYS;
+		caps[i].rule.count = 1;
 	}
 	return ledger_hold(t, &request, &p->hold, &answer, err);
 }

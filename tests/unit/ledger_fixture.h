@@ -29,16 +29,16 @@ cap_per(enum scope_kind kind, const char *id, int64_t nanos,
 	return c;
 }
 
+/* The caps are borrowed. */
 static inline struct hold_request
 request(const struct cap *caps, size_t n, int64_t worst, int64_t least)
 {
 	struct hold_request r = { .worst_nanos = worst,
 		.least_nanos = least,
 		.cap_count = n,
+		.caps = caps,
 		.now_nsecs = NOW };
 
-	if (n > 0)
-		memcpy(r.caps, caps, n * sizeof(*caps));
 	return r;
 }
 

@@ -410,9 +410,13 @@ static void
 settle(struct books *b, const char *record, bool on_file)
 {
 	struct store_txn *t = live_write(b->live);
+	struct cap cap = { .kind = SCOPE_KEY,
+		.id = "k",
+		.cap_nanos = NANOS_PER_USD };
 	struct hold_request request = { .worst_nanos = 100000,
 		.least_nanos = 100000,
 		.cap_count = 1,
+		.caps = &cap,
 		.now_nsecs = NOW };
 	struct hold h = { .owner = b->live->owner.id };
 	struct hold_answer answer;
@@ -431,9 +435,6 @@ settle(struct books *b, const char *record, bool on_file)
 	struct err err;
 
 	h.number = s.number = ++number;
-	request.caps[0] = (struct cap){ .kind = SCOPE_KEY,
-		.id = "k",
-		.cap_nanos = NANOS_PER_USD };
 	assert_int_equal(trace_line_parse(str_of(record), false, &l, &err), 0);
 	trace_line_charge(&l, 0, &charge);
 	assert_int_equal(ledger_hold(t, &request, &h, &answer, &err), 0);
@@ -644,9 +645,13 @@ static void
 test_ended_attempts_of_a_request_under_way_count_as_spent(void **state)
 {
 	struct books b;
+	struct cap cap = { .kind = SCOPE_KEY,
+		.id = "k",
+		.cap_nanos = NANOS_PER_USD };
 	struct hold_request request = { .worst_nanos = 100000,
 		.least_nanos = 100000,
 		.cap_count = 1,
+		.caps = &cap,
 		.now_nsecs = NOW };
 	struct charge ended = {
 		.amounts = { .attempts = 1, .failures = 1, .cost_nanos = 45000 }
@@ -657,9 +662,6 @@ test_ended_attempts_of_a_request_under_way_count_as_spent(void **state)
 	struct err err;
 
 	fill_store(&b, *state);
-	request.caps[0] = (struct cap){ .kind = SCOPE_KEY,
-		.id = "k",
-		.cap_nanos = NANOS_PER_USD };
 	h.owner = b.live->owner.id;
 	h.number = 1000;
 	t = live_write(b.live);

@@ -234,9 +234,11 @@ hold(struct fixture *f, const struct budget_subject *who, int64_t nanos)
 		.record = str_of("\"run_id\":\"r\"") };
 	struct store_txn *t = live_write(f->live);
 	struct hold_answer answer;
+	struct cap caps[LEDGER_MAX_CAPS];
 	struct err err;
-	int n = budgets_apply(f->budgets, who, &f->arena, request.caps, &err);
+	int n = budgets_apply(f->budgets, who, &f->arena, caps, &err);
 
+	request.caps = caps;
 	request.cap_count = (size_t)n;
 	if (ledger_hold(t, &request, &h, &answer, &err) != 0)
 		fail_msg("%s", err.text);

@@ -150,7 +150,7 @@ put_hold(struct store_txn *t, uint64_t owner, uint64_t number,
 	struct hold_request request = { .worst_nanos = AMOUNT,
 		.least_nanos = AMOUNT,
 		.cap_count = 1,
-		.caps = { global },
+		.caps = &global,
 		.now_nsecs = clock_wall_nsecs() };
 	struct hold h = {
 		.owner = owner,

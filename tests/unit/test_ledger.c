@@ -542,7 +542,8 @@ test_a_hold_is_repriced_in_one_step(void **state)
 {
 	struct live *l = *state;
 	struct cap c = cap(SCOPE_GLOBAL, "", 1000);
-	struct hold_request r = request(&c, 1, 800, 800);
+	struct cap both[2] = { c, cap(SCOPE_KEY, "other", 5000) };
+	struct hold_request r = request(both, 1, 800, 800);
 	struct hold h = hold_of(l, 1);
 	struct hold_answer a;
 
@@ -556,7 +557,6 @@ test_a_hold_is_repriced_in_one_step(void **state)
 	assert_spend(l, &c, 0, 1000);
 	/* Refused: the old one stands, in the store and in the caller's. */
 	r.worst_nanos = r.least_nanos = 1001;
-	r.caps[1] = cap(SCOPE_KEY, "other", 5000);
 	r.cap_count = 2;
 	a = retake(l, &h, &r);
 	assert_int_equal(a.verdict, HOLD_REFUSED);

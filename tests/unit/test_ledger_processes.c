@@ -148,6 +148,7 @@ struct work {
 	struct batch_job job;
 	struct live *live;
 	struct hold_request request;
+	struct cap cap;
 	struct hold hold;
 	struct hold_answer answer;
 	struct settlement settlement;
@@ -190,6 +191,7 @@ fill_work(struct work *w, struct live *l, uint64_t number)
 	w->request.least_nanos = PRICE;
 	w->request.now_nsecs = clock_wall_nsecs();
 	w->request.cap_count = 1;
+	w->request.caps = &w->cap;
 	w->hold.owner = l->owner.id;
 	w->hold.number = number;
 	w->hold.state = HOLD_SENT;
@@ -240,8 +242,7 @@ hammer(struct live *l, int number)
 	batch_init(&b, l->store);
 	for (uint64_t i = 1; i <= 1000; i++) {
 		fill_work(&w, l, i);
-		w.request.caps[0] =
-		    global_cap(FITS * PRICE + PRICE - 1, CAP_REFUSE);
+		w.cap = global_cap(FITS * PRICE + PRICE - 1, CAP_REFUSE);
 		batch_job_init(&w.job, hold_run, work_done);
 		batch_add(&b, &w.job);
 		run_batch(&b);
@@ -301,7 +302,7 @@ work_until_killed(struct live *l, int number)
 
 		for (size_t i = 0; i < n; i++) {
 			fill_work(&w[i], l, next++);
-			w[i].request.caps[0] = global_cap(HARD_CAP, CAP_CLAMP);
+			w[i].cap = global_cap(HARD_CAP, CAP_CLAMP);
 			w[i].request.least_nanos = PRICE / 2;
 			batch_job_init(&w[i].job, hold_run, work_done);
 			batch_add(&b, &w[i].job);

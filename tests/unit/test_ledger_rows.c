@@ -23,7 +23,7 @@ test_windows_that_are_over_are_swept(void **state)
 	take(l, 1, &r);
 	settle(l, 1, 60);
 	r.cap_count = 1;
-	r.caps[0] = caps[2];
+	r.caps = &caps[2];
 	take(l, 2, &r); /* still held in the team's window */
 	t = live_write(l);
 	assert_int_equal(ledger_sweep_spend(t, NOW, 100, &err), 0);
