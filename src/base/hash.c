@@ -8,11 +8,17 @@
 void
 hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
 {
-	static EVP_MD_CTX *ctx; /* kept: making one costs more than the hash */
+	/* Kept: making one, and looking the other up by name (which
+	   EVP_sha256() does at every use), cost more than a short hash. */
+	static EVP_MD_CTX *ctx;
+	static EVP_MD *sha256;
 
-	if (ctx == NULL)
+	if (ctx == NULL) {
 		ctx = EVP_MD_CTX_new();
-	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	}
+	if (ctx == NULL || sha256 == NULL ||
+	    EVP_DigestInit_ex(ctx, sha256, NULL) != 1 ||
 	    EVP_DigestUpdate(ctx, a.p, a.n) != 1 ||
 	    EVP_DigestUpdate(ctx, b.p, b.n) != 1 ||
 	    EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
