@@ -57,7 +57,7 @@ struct hold_request {
 	size_t cap_count;
 	size_t track_count;     /* behind the caps: scopes whose spend is kept
 				   without a cap; only kind, id, rule are read */
-	const struct cap *caps; /* LEDGER_MAX_CAPS at most; borrowed */
+	const struct cap *caps; /* borrowed; LEDGER_MAX_CAPS at most */
 	int64_t now_nsecs;      /* wall */
 	bool unpriced;          /* worst_nanos is a guess, the price is unknown:
 				   ERR_UNPRICED when there is any cap */

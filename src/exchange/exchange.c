@@ -21,8 +21,8 @@
 
 #include <event2/event.h>
 
-/* An exchange with one attempt takes 9 to 10 KB: one block, kept for reuse. */
-#define ARENA_FIRST_BYTES (10 * 1024)
+/* An exchange with one attempt takes 7 KB: one block, kept for reuse. */
+#define ARENA_FIRST_BYTES (8 * 1024)
 /* Ended exchanges kept for reuse: saves their arenas' first blocks. */
 #define POOL_MAX 256
 /* Answers and records are bounded by configuration; these are backstops. */

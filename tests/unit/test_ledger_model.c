@@ -163,20 +163,18 @@ model_settle(size_t place, int64_t cost)
 /* ---- the real thing beside it ------------------------------------------- */
 
 static const char *const model_names[MODELS] = { "m0", "m1", "m2" };
+static struct cap asked[7];
 
 static void
 make_request(struct hold_request *r)
 {
-	static struct cap caps[7];
-
-	memset(r, 0, sizeof(*r));
+	*r = (struct hold_request){ .caps = asked };
 	r->worst_nanos = chance(30) ? 0 : 1 + below(2000);
 	r->least_nanos =
 	    chance(300) ? r->worst_nanos : below(r->worst_nanos + 1);
 	r->now_nsecs = world.now;
 	for (int64_t n = below(7); n > 0; n--)
-		caps[r->cap_count++] = world.caps[below(CAPS)];
-	r->caps = caps;
+		asked[r->cap_count++] = world.caps[below(CAPS)];
 }
 
 /* What the model answers: windows of the request, verdict, amount. */
