@@ -55,12 +55,13 @@ struct hold_request {
 	int64_t least_nanos; /* the least that makes sense: prompt and
 				min_output_tokens; == worst: no clamping */
 	size_t cap_count;
-	size_t track_count;     /* behind the caps: scopes whose spend is kept
-				   without a cap; only kind, id, rule are read */
-	const struct cap *caps; /* borrowed; LEDGER_MAX_CAPS at most */
-	int64_t now_nsecs;      /* wall */
-	bool unpriced;          /* worst_nanos is a guess, the price is unknown:
-				   ERR_UNPRICED when there is any cap */
+	size_t track_count; /* behind the caps: scopes whose spend is kept
+			       without a cap; only kind, id, rule are read */
+	/* Borrowed; LEDGER_MAX_CAPS at most. */
+	const struct cap *caps;
+	int64_t now_nsecs; /* wall */
+	bool unpriced;     /* worst_nanos is a guess, the price is unknown:
+			      ERR_UNPRICED when there is any cap */
 };
 
 struct hold_answer {
