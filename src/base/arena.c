@@ -98,6 +98,17 @@ arena_str(struct arena *a, struct str s)
 }
 
 char *
+arena_join(struct arena *a, const char *head, const char *tail)
+{
+	size_t n = strlen(head), more = strlen(tail);
+	char *p = arena_alloc(a, n + more + 1);
+
+	memcpy(p, head, n);
+	memcpy(p + n, tail, more);
+	return p;
+}
+
+char *
 arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;

@@ -21,6 +21,7 @@ void *arena_alloc(struct arena *a, size_t n); /* aligned to 16, never NULL */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL */
+char *arena_join(struct arena *a, const char *head, const char *tail);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

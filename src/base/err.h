@@ -28,6 +28,7 @@ X(USAGE,            500, "server_error",          "internal_error",    "Wrong us
 X(CONFIG,           500, "server_error",          "internal_error",    "The configuration is not valid.") \
 X(STORE,            503, "server_error",          "store_unavailable", "The gateway's store is not available; the request was not sent.") \
 X(STORE_FULL,       503, "server_error",          "store_unavailable", "The gateway's store is full; the request was not sent.") \
+X(STORE_LOST,       503, "server_error",          "store_unavailable", "The gateway's store is not available; the request was not sent.") \
 X(NOT_HELD,         404, "invalid_request_error", "",                  "No such object.") \
 X(BAD_HTTP,         400, "invalid_request_error", "bad_http",          "The HTTP request is not well formed.") \
 X(BAD_JSON,         400, "invalid_request_error", "invalid_json",      "The request body is not valid JSON.") \

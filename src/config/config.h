@@ -126,7 +126,7 @@ struct config {
 	int64_t port;                      /* CONFIG_UNSET */
 	int64_t workers;                   /* 0 = one per core */
 	const char *state_dir;             /* "" not given */
-	const char *traces_path;           /* relative to the state directory */
+	const char *traces_path;           /* see config_trace_path() */
 	int64_t traces_rotate_bytes;       /* 256M */
 	int64_t traces_keep;               /* 8 */
 	bool traces_content;               /* false */
@@ -157,6 +157,9 @@ struct config {
  */
 int config_parse(const struct bundle *b, struct config **config_r,
     struct config_report *report, struct err *err) MUST_CHECK;
+/* The trace file: as configured, in the state directory unless absolute. On
+   the heap. */
+char *config_trace_path(const struct config *c, const char *state_dir);
 void config_free(struct config **c); /* wipes secrets */
 
 /* bundle_read + config_parse. */

@@ -325,6 +325,13 @@ wipe_deployment(struct config_deployment *d)
 		wipe(d->headers.items[i].value);
 }
 
+char *
+config_trace_path(const struct config *c, const char *state_dir)
+{
+	return c->traces_path[0] == '/' ? xstrdup(c->traces_path)
+					: path_join(state_dir, c->traces_path);
+}
+
 void
 config_free(struct config **cp)
 {

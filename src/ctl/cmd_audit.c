@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "ctl/ctl.h"
-#include "ctl/trace_files.h"
 #include "domain/audit.h"
 #include "domain/money.h"
 #include "domain/price_book.h"
+#include "station/trace_files.h"
 #include "store/owner.h"
 
 #include <unistd.h>

@@ -7,12 +7,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "ctl/ctl.h"
+#include "station/recovery.h"
 
 /* STATE/snapshots/20261122T111810Z */
 static char *
 default_dir(const struct ctl *c, struct err *err)
 {
-	char *parent = path_join(c->state_dir, CTL_SNAPSHOTS);
+	char *parent = path_join(c->state_dir, RECOVERY_SNAPSHOTS);
 	char when[CLOCK_RFC3339_BYTES], name[CLOCK_RFC3339_BYTES];
 	char *dir = NULL;
 	size_t n = 0;

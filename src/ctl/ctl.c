@@ -19,6 +19,7 @@ static const struct ctl_command commands[] = {
 	{ "breaker list",  "", "breaker states", cmd_breaker_list },
 	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown; 0: until it is reset)", cmd_breaker_trip },
 	{ "breaker reset", "DEPLOYMENT", "let traffic through again", cmd_breaker_reset },
+	{ "limits",        "", "what counts now: calls under way, requests and tokens of the last 60 seconds, by scope", cmd_limits },
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "[--key K] MODEL|REQUEST.json|-", "where a request would go now and why; of each candidate: breaker, limits, price at worst and as expected, budget room, what would be lowered or refused; asks nobody", cmd_explain },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
@@ -143,14 +144,13 @@ ctl_open_catalog(struct ctl *c)
 char *
 ctl_trace_path(struct ctl *c)
 {
-	const char *name = "traces.jsonl";
 	char *said = last_said(c, "run/traces");
 
 	if (said != NULL)
 		return said;
 	if (ctl_open_config(c, NULL) == CTL_OK)
-		name = c->config->traces_path;
-	return name[0] == '/' ? xstrdup(name) : path_join(c->state_dir, name);
+		return config_trace_path(c->config, c->state_dir);
+	return path_join(c->state_dir, "traces.jsonl");
 }
 
 /* ---- the command line --------------------------------------------------- */

@@ -20,7 +20,6 @@ enum ctl_exit {
 };
 
 /* Below the state directory. */
-#define CTL_SNAPSHOTS "snapshots"
 
 struct ctl {
 	const char *config_path; /* --config, or what the gateway ran with */
@@ -75,6 +74,7 @@ int cmd_health(struct ctl *c, int argc, char **argv);
 int cmd_breaker_list(struct ctl *c, int argc, char **argv);
 int cmd_breaker_trip(struct ctl *c, int argc, char **argv);
 int cmd_breaker_reset(struct ctl *c, int argc, char **argv);
+int cmd_limits(struct ctl *c, int argc, char **argv);
 int cmd_models(struct ctl *c, int argc, char **argv);
 int cmd_explain(struct ctl *c, int argc, char **argv);
 int cmd_trace(struct ctl *c, int argc, char **argv);

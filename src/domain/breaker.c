@@ -18,8 +18,8 @@
 #define PROBE_WAIT_NSECS NSECS_PER_SEC
 /* The share of traffic right after closing. */
 #define RAMP_START 0.1
-/* Latencies: a new sample weighs 1/5, about the mean of the last ten. */
-#define EWMA_PARTS 5
+/* Latencies: about the mean of the last ten, unless the rule says otherwise. */
+#define LATENCY_SAMPLES 10
 
 const char *
 breaker_state_name(enum breaker_state s)
@@ -203,15 +203,19 @@ breaker_release(struct health_row *row, uint64_t owner)
 
 /* ---- statistics --------------------------------------------------------- */
 
+/* A new sample weighs 2/n: the mean is about that of the last n. */
 static void
-average(int64_t *mean, int64_t sample)
+average(int64_t *mean, const struct breaker_rule *rule, int64_t sample)
 {
+	int64_t n = rule->latency_samples == 0 ? LATENCY_SAMPLES
+					       : rule->latency_samples;
+
 	if (sample <= 0)
 		return;
-	if (*mean == 0)
+	if (*mean == 0 || n <= 2)
 		*mean = sample;
 	else
-		*mean = max_nsecs(1, *mean + (sample - *mean) / EWMA_PARTS);
+		*mean = max_nsecs(1, *mean + (sample - *mean) * 2 / n);
 }
 
 /*
@@ -219,19 +223,20 @@ average(int64_t *mean, int64_t sample)
  * one token's time: a deployment that hangs must not keep its good figures.
  */
 static void
-note_latency(struct health_row *row, const struct health_report *r)
+note_latency(struct health_row *row, const struct breaker_rule *rule,
+    const struct health_report *r)
 {
 	if (r->event == HEALTH_TIMEOUT) {
-		average(&row->ttft_micros, r->latency_nsecs / 1000);
-		average(&row->per_token_nanos, r->latency_nsecs);
+		average(&row->ttft_micros, rule, r->latency_nsecs / 1000);
+		average(&row->per_token_nanos, rule, r->latency_nsecs);
 		return;
 	}
 	if (r->event != HEALTH_SUCCESS)
 		return;
-	average(&row->latency_micros, r->latency_nsecs / 1000);
-	average(&row->ttft_micros, r->ttft_nsecs / 1000);
+	average(&row->latency_micros, rule, r->latency_nsecs / 1000);
+	average(&row->ttft_micros, rule, r->ttft_nsecs / 1000);
 	if (r->output_tokens > 0)
-		average(&row->per_token_nanos,
+		average(&row->per_token_nanos, rule,
 		    r->latency_nsecs / r->output_tokens);
 }
 
@@ -554,7 +559,7 @@ breaker_report(struct health_row *row, const struct breaker_rule *rule,
 	count_minute(row, rule, r->event);
 	note_probe(row, r);
 	note_outcome(row, r);
-	note_latency(row, r);
+	note_latency(row, rule, r);
 	if (before != BREAKER_CLOSED && is_switched_off(row, rule)) {
 		move(row, BREAKER_CLOSED);
 		forgive(row);

@@ -111,6 +111,7 @@ struct breaker_rule {
 				its models and do not count */
 	int64_t probe_nsecs; /* how long a ticket is good */
 	int64_t ramp_nsecs;  /* slow return after closing; 0 at once */
+	uint32_t latency_samples; /* a mean of about so many; 0: ten */
 };
 
 enum breaker_answer {

@@ -63,6 +63,7 @@ struct group_strategy {
 	/* routing_strategy_args of latency-based-routing. */
 	int64_t latency_ttl_nsecs; /* older samples do not count */
 	double latency_buffer;     /* 0.1: within 10 % counts as equal */
+	uint32_t latency_samples;  /* of a mean; 0: the usual ten */
 };
 
 /* How often a group's failures are tried again; see verdict.h. */

@@ -70,7 +70,7 @@ static int
 read_args(const json_t *args, const char *where, struct group_strategy *s,
     struct err *err)
 {
-	double ttl = 0;
+	double ttl = 0, samples = 0;
 	int rc;
 
 	if (!json_is_object(args))
@@ -86,6 +86,14 @@ read_args(const json_t *args, const char *where, struct group_strategy *s,
 		    where);
 	if (rc > 0)
 		s->latency_ttl_nsecs = (int64_t)(ttl * 1e9);
+	rc = read_number(args, "max_latency_list_size", &samples);
+	if (rc < 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s.routing_strategy_args.max_latency_list_size: has to be "
+		    "a number of samples",
+		    where);
+	if (rc > 0)
+		s->latency_samples = (uint32_t)samples;
 	if (read_number(args, "lowest_latency_buffer", &s->latency_buffer) < 0)
 		return err_set(err, ERR_CONFIG,
 		    "%s.routing_strategy_args.lowest_latency_buffer: has to be "
@@ -307,6 +315,7 @@ rule_make(const struct config *c, const struct config_deployment *d,
 	struct breaker_rule rule = {
 		.only_member = group_size == 1,
 		.many_models = strchr(d->model_name, '*') != NULL,
+		.latency_samples = o->strategy.latency_samples,
 	};
 
 	set_limits(d, o, &rule);

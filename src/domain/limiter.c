@@ -227,13 +227,13 @@ limiter_undo(struct store_txn *t, const struct limit_take *take)
 
 /* ---- in words ----------------------------------------------------------- */
 
-static int
-scope_words(const struct limit_scope *s, char *out, size_t n)
+void
+limiter_scope_words(const struct limit_scope *s, char *out, size_t n)
 {
 	bool product = s->with != SCOPE_GLOBAL;
 
-	return snprintf(out, n, "%s%s%.*s%s%s%s%.*s", scope_name(s->kind),
-	    s->id.n > 0 ? " " : "", (int)s->id.n, s->id.p,
+	snprintf(out, n, "%s%s%.*s%s%s%s%.*s", scope_name(s->kind),
+	    s->id.n > 0 ? " " : "", (int)s->id.n, s->id.n > 0 ? s->id.p : "",
 	    product ? " on " : "", product ? scope_name(s->with) : "",
 	    product ? " " : "", (int)s->with_id.n,
 	    s->with_id.n > 0 ? s->with_id.p : "");
@@ -245,7 +245,8 @@ limiter_describe(const struct limit_take *take, char *out, size_t n)
 	const struct limit_refusal *r = &take->refusal;
 	char scope[160], when[64];
 
-	scope_words(&take->demands[r->demand].scope, scope, sizeof(scope));
+	limiter_scope_words(&take->demands[r->demand].scope, scope,
+	    sizeof(scope));
 	if (r->never)
 		snprintf(when, sizeof(when), "this request alone is more");
 	else if (r->wait_nsecs == 0)

@@ -117,6 +117,9 @@ int limiter_settle(struct store_txn *t, const struct limit_take *take,
 /* As if it had never been taken. */
 int limiter_undo(struct store_txn *t, const struct limit_take *take) MUST_CHECK;
 
+/* "key ab12... on model gpt-4o" */
+void limiter_scope_words(const struct limit_scope *scope, char *out,
+    size_t out_bytes);
 /* "key ab12... on model gpt-4o: 60 of 60 requests per minute, room in 12 s" */
 void limiter_describe(const struct limit_take *take, char *out,
     size_t out_bytes);

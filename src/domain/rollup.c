@@ -107,60 +107,45 @@ get_le64(const unsigned char *p)
 	return le64toh(v);
 }
 
-/* The fields in stored order: append only. */
-static void
-list_fields(struct rollup_row *r, int64_t *fields[ROLLUP_ROW_FIELDS])
-{
-	fields[0] = &r->requests;
-	fields[1] = &r->attempts;
-	fields[2] = &r->failures;
-	fields[3] = &r->prompt_tokens;
-	fields[4] = &r->completion_tokens;
-	fields[5] = &r->cached_tokens;
-	fields[6] = &r->reasoning_tokens;
-	fields[7] = &r->cost_nanos;
-	fields[8] = &r->estimated_nanos;
-	fields[9] = &r->latency_micros;
-}
+/* A row is its fields in stored order and nothing else: append only. */
+union fields {
+	struct rollup_row row;
+	int64_t at[ROLLUP_ROW_FIELDS];
+};
+_Static_assert(sizeof(union fields) == ROLLUP_ROW_BYTES, "fields");
 
 void
 rollup_row_encode(const struct rollup_row *row,
     unsigned char out[ROLLUP_ROW_BYTES])
 {
-	int64_t *fields[ROLLUP_ROW_FIELDS];
-	struct rollup_row copy = *row;
+	union fields f = { .row = *row };
 
-	list_fields(&copy, fields);
 	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
-		put_le64(out + 8 * i, (uint64_t)*fields[i]);
+		put_le64(out + 8 * i, (uint64_t)f.at[i]);
 }
 
 int
 rollup_row_decode(struct str bytes, struct rollup_row *row_r)
 {
-	int64_t *fields[ROLLUP_ROW_FIELDS];
-	struct rollup_row row = { 0 };
+	union fields f = { .at = { 0 } };
 
 	if (bytes.n == 0 || bytes.n % 8 != 0 || bytes.n > ROLLUP_ROW_BYTES)
 		return -1;
-	list_fields(&row, fields);
 	for (size_t i = 0; i < bytes.n / 8; i++)
-		*fields[i] =
+		f.at[i] =
 		    (int64_t)get_le64((const unsigned char *)bytes.p + 8 * i);
-	*row_r = row;
+	*row_r = f.row;
 	return 0;
 }
 
 void
 rollup_row_add(struct rollup_row *sum, const struct rollup_row *part)
 {
-	int64_t *to[ROLLUP_ROW_FIELDS], *from[ROLLUP_ROW_FIELDS];
-	struct rollup_row copy = *part;
+	union fields to = { .row = *sum }, from = { .row = *part };
 
-	list_fields(sum, to);
-	list_fields(&copy, from);
 	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
-		*to[i] = money_add(*to[i], *from[i]);
+		to.at[i] = money_add(to.at[i], from.at[i]);
+	*sum = to.row;
 }
 
 static int

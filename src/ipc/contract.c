@@ -242,7 +242,7 @@ contract_read_report(int fd, struct contract_status *status_r, bool *eof_r)
 	}
 	if ((size_t)n != sizeof(status) || status.version != CONTRACT_VERSION)
 		return -1;
-	if (status.state != CONTRACT_READY && status.state != CONTRACT_DRAINING)
+	if (status.state < CONTRACT_READY || status.state > CONTRACT_STARTING)
 		return -1;
 	*status_r = status;
 	return 1;

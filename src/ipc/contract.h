@@ -92,6 +92,8 @@ int contract_role_parse(const char *name,
 enum contract_state {
 	CONTRACT_READY = 1,    /* serving; sent once, and then each second */
 	CONTRACT_DRAINING = 2, /* retiring, in_flight still to finish */
+	CONTRACT_STARTING = 3, /* not READY yet, but at work on it (a long
+				  recovery): not to be taken for stuck */
 };
 
 /*

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "config/config.h"
 #include "domain/ledger.h"
 #include "domain/limiter.h"
 #include "domain/rollup.h"
@@ -13,6 +12,7 @@
 #include "keeper/alerts.h"
 #include "keeper/estate.h"
 #include "keeper/probes.h"
+#include "station/station.h"
 #include "store/key.h"
 
 #include <event2/event.h>
@@ -38,11 +38,7 @@
 struct keeper {
 	struct contract_child child;
 	struct event_base *base;
-	struct config *config;
-	struct store *store;
-	char *store_dir;
-	struct owner owner;
-	struct batch batch;
+	struct station station;
 	struct outbox *outbox;
 	struct estates *estates;
 	struct alerts *alerts;
@@ -78,15 +74,16 @@ run_batch(struct keeper *k)
 	struct timeval tv = { BATCH_RETRY_SECS, 0 };
 	struct err err;
 
-	for (int i = 0; i < ROUNDS_PER_TURN && k->batch.queued > 0; i++) {
-		if (batch_run(&k->batch, &err) == 0)
+	for (int i = 0; i < ROUNDS_PER_TURN && k->station.batch.queued > 0;
+	     i++) {
+		if (batch_run(&k->station.batch, &err) == 0)
 			continue;
 		log_error("store: %s", err.text);
 		event_add(&k->batch_retry, &tv);
 		return;
 	}
 	/* Rounds used up: come back right after the next look at I/O. */
-	if (k->batch.queued > 0)
+	if (k->station.batch.queued > 0)
 		event_active(&k->batch_retry, EV_TIMEOUT, 0);
 }
 
@@ -104,7 +101,7 @@ leave_if_done(struct keeper *k)
 static void
 end_turn(struct keeper *k)
 {
-	if (k->batch.queued > 0 &&
+	if (k->station.batch.queued > 0 &&
 	    !event_pending(&k->batch_retry, EV_TIMEOUT, NULL))
 		run_batch(k);
 	if (k->outbox_dirty) {
@@ -162,15 +159,16 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	contract_report(&k->child, CONTRACT_READY,
 	    (uint32_t)estates_open(k->estates), k->beats);
 	k->beats++;
-	store_check_readers(k->store);
+	store_check_readers(k->station.store);
 	alerts_tick(k->alerts);
 	if (k->probes != NULL)
 		probes_tick(k->probes);
-	if (k->beats % SYNC_SECS == 0 && store_sync(k->store, &err) != 0)
+	if (k->beats % SYNC_SECS == 0 &&
+	    store_sync(k->station.store, &err) != 0)
 		log_error("store: %s", err.text);
 	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
 		batch_job_init(&k->compact_job, compact_run, compact_done);
-		batch_add(&k->batch, &k->compact_job);
+		batch_add(&k->station.batch, &k->compact_job);
 	}
 }
 
@@ -218,62 +216,23 @@ on_life(evutil_socket_t fd, short what, void *arg)
 
 /* ---- opening ------------------------------------------------------------ */
 
-static int
-open_config(struct keeper *k, struct err *err)
-{
-	struct config_report report;
-	struct bundle *bundle;
-	int rc;
-
-	if (bundle_from_fd(CONTRACT_FD_CONFIG, &bundle, err) != 0)
-		return -1;
-	config_report_init(&report);
-	rc = config_parse(bundle, &k->config, &report, err);
-	config_report_fini(&report);
-	bundle_free(&bundle);
-	return rc;
-}
-
-static int
-open_store(struct keeper *k, struct err *err)
-{
-	struct store_options options = { 0 };
-	struct owner_row row = {
-		.role = CONTRACT_KEEPER,
-		.slot = k->child.slot,
-		.generation = k->child.generation,
-		.pid = (uint32_t)getpid(),
-	};
-
-	k->store_dir = path_join(k->child.state_dir, "store");
-	options.dir = k->store_dir;
-	options.map_bytes = k->config->map_bytes;
-	if (store_open(&options, &k->store, err) != 0)
-		return -1;
-	if (owner_register(k->store, k->store_dir, &row, &k->owner, err) != 0)
-		return -1;
-	batch_init(&k->batch, k->store);
-	batch_job_init(&k->compact_job, compact_run, compact_done);
-	return 0;
-}
-
 static void
 open_estates(struct keeper *k)
 {
 	struct outbox_options mine = {
 		.base = k->base,
-		.store = k->store,
-		.batch = &k->batch,
+		.store = k->station.store,
+		.batch = &k->station.batch,
 		.socket_path = k->socket_path,
-		.owner = k->owner.id,
+		.owner = k->station.owner.id,
 	};
 	struct estates_options theirs = {
 		.base = k->base,
-		.store = k->store,
-		.batch = &k->batch,
-		.store_dir = k->store_dir,
+		.store = k->station.store,
+		.batch = &k->station.batch,
+		.store_dir = k->station.store_dir,
 		.socket_path = k->socket_path,
-		.self = &k->owner,
+		.self = &k->station.owner,
 		.on_settled = on_settled,
 		.arg = k,
 	};
@@ -287,9 +246,9 @@ open_alerts(struct keeper *k, struct err *err)
 {
 	struct alerts_options options = {
 		.base = k->base,
-		.config = k->config,
-		.store = k->store,
-		.batch = &k->batch,
+		.config = k->station.config,
+		.store = k->station.store,
+		.batch = &k->station.batch,
 	};
 
 	return alerts_new(&options, &k->alerts, err);
@@ -300,15 +259,15 @@ open_probes(struct keeper *k, struct err *err)
 {
 	struct probes_options options = {
 		.base = k->base,
-		.config = k->config,
-		.store = k->store,
-		.batch = &k->batch,
-		.owner = &k->owner,
+		.config = k->station.config,
+		.store = k->station.store,
+		.batch = &k->station.batch,
+		.owner = &k->station.owner,
 		.on_settled = on_settled,
 		.arg = k,
 	};
 
-	if (!k->config->probes.background)
+	if (!k->station.config->probes.background)
 		return 0;
 	return probes_new(&options, &k->probes, err);
 }
@@ -342,17 +301,14 @@ close_all(struct keeper *k)
 	probes_free(&k->probes);
 	alerts_free(&k->alerts);
 	outbox_free(&k->outbox);
-	batch_cancel(&k->batch, &k->compact_job);
-	if (store_sync(k->store, &err) != 0)
+	batch_cancel(&k->station.batch, &k->compact_job);
+	if (store_sync(k->station.store, &err) != 0)
 		log_error("store: %s", err.text);
-	owner_release(&k->owner);
-	store_close(&k->store);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		event_del(events[i]);
 	event_base_free(k->base);
-	config_free(&k->config);
+	station_close(&k->station);
 	free(k->socket_path);
-	free(k->store_dir);
 	free(k);
 }
 
@@ -361,14 +317,15 @@ keeper_main(uint32_t slot, uint32_t generation)
 {
 	struct keeper *k = xcalloc(1, sizeof(*k));
 	struct err err = { 0 };
+	int rc;
 
 	if (contract_adopt(&k->child, CONTRACT_KEEPER, slot, generation,
 		&err) != 0)
 		log_fatal(CONTRACT_EXIT_VERSION, "%s", err.text);
-	if (open_config(k, &err) != 0)
-		log_fatal(CONTRACT_EXIT_CONFIG, "%s", err.text);
-	if (open_store(k, &err) != 0)
-		log_fatal(CONTRACT_EXIT_FAILED, "%s", err.text);
+	rc = station_open(&k->station, &k->child, &err);
+	if (rc != 0)
+		log_fatal(rc, "%s", err.text);
+	batch_job_init(&k->compact_job, compact_run, compact_done);
 	k->base = event_base_new();
 	if (k->base == NULL)
 		log_fatal(CONTRACT_EXIT_FAILED, "no event base");

@@ -9,6 +9,8 @@
 
 #include "base/hash.h"
 
+#include <endian.h>
+
 #define HASH_TEXT_BYTES (SHA256_HEX_BYTES - 1)
 #define TEXT_MAX_BYTES  255 /* what the length byte can say */
 
@@ -31,11 +33,9 @@ add_bytes(struct key *k, const void *bytes, size_t n)
 static void
 add_number(struct key *k, uint64_t v, size_t width)
 {
-	unsigned char bytes[8];
+	uint64_t big = htobe64(v << (64 - 8 * width));
 
-	for (size_t i = 0; i < width; i++)
-		bytes[i] = (unsigned char)(v >> (8 * (width - 1 - i)));
-	add_bytes(k, bytes, width);
+	add_bytes(k, &big, width);
 }
 
 void

@@ -3,7 +3,8 @@
  * process itself after exec (never carried over a fork).
  *   accounts/  keys, teams, budgets, price versions, meta: durable commits
  *   live/      what changes per request: no sync on commit, safe against the
- *              death of any process (a power loss: see store_rebuild.h later)
+ *              death of any process. After a power loss it is not opened
+ *              (ERR_STORE_LOST): recovery/recovery.h builds it anew
  * The tables and their keys are listed in store/tables.h.
  *
  * Rules:

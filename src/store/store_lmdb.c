@@ -6,7 +6,8 @@
  * cursors handed out. Does not know what rows mean (schema.c, owner.c and the
  * domain do), does not retry whole transactions (batch.c does).
  *
- * Fails with ERR_STORE_FULL (map or disk full) or ERR_STORE; every text names
+ * Fails with ERR_STORE_FULL (map or disk full), ERR_STORE_LOST (the host went
+ * down while live/ was in use: store_trust.h) or ERR_STORE; every text names
  * the environment's folder. A use that breaks the rules (a second write
  * transaction, a table of the other environment, a store carried over a fork)
  * is ERR_INTERNAL, and an assertion where no error can travel.
@@ -28,6 +29,7 @@
 #include "base/fd.h"
 #include "store/schema.h"
 #include "store/store_backing.h"
+#include "store/store_trust.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -368,6 +370,41 @@ start_alarm(void)
 	setitimer(ITIMER_REAL, &second, NULL);
 }
 
+/* Under the lock of openings: nobody opens, closes or rebuilds meanwhile. */
+static int
+open_envs(struct store *s, const struct store_options *options, struct err *err)
+{
+	if (store_trust_check(s, err) != 0 ||
+	    (!s->read_only && store_trust_enter(s, err) != 0))
+		return -1;
+	for (int i = 0; i < STORE_ENVS; i++) {
+		if (open_env(s, options, (enum store_env)i, err) != 0 ||
+		    open_tables(s, (enum store_env)i, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_all(struct store *s, const struct store_options *options, struct err *err)
+{
+	int rc = find_store(s, options, err);
+
+	/* LMDB's locks are POSIX locks: closing a second open of the same file
+	   would drop those of the first. */
+	if (rc == 0 && is_open_here(s->dev, s->ino))
+		rc = err_set(err, ERR_STORE, "%s: open already in this process",
+		    options->dir);
+	if (rc == 0 && !s->read_only)
+		rc = store_trust_lock(s, options->dir, err);
+	if (rc == 0) {
+		rc = open_envs(s, options, err);
+		if (!s->read_only)
+			store_trust_unlock(s);
+	}
+	return rc;
+}
+
 int
 store_open(const struct store_options *options, struct store **s_r,
     struct err *err)
@@ -379,20 +416,11 @@ store_open(const struct store_options *options, struct store **s_r,
 	start_alarm();
 	s->forks = fork_count;
 	s->read_only = options->read_only;
+	s->lock_fd = -1;
 	list_init(&s->node);
 	for (int i = 0; i < STORE_ENVS; i++)
 		init_env(s, options->dir, (enum store_env)i);
-	rc = find_store(s, options, err);
-	/* LMDB's locks are POSIX locks: closing a second open of the same file
-	   would drop those of the first. */
-	if (rc == 0 && is_open_here(s->dev, s->ino))
-		rc = err_set(err, ERR_STORE, "%s: open already in this process",
-		    options->dir);
-	for (int i = 0; rc == 0 && i < STORE_ENVS; i++) {
-		rc = open_env(s, options, (enum store_env)i, err);
-		if (rc == 0)
-			rc = open_tables(s, (enum store_env)i, err);
-	}
+	rc = open_all(s, options, err);
 	if (rc != 0) {
 		store_close(&s);
 		return -1;
@@ -416,19 +444,24 @@ void
 store_close(struct store **s)
 {
 	struct store *old = *s;
+	/* In a fork's child the environment is the parent's: what close would
+	   undo is not ours. */
+	bool ours = old != NULL && old->forks == fork_count;
 
 	if (old == NULL)
 		return;
 	*s = NULL;
 	list_remove(&old->node);
+	if (ours && old->lock_fd >= 0 && store_trust_relock(old))
+		store_trust_leave(old);
 	for (int i = 0; i < STORE_ENVS; i++) {
-		/* In a fork's child the environment is the parent's: what
-		   close would undo is not ours. */
-		if (old->forks == fork_count)
+		if (ours)
 			close_env(&old->envs[i]);
 		free(old->envs[i].dir);
 		free(old->envs[i].recover);
 		free(old->envs[i].rows);
 	}
+	/* Its locks go with it. */
+	fd_close(&old->lock_fd);
 	free(old);
 }

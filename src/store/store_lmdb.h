@@ -5,6 +5,7 @@
  *   store_txn.c     transactions and rows
  *   store_rows.c    rows kept through a turn
  *   store_backing.c disk blocks behind the map
+ *   store_trust.c   what a host that went down leaves
  *   store_cursor.c  walks
  *   store_upkeep.c  sync, readers, figures, snapshots
  */
@@ -69,6 +70,8 @@ struct store {
 	ino_t ino;
 	unsigned forks; /* fork_count at open */
 	bool read_only;
+	int lock_fd; /* store_trust.h; -1: none */
+	bool marked; /* live/ is marked as in use by us too */
 	struct store_environment envs[STORE_ENVS];
 	MDB_dbi dbis[STORE_TABLE_COUNT];
 	bool has_table[STORE_TABLE_COUNT]; /* read-only opens may miss some */
@@ -109,6 +112,8 @@ int store_write_rows(struct store_txn *t) MUST_CHECK;
  * opened in it (a pooled one is only reset).
  */
 int store_commit_handles(struct store_txn **t, struct err *err) MUST_CHECK;
+/* fsync of a file or folder. */
+int store_sync_path(const char *path, struct err *err) MUST_CHECK;
 /* Frees the idle read transactions. */
 void store_drop_idle(struct store_environment *e);
 

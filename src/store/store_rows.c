@@ -89,19 +89,21 @@ add(struct store_rows *r, uint64_t hash, enum store_table table, struct str key,
     size_t value_bytes, uint16_t *place)
 {
 	struct store_row *row = &r->rows[r->count];
+	/* Some rows grow little by little. */
+	size_t room = (value_bytes + 63) / 64 * 64;
 
 	if (r->count == STORE_ROWS_MAX ||
-	    key.n + value_bytes > sizeof(r->bytes) - r->used)
+	    key.n + room > sizeof(r->bytes) - r->used)
 		return NULL;
 	*row = (struct store_row){
 		.hash = hash,
 		.at = r->used,
 		.key_bytes = (uint16_t)key.n,
-		.room_bytes = (uint16_t)value_bytes,
+		.room_bytes = (uint16_t)room,
 		.table = (uint8_t)table,
 	};
 	memcpy(r->bytes + r->used, key.p, key.n);
-	r->used += (uint32_t)(key.n + value_bytes);
+	r->used += (uint32_t)(key.n + room);
 	r->count++;
 	*place = (uint16_t)r->count;
 	return row;
@@ -115,8 +117,6 @@ store_rows_set(struct store_rows *r, enum store_table table, struct str key,
 	struct store_row *row;
 	uint16_t *place;
 
-	if (value.n > STORE_ROWS_VALUE_BYTES)
-		return false;
 	row = find(r, hash, table, key, &place);
 	if (row != NULL && row->room_bytes < value.n) {
 		set_gone(r, row);

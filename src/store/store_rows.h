@@ -16,10 +16,10 @@
 
 #include <stdint.h>
 
-#define STORE_ROWS_MAX   512         /* rows */
-#define STORE_ROWS_BYTES (64 * 1024) /* their keys and values */
+#define STORE_ROWS_MAX   512          /* rows */
+#define STORE_ROWS_BYTES (256 * 1024) /* their keys and values */
 /* A longer value is not kept: it goes to LMDB at once. */
-#define STORE_ROWS_VALUE_BYTES 512
+#define STORE_ROWS_VALUE_BYTES 2048
 
 struct store_row {
 	uint64_t hash;
@@ -46,8 +46,8 @@ void store_rows_clear(struct store_rows *r);
 /* 1 with the value (borrowed until the next set), 0 not here. */
 int store_rows_get(struct store_rows *r, enum store_table table, struct str key,
     struct str *value_r);
-/* Notes a changed value. False: no room; write out what is changed, clear,
-   try again (a value that is too long never has room). */
+/* Notes a changed value of STORE_ROWS_VALUE_BYTES at most. False: full; write
+   out what is changed, and clear. */
 bool store_rows_set(struct store_rows *r, enum store_table table,
     struct str key, struct str value);
 /* Forgets a row: what LMDB has (or has not) is right. */

@@ -404,16 +404,14 @@ static int
 keep(struct store_txn *t, struct store_rows *rows, enum store_table table,
     struct str key, struct str value)
 {
-	if (store_rows_set(rows, table, key, value))
-		return 1;
-	if (store_write_rows(t) != 0)
-		return -1;
-	/* The value may be one of those that are forgotten here. */
 	if (value.n > STORE_ROWS_VALUE_BYTES) {
 		store_rows_drop(rows, table, key);
 		return 0;
 	}
-	if (put(t, table, key, value) != 0)
+	if (store_rows_set(rows, table, key, value))
+		return 1;
+	/* Full. The value may be one of those that are forgotten then. */
+	if (store_write_rows(t) != 0 || put(t, table, key, value) != 0)
 		return -1;
 	store_rows_clear(rows);
 	return 1;

@@ -149,8 +149,8 @@ check_empty(const char *dir, struct err *err)
 	return empty ? 0 : err_set(err, ERR_IO, "%s: not empty", dir);
 }
 
-static int
-sync_path(const char *path, struct err *err)
+int
+store_sync_path(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = fd < 0 ? -1 : fsync(fd);
@@ -177,9 +177,9 @@ copy_env(struct store_environment *e, const char *to, struct err *err)
 	if (rc == 0 && chmod(file, 0600) != 0)
 		rc = err_set_errno(err, ERR_IO, "%s", file);
 	if (rc == 0)
-		rc = sync_path(file, err);
+		rc = store_sync_path(file, err);
 	if (rc == 0)
-		rc = sync_path(to, err);
+		rc = store_sync_path(to, err);
 	if (rc != 0) {
 		unlink(file);
 		rmdir(to);
@@ -204,5 +204,5 @@ store_snapshot(struct store *s, const char *dir, struct err *err)
 		if (rc != 0)
 			return err_prefix(err, "snapshot");
 	}
-	return sync_path(dir, err);
+	return store_sync_path(dir, err);
 }

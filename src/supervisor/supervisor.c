@@ -63,9 +63,7 @@ supervisor_count(const struct supervisor *s, enum contract_role role)
 char *
 supervisor_trace_path(const struct supervisor *s)
 {
-	const char *path = s->config->traces_path;
-
-	return path[0] == '/' ? xstrdup(path) : path_join(s->state_dir, path);
+	return config_trace_path(s->config, s->state_dir);
 }
 
 size_t

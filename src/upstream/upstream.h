@@ -15,6 +15,8 @@
  * cannot have been read, it goes over a new connection at once, and nobody
  * hears of it.
  *
+ * The process must ignore SIGPIPE.
+ *
  * Callbacks may call upstream_start/pause/resume/cancel. After on_done or a
  * cancel the call is gone.
  */

@@ -108,6 +108,15 @@ join(struct str *body, struct str more)
 		    body->n += more.n;
 }
 
+/* Some servers say 408 to a connection that is idle for too long, and close
+   it. It must not be taken for the answer to what we send just then. */
+static bool
+is_stale(const struct upstream_call *c)
+{
+	return c->reader.status == 408 && c->conn->served &&
+	       conn_took_nothing(c->conn);
+}
+
 enum given
 answer_give(struct upstream_call *c, char *p, size_t n)
 {
@@ -123,6 +132,8 @@ answer_give(struct upstream_call *c, char *p, size_t n)
 		} else if (event == HTTP1_BODY) {
 			join(&body, c->reader.body);
 		} else if (event == HTTP1_HEAD) {
+			if (is_stale(c))
+				return GIVEN_STALE;
 			give_head(c);
 			if (u->giving == NULL)
 				return GIVEN_GONE;

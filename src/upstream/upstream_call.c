@@ -14,6 +14,7 @@
 
 #define HEAD_BYTES (64 * 1024) /* of a request */
 #define MOST_PARTS 66          /* handed to the socket at once */
+#define KEPT_BYTES (16 * 1024) /* a pooled call's buffers, each */
 
 static void call_finish(struct upstream_call *c, enum upstream_end end,
     const char *text);
@@ -72,6 +73,18 @@ call_free(struct upstream_call *c)
 	free(c);
 }
 
+/* A buffer that had to grow for one call is not kept for all. */
+static void
+trim(struct buf *b)
+{
+	size_t max = b->max;
+
+	if (b->size <= KEPT_BYTES)
+		return;
+	buf_fini(b);
+	buf_init(b, max);
+}
+
 /* Off all lists, into the pool or freed. It has no connection any more. */
 static void
 recycle(struct upstream_call *c)
@@ -84,6 +97,9 @@ recycle(struct upstream_call *c)
 		call_free(c);
 		return;
 	}
+	trim(&c->head);
+	trim(&c->left);
+	trim(&c->reader.line);
 	list_append(&u->pool, &c->node);
 	u->pooled++;
 }
@@ -429,6 +445,9 @@ goes_again(struct upstream_call *c, bool in_good_order)
 	c->is_retried = true;
 	c->part = c->part_offset = c->sent_bytes = 0;
 	c->write_errno = 0;
+	c->content_type[0] = c->request_id[0] = '\0';
+	c->answer.retry_after_nsecs = 0;
+	c->answer.should_retry = -1;
 	call_begin(c);
 	return true;
 }
@@ -494,6 +513,9 @@ take_in(struct upstream_call *c, char *p, size_t n)
 	u->giving = NULL;
 	switch (given) {
 	case GIVEN_GONE:
+		return false;
+	case GIVEN_STALE:
+		end_unanswered(c, true, "");
 		return false;
 	case GIVEN_BAD:
 		call_finish(c, UPSTREAM_GARBAGE, c->reader.text);

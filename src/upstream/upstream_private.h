@@ -132,7 +132,8 @@ void conn_hold(struct conn *k);
 void conn_unhold(struct conn *k);
 /* Reads it in the next turn, whatever the socket says. */
 void conn_poke(struct conn *k);
-/* After it closed: the other host took nothing of its call's request. */
+/* After the other side said its last word on it: its host has taken nothing of
+   the request. */
 bool conn_took_nothing(const struct conn *k);
 void conn_text(const struct conn *k, char *out, size_t size);
 void conn_close_idle(struct upstream *u);
@@ -165,6 +166,7 @@ enum given {
 	GIVEN_END,       /* the answer is whole, and the input used up */
 	GIVEN_EARLY_END, /* whole, with bytes behind it */
 	GIVEN_BAD,       /* not HTTP; reader.text */
+	GIVEN_STALE,     /* said before the request came: no answer to it */
 	GIVEN_GONE,      /* a callback cancelled the call */
 };
 

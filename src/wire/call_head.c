@@ -13,18 +13,6 @@ struct head {
 	struct err *err;
 };
 
-/* Two strings in one piece of the arena. */
-static char *
-join(struct arena *arena, const char *a, const char *b)
-{
-	size_t na = strlen(a), nb = strlen(b);
-	char *p = arena_alloc(arena, na + nb + 1);
-
-	memcpy(p, a, na);
-	memcpy(p + na, b, nb);
-	return p;
-}
-
 /* Visible ASCII and blanks; other bytes from 0x80 on are let through. */
 static bool
 is_header_value(const char *s)
@@ -91,7 +79,7 @@ add_own(struct head *h, const char *prefix, const char *value)
 		    "the header %.*s has a control character in its value",
 		    (int)strcspn(prefix, ":"), prefix);
 	h->call->headers[h->call->header_count++] =
-	    join(h->arena, prefix, value);
+	    arena_join(h->arena, prefix, value);
 	return 0;
 }
 
@@ -170,8 +158,8 @@ add_configured(struct head *h, const struct config_pairs *pairs)
 			return err_set(h->err, ERR_CONFIG,
 			    "the configured header %.64s cannot be sent",
 			    is_header_value(name) ? name : "(unprintable)");
-		prefix = join(h->arena, name, ": ");
-		if (add_line(h, join(h->arena, prefix, value), name) != 0)
+		prefix = arena_join(h->arena, name, ": ");
+		if (add_line(h, arena_join(h->arena, prefix, value), name) != 0)
 			return -1;
 	}
 	return 0;

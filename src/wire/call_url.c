@@ -1,13 +1,6 @@
 /* The address of a call. See call_url.h. */
 #include "wire/call_url.h"
 
-/* Two strings in one piece of the arena. */
-static const char *
-join(struct arena *arena, const char *a, const char *b)
-{
-	return arena_printf(arena, "%s%s", a, b);
-}
-
 static bool
 ends_with(const char *s, const char *tail)
 {
@@ -24,18 +17,18 @@ has(const char *s, const char *part)
 static const char *
 add_path(const char *base, const char *path, struct arena *arena)
 {
+	size_t base_n = strlen(base);
+
 	for (size_t n = strlen(path); n > 1; n--) {
 		bool whole = path[n] == '\0';
-		const char *head;
 
 		if (!whole &&
 		    (path[n] != '/' || !str_starts(str_of(path), "/v1/")))
 			continue;
-		head = arena_strndup(arena, path, n);
-		if (ends_with(base, head))
-			return join(arena, base, path + n);
+		if (base_n >= n && memcmp(base + base_n - n, path, n) == 0)
+			return arena_join(arena, base, path + n);
 	}
-	return join(arena, base, path);
+	return arena_join(arena, base, path);
 }
 
 /* A name as one segment of a path. */
@@ -72,7 +65,7 @@ azure_base(const struct wire_choice *choice, const char *base, const char *path,
 	if (has(base, "/openai/deployments/") || has(base, "/openai/v1"))
 		return base;
 	if (!ends_with(base, "/openai"))
-		base = join(arena, base, "/openai");
+		base = arena_join(arena, base, "/openai");
 	if (strcmp(path, "/responses") == 0)
 		return base; /* the one API with its model in the body */
 	return arena_printf(arena, "%s/deployments/%s", base,
@@ -91,10 +84,10 @@ base_of(const struct wire_choice *choice, const char *path, struct arena *arena)
 		return azure_base(choice, base, path, arena);
 	if ((flags & PROVIDER_VERSIONED) != 0 &&
 	    ends_with(base, ".services.ai.azure.com"))
-		return join(arena, base, "/models");
+		return arena_join(arena, base, "/models");
 	if ((flags & PROVIDER_BASE_V1) != 0 && !ends_with(base, "/v1") &&
 	    !ends_with(base, path))
-		return join(arena, base, "/v1");
+		return arena_join(arena, base, "/v1");
 	return base;
 }
 

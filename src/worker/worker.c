@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "config/bundle.h"
 #include "ipc/loads.h"
 #include "ipc/record.h"
 
@@ -38,22 +37,23 @@ run_batch(struct worker *w)
 	struct timeval tv = { 0, BATCH_RETRY_MSECS * 1000 };
 	struct err err;
 
-	for (int i = 0; i < ROUNDS_PER_TURN && w->batch.queued > 0; i++) {
-		if (batch_run(&w->batch, &err) == 0)
+	for (int i = 0; i < ROUNDS_PER_TURN && w->station.batch.queued > 0;
+	     i++) {
+		if (batch_run(&w->station.batch, &err) == 0)
 			continue;
 		log_error("store: %s", err.text);
 		event_add(&w->batch_retry, &tv);
 		return;
 	}
 	/* Rounds used up: come back right after the next look at I/O. */
-	if (w->batch.queued > 0)
+	if (w->station.batch.queued > 0)
 		event_active(&w->batch_retry, EV_TIMEOUT, 0);
 }
 
 static void
 end_turn(struct worker *w)
 {
-	if (w->batch.queued > 0 &&
+	if (w->station.batch.queued > 0 &&
 	    !event_pending(&w->batch_retry, EV_TIMEOUT, NULL))
 		run_batch(w);
 	if (w->outbox_dirty) {
@@ -86,7 +86,7 @@ on_settled(void *arg)
 static void
 leave_if_done(struct worker *w)
 {
-	if (w->draining && w->env.active == 0 && w->batch.queued == 0 &&
+	if (w->draining && w->env.active == 0 && w->station.batch.queued == 0 &&
 	    http_server_connections(w->http) == 0)
 		w->stopping = true;
 }
@@ -99,8 +99,8 @@ retire(struct worker *w)
 	if (w->draining)
 		return;
 	w->draining = w->env.draining = true;
-	tv.tv_sec = w->config->limits.drain_msecs / 1000;
-	tv.tv_usec = w->config->limits.drain_msecs % 1000 * 1000;
+	tv.tv_sec = w->station.config->limits.drain_msecs / 1000;
+	tv.tv_usec = w->station.config->limits.drain_msecs % 1000 * 1000;
 	event_add(&w->drain_deadline, &tv);
 	http_server_drain(w->http);
 	log_info("retiring: %zu requests to finish", w->env.active);
@@ -169,48 +169,16 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 /* ---- opening ------------------------------------------------------------ */
 
 static int
-open_config(struct worker *w, struct err *err)
+open_prices(struct worker *w, struct err *err)
 {
-	struct config_report report;
-	struct bundle *bundle;
-	int rc;
-
-	if (bundle_from_fd(CONTRACT_FD_CONFIG, &bundle, err) != 0)
-		return -1;
-	config_report_init(&report);
-	rc = config_parse(bundle, &w->config, &report, err);
-	config_report_fini(&report);
-	bundle_free(&bundle);
-	return rc;
-}
-
-static int
-open_store(struct worker *w, struct err *err)
-{
-	struct store_options options = { 0 };
-	struct owner_row row = {
-		.role = CONTRACT_WORKER,
-		.slot = w->child.slot,
-		.generation = w->child.generation,
-		.pid = (uint32_t)getpid(),
-	};
-
-	w->store_dir = path_join(w->child.state_dir, "store");
-	options.dir = w->store_dir;
-	options.map_bytes = w->config->map_bytes;
-	if (store_open(&options, &w->store, err) != 0)
-		return -1;
-	if (owner_register(w->store, w->store_dir, &row, &w->owner, err) != 0)
-		return -1;
-	batch_init(&w->batch, w->store);
-	w->prices = price_book_new(w->store);
+	w->prices = price_book_new(w->station.store);
 	return price_book_add_catalog(w->prices, w->catalog, err);
 }
 
 static int
 open_services(struct worker *w, struct err *err)
 {
-	const struct config_limits *l = &w->config->limits;
+	const struct config_limits *l = &w->station.config->limits;
 	struct upstream_options up = {
 		.connect_timeout_msecs = l->connect_timeout_msecs,
 		.verify_tls = true,
@@ -255,10 +223,10 @@ open_outbox(struct worker *w)
 	char *path = path_join(w->child.state_dir, RECORD_SOCKET);
 	struct outbox_options options = {
 		.base = w->base,
-		.store = w->store,
-		.batch = &w->batch,
+		.store = w->station.store,
+		.batch = &w->station.batch,
 		.socket_path = path,
-		.owner = w->owner.id,
+		.owner = w->station.owner.id,
 		.on_file = on_file,
 		.arg = w,
 	};
@@ -271,21 +239,21 @@ static void
 fill_envs(struct worker *w)
 {
 	w->env.base = w->base;
-	w->env.config = w->config;
+	w->env.config = w->station.config;
 	w->env.catalog = w->catalog;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
-	w->env.power = w->config->durability_power;
-	w->env.store = w->store;
-	w->env.batch = &w->batch;
-	w->env.owner = &w->owner;
+	w->env.power = w->station.config->durability_power;
+	w->env.store = w->station.store;
+	w->env.batch = &w->station.batch;
+	w->env.owner = &w->station.owner;
 	w->env.upstream = w->upstream;
 	w->env.on_settled = on_settled;
 	w->env.arg = w;
 	exchange_env_init(&w->env);
-	w->admin.config = w->config;
+	w->admin.config = w->station.config;
 	w->admin.catalog = w->catalog;
-	w->admin.store = w->store;
+	w->admin.store = w->station.store;
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
@@ -348,7 +316,7 @@ warn_unpriced(const struct worker *w)
 	if (n > 0)
 		log_warn("no price is known for %zu deployments (%s): %s", n,
 		    names,
-		    w->config->unpriced_refuse
+		    w->station.config->unpriced_refuse
 			? "they are refused (tallygate.unpriced)"
 			: "they cost nothing, and are refused under a budget "
 			  "(tallygate.unpriced, tallygate.prices)");
@@ -357,10 +325,12 @@ warn_unpriced(const struct worker *w)
 static int
 open_all(struct worker *w, struct err *err)
 {
-	if (open_config(w, err) != 0)
-		return CONTRACT_EXIT_CONFIG;
-	if (catalog_open(w->config, &w->catalog, err) != 0 ||
-	    budgets_build(w->config, &w->budgets, err) != 0)
+	int rc = station_open(&w->station, &w->child, err);
+
+	if (rc != 0)
+		return rc;
+	if (catalog_open(w->station.config, &w->catalog, err) != 0 ||
+	    budgets_build(w->station.config, &w->budgets, err) != 0)
 		return CONTRACT_EXIT_CONFIG;
 	w->base = new_base();
 	if (w->base == NULL) {
@@ -368,7 +338,7 @@ open_all(struct worker *w, struct err *err)
 		return CONTRACT_EXIT_FAILED;
 	}
 	watch_events(w);
-	if (open_store(w, err) != 0 || open_services(w, err) != 0)
+	if (open_prices(w, err) != 0 || open_services(w, err) != 0)
 		return CONTRACT_EXIT_FAILED;
 	fill_envs(w);
 	warn_unpriced(w);
@@ -390,12 +360,9 @@ close_all(struct worker *w)
 	run_batch(w);
 	outbox_free(&w->outbox);
 	price_book_free(&w->prices);
-	owner_release(&w->owner);
-	store_close(&w->store);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
-	config_free(&w->config);
-	free(w->store_dir);
+	station_close(&w->station);
 }
 
 int

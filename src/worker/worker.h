@@ -15,18 +15,15 @@
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
 #include "outbox/outbox.h"
+#include "station/station.h"
 
 struct worker {
 	struct contract_child child;
+	struct station station;
 	struct event_base *base;
-	struct config *config;
 	struct catalog *catalog;
 	struct budgets *budgets;
 	struct price_book *prices;
-	struct store *store;
-	char *store_dir;
-	struct owner owner;
-	struct batch batch;
 	struct upstream *upstream;
 	struct http_server *http;
 	struct outbox *outbox;

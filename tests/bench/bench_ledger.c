@@ -1,8 +1,9 @@
 /*
  * What the ledger costs: hold + settle pairs through the turn transaction, in
  * batches, on a store in a scratch folder. Prints microseconds of CPU time per
- * pair, and how they split. Not a test: make tests/bench/bench_ledger, then
- * run it.
+ * pair, and how they split; then how many pairs one and two processes do on one
+ * store, alone and beside the other work a worker has per request. Not a test:
+ * make tests/bench/bench_ledger, then run it.
  *
  *   bench_ledger [PAIRS [BATCH]]
  */
@@ -10,10 +11,21 @@
 #include "base/num.h"
 #include "domain/ledger.h"
 #include "store/batch.h"
+#include "store/key.h"
 
 #include "../unit/scratch.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define MAX_BATCH 256
+/* How long processes run side by side. */
+#define RUN_NSECS (400 * NSECS_PER_MSEC)
+/* CPU time that a worker spends on a request besides its ledger. */
+#define OTHER_WORK_NSECS 25000
+#define PROCESSES_MAX    2
+#define ROUNDS           5
 
 struct bench {
 	struct store *store;
@@ -45,7 +57,10 @@ static char record[1024];
 static int64_t
 cpu_nsecs(void)
 {
-	return (int64_t)clock() * (NSECS_PER_SEC / CLOCKS_PER_SEC);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * NSECS_PER_SEC + ts.tv_nsec;
 }
 
 static void
@@ -149,13 +164,16 @@ drain(struct bench *b)
 		die("drain", &err);
 }
 
-static void
+/* Returns the CPU time it took: nearly all of it under the writer's lock. */
+static int64_t
 run(struct batch *b)
 {
+	int64_t began = cpu_nsecs();
 	struct err err;
 
 	if (batch_run(b, &err) != 0)
 		die("batch", &err);
+	return cpu_nsecs() - began;
 }
 
 /* Nanoseconds per pair: [0] holds, [1] settlements, [2] outbox drained. */
@@ -207,15 +225,197 @@ report(struct bench *b, const char *what, int pairs, int batch)
 	    (double)nsecs[2] / 1000);
 }
 
+/* ---- one and two processes ---------------------------------------------- */
+
+struct shared {
+	int ready; /* atomic, as the next */
+	int go;
+	int64_t pairs[PROCESSES_MAX];
+	int64_t used_nsecs[PROCESSES_MAX]; /* of the pairs and the other work */
+	int64_t locked_nsecs[PROCESSES_MAX]; /* CPU time in transactions */
+};
+
+static void
+other_work(int64_t nsecs)
+{
+	int64_t end = cpu_nsecs() + nsecs;
+
+	while (cpu_nsecs() < end)
+		;
+}
+
+/* What the logger has taken goes, in the turn of the next settlements. */
+static int
+run_drain(struct batch_job *job, struct store_txn *t, struct err *err)
+{
+	struct pair *p = LIST_OBJ(job, struct pair, job);
+	struct key from, upto;
+
+	key_init(&from);
+	key_u64(&from, p->bench->owner.id);
+	upto = from;
+	key_u64(&from, 0);
+	key_u64(&upto, UINT64_MAX);
+	return store_del_range(t, STORE_OUTBOX, key_str(&from), key_str(&upto),
+		   INT32_MAX) < 0
+		   ? err_set(err, ERR_STORE, "outbox")
+		   : 0;
+}
+
+static void
+run_jobs(struct bench *b, struct pair *jobs, int n,
+    int (*job)(struct batch_job *, struct store_txn *, struct err *))
+{
+	for (int i = 0; i < n; i++) {
+		batch_job_init(&jobs[i].job, job, done);
+		batch_add(&b->batch, &jobs[i].job);
+	}
+}
+
+static void
+open_bench(struct bench *b, const char *dir)
+{
+	struct store_options options = { .dir = dir };
+	struct owner_row row = { .role = 1 };
+	struct err err;
+
+	if (store_open(&options, &b->store, &err) != 0 ||
+	    owner_register(b->store, dir, &row, &b->owner, &err) != 0)
+		die("store", &err);
+	batch_init(&b->batch, b->store);
+}
+
+/* Pairs until the time is over, each turn followed by other work. */
+static void
+process(struct shared *shared, int number, const char *dir, int batch,
+    int64_t work_nsecs)
+{
+	static struct pair jobs[MAX_BATCH + 1];
+	struct bench b = { .with_rollups = true, .caps = 1 };
+	int64_t end, cpu;
+
+	open_bench(&b, dir);
+	jobs[MAX_BATCH].bench = &b;
+	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&shared->go, __ATOMIC_SEQ_CST) == 0)
+		usleep(100);
+	cpu = cpu_nsecs();
+	end = clock_mono_nsecs() + RUN_NSECS;
+	while (clock_mono_nsecs() < end) {
+		for (int i = 0; i < batch; i++)
+			fill(&jobs[i], &b);
+		run_jobs(&b, jobs, batch, run_hold);
+		shared->locked_nsecs[number] += run(&b.batch);
+		other_work(work_nsecs * batch / 2);
+		run_jobs(&b, jobs, batch, run_settle);
+		run_jobs(&b, &jobs[MAX_BATCH], 1, run_drain);
+		shared->locked_nsecs[number] += run(&b.batch);
+		other_work(work_nsecs * batch / 2);
+		shared->pairs[number] += batch;
+	}
+	shared->used_nsecs[number] = cpu_nsecs() - cpu;
+	owner_release(&b.owner);
+	store_close(&b.store);
+	_exit(0);
+}
+
+struct speed {
+	double pairs;  /* per second, all processes together */
+	double cpu;    /* microseconds of a pair, with the other work */
+	double locked; /* of them, under the lock */
+};
+
+static struct speed
+side_by_side(int n, int batch, int64_t work_nsecs)
+{
+	struct shared *shared = mmap(NULL, sizeof(*shared),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *dir = scratch_make();
+	int64_t pairs = 0, cpu = 0, locked = 0;
+	int failed = 0;
+
+	if (shared == MAP_FAILED)
+		exit(1);
+	for (int i = 0; i < n; i++) {
+		if (fork() == 0)
+			process(shared, i, dir, batch, work_nsecs);
+	}
+	while (__atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) < n)
+		usleep(1000);
+	__atomic_store_n(&shared->go, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0, status; i < n; i++)
+		failed |= wait(&status) < 0 || status != 0;
+	for (int i = 0; i < n; i++) {
+		pairs += shared->pairs[i];
+		cpu += shared->used_nsecs[i];
+		locked += shared->locked_nsecs[i];
+	}
+	scratch_remove(dir);
+	munmap(shared, sizeof(*shared));
+	if (failed || pairs == 0)
+		exit(1);
+	return (struct speed){
+		.pairs = (double)pairs * NSECS_PER_SEC / RUN_NSECS,
+		.cpu = (double)cpu / (double)pairs / 1000,
+		.locked = (double)locked / (double)pairs / 1000,
+	};
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The median of five rounds, one and two taking turns. What the lock allows
+   is independent of who else is at work on the machine. */
+static void
+report_scale(int batch, int64_t work_nsecs)
+{
+	double one[ROUNDS], two[ROUNDS], scale[ROUNDS];
+	struct speed a = { 0 }, b = { 0 };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		a = side_by_side(1, batch, work_nsecs);
+		b = side_by_side(2, batch, work_nsecs);
+		one[i] = a.pairs;
+		two[i] = b.pairs;
+		scale[i] = b.pairs / a.pairs;
+	}
+	qsort(one, ROUNDS, sizeof(*one), by_size);
+	qsort(two, ROUNDS, sizeof(*two), by_size);
+	qsort(scale, ROUNDS, sizeof(*scale), by_size);
+	printf("%2lld us, batch %2d: one %6.0f pairs/s, %5.2f us CPU; two "
+	       "%6.0f, %5.2f us: %.2f times; locked %.2f us, so at most "
+	       "%.0f pairs/s\n",
+	    (long long)work_nsecs / 1000, batch, one[ROUNDS / 2], a.cpu,
+	    two[ROUNDS / 2], b.cpu, scale[ROUNDS / 2], a.locked,
+	    1e6 / a.locked);
+}
+
+static void
+report_scales(void)
+{
+	static const int batches[] = { 1, 8, 32 };
+
+	printf("one cap, the outbox drained; so much other work per request:"
+	       "\n");
+	for (size_t i = 0; i < ARRAY_LEN(batches); i++)
+		report_scale(batches[i], 0);
+	for (size_t i = 0; i < ARRAY_LEN(batches); i++)
+		report_scale(batches[i], OTHER_WORK_NSECS);
+}
+
+/* ---- the command line --------------------------------------------------- */
+
 int
 main(int argc, char **argv)
 {
 	char *dir = scratch_make();
-	struct store_options options = { .dir = dir };
-	struct owner_row row = { .role = 1 };
 	int64_t pairs = 20000, batch = 16;
 	struct bench b = { 0 };
-	struct err err;
 
 	if ((argc > 1 && num_int64(str_of(argv[1]), &pairs) != 0) ||
 	    (argc > 2 && num_int64(str_of(argv[2]), &batch) != 0) ||
@@ -225,10 +425,9 @@ main(int argc, char **argv)
 	}
 	snprintf(record, sizeof(record), "{%s,\"cost_usd\":0.00045,%*s}",
 	    opening, 300, "\"x\":0");
-	if (store_open(&options, &b.store, &err) != 0 ||
-	    owner_register(b.store, dir, &row, &b.owner, &err) != 0)
-		die("store", &err);
-	batch_init(&b.batch, b.store);
+	/* Before this process opens a store: none is carried over a fork. */
+	report_scales();
+	open_bench(&b, dir);
 	report(&b, "no caps, no roll-ups", (int)pairs, (int)batch);
 	b.with_rollups = true;
 	report(&b, "no caps", (int)pairs, (int)batch);

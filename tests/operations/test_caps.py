@@ -1,7 +1,7 @@
 """Hard caps: exactly as many as fit, over processes that run in parallel and
 die at any moment; and what each kind of ending is charged.
 
-20 seconds of killing in check-operations, more in check-long (--duration)."""
+20 seconds of killing in check-operations, 60 in check-long (--duration)."""
 
 import asyncio
 import json
@@ -235,7 +235,7 @@ def test_no_sample_is_above_the_cap_while_processes_die(make_gateway, make_sim,
         if number % 3 == 0:
             body["stream"] = True
         return body
-    ends = time.monotonic() + min(duration, 60) * 0.8
+    ends = time.monotonic() + min(duration * 0.8, 60)
     killer, samples = Killer(gateway), 0
     killer.start()
     with Load(gateway, "small", clients=8, rate=120, make=make) as load:
@@ -258,10 +258,30 @@ def test_no_sample_is_above_the_cap_while_processes_die(make_gateway, make_sim,
         assert row["spent_usd"] == spent and in_cap(row), row
     lost = [t for t in lines if t["outcome"] == "lost"]
     assert lost and all(t["orphan"] for t in lost)
-    result = books.Reckoning(lines, sim.log(), {"m": PRICE})
-    assert not result.problems, "\n".join(result.problems[:20])
+    agree_but_for_the_flagged(spent, lines, sim.log())
+    audit = gateway.ctl("audit", timeout=60)
+    assert audit.status == 0 and audit.out.endswith("balanced\n"), audit
+    print(audit.out)
     print(f"{killer.deaths} deaths, {len(lost)} orphans, {samples} samples, "
           f"{len(ids)} of {len(load.results)} answered, {spent} USD")
+
+
+def agree_but_for_the_flagged(spent, lines, served):
+    """Request by request, and as a sum: what is spent is what the provider
+    served, but for what the traces flag, which is listed."""
+    prices = {"m": PRICE}
+    result = books.Reckoning(lines, served, prices)
+    assert not result.problems, "\n".join(result.problems[:20])
+    for line in result.flagged:
+        print(f"flagged {line['outcome']}: {line['run_id']} "
+              f"{line['cost_usd']} USD")
+    flagged = {line["run_id"] for line in result.flagged}
+    by_provider = sum((books.cost(prices["m"], r) for r in served
+                       if r["outcome"] == "served" and r["status"] == 200
+                       and r["id"] not in flagged), Decimal(0))
+    assert spent - books.total(result.flagged) == by_provider
+    print(f"{result.summary()}; {by_provider} USD agree, "
+          f"{books.total(result.flagged)} USD are flagged")
 
 
 def test_an_orphaned_stream_is_charged_for_what_it_delivered(make_gateway,

@@ -404,6 +404,8 @@ test_list_and_arena(void **state)
 		sum += LIST_OBJ(n, struct item, node)->v;
 	assert_int_equal(sum, 2450);
 	assert_string_equal(arena_printf(&a, "%d/%s", 7, "x"), "7/x");
+	assert_string_equal(arena_join(&a, "ab", ""), "ab");
+	assert_string_equal(arena_join(&a, "", "cd"), "cd");
 	arena_reset(&a);
 	arena_fini(&a);
 }

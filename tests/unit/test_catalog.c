@@ -298,6 +298,8 @@ test_what_cannot_be_built_says_where(void **state)
 		{ NULL, "{\"lowest_latency_buffer\":-0.5}", "m",
 		    "lowest_latency_buffer" },
 		{ NULL, "[]", "m", "has to be a map" },
+		{ NULL, "{\"max_latency_list_size\":\"x\"}", "m",
+		    "max_latency_list_size: has to be a number of samples" },
 		{ NULL, "{}", "*********", "test.yaml:1: model_name" },
 	};
 
@@ -335,7 +337,7 @@ test_groups_have_their_own_strategy(void **state)
 	f.config.router.strategy = STRATEGY_LATENCY;
 	f.config.router.strategy_args_json =
 	    "{\"ttl\":60,\"lowest_latency_buffer\":0.25,"
-	    "\"max_latency_list_size\":10}";
+	    "\"max_latency_list_size\":4}";
 	fix_group(&f, "b")->strategy = STRATEGY_COST;
 	fix_group(&f, "c")->strategy_args_json = "{\"ttl\":1.5}";
 	fix_add(&f, "a", "1", "openai/gpt-4o");
@@ -346,6 +348,7 @@ test_groups_have_their_own_strategy(void **state)
 	assert_int_equal(g->strategy.name, STRATEGY_LATENCY);
 	assert_int_equal(g->strategy.latency_ttl_nsecs, 60 * NSECS_PER_SEC);
 	assert_in_range(g->strategy.latency_buffer * 1000, 250, 250);
+	assert_int_equal(f.catalog->deployments[0].rule.latency_samples, 4);
 	g = catalog_find(f.catalog, str_of("b"));
 	assert_int_equal(g->strategy.name, STRATEGY_COST);
 	/* by id it is routed as its group is */

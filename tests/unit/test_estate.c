@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "domain/breaker.h"
 #include "domain/ledger.h"
+#include "domain/limiter.h"
 #include "keeper/estate.h"
 #include "store/key.h"
 
@@ -353,6 +354,36 @@ test_a_dead_probers_ticket_is_freed(void **state)
 	assert_int_equal(breaker_ask(&row, now), BREAKER_PROBE);
 }
 
+static void
+test_a_dead_owners_calls_count_no_longer(void **state)
+{
+	struct fixture *f = *state;
+	struct owner dead = take_owner(&f->live);
+	struct limit_demand d = {
+		.scope = { .kind = SCOPE_DEPLOYMENT, .id = str_of("d") },
+		.requests = -1,
+		.tokens = -1,
+		.parallel = 2,
+	};
+	struct limit_take take = {
+		.count = 1,
+		.demands = &d,
+		.owner = dead.id,
+		.now_nsecs = clock_wall_nsecs(),
+	};
+	struct store_txn *t = live_write(&f->live);
+
+	assert_int_equal(limiter_take(t, &take), 1);
+	assert_int_equal(limiter_take(t, &take), 1);
+	assert_int_equal(limiter_take(t, &take), 0);
+	live_commit(t);
+	sweep_all(f);
+	assert_int_equal(live_rows(&f->live, STORE_LIMITS), 1); /* it lives */
+	owner_release(&dead);
+	sweep_all(f);
+	assert_int_equal(live_rows(&f->live, STORE_LIMITS), 0);
+}
+
 /* One row that cannot be read does not keep the others from being settled,
    and is not thrown away. */
 static void
@@ -545,6 +576,7 @@ main(void)
 		TEST(test_records_are_shipped_before_the_row_goes),
 		TEST(test_the_living_are_left_alone),
 		TEST(test_a_dead_probers_ticket_is_freed),
+		TEST(test_a_dead_owners_calls_count_no_longer),
 		TEST(test_a_damaged_hold_stays_the_others_go),
 		TEST(test_without_the_locks_nothing_is_touched),
 		TEST(test_the_dead_are_found_behind_many_living),

@@ -21,6 +21,7 @@
 /* What the children tell, in memory that outlives them. */
 struct shared {
 	int granted[WORKERS];
+	int opened;  /* processes that may begin; atomic */
 	int running; /* calls under way; atomic */
 	int most;
 	uint64_t owner; /* of the one that is killed */
@@ -85,9 +86,13 @@ static void
 run_calls(struct live *l, int number)
 {
 	struct limit_demand d = one_scope();
+	int64_t end = clock_mono_nsecs() + 10 * NSECS_PER_SEC;
 
 	d.parallel = PARALLEL;
-	for (int i = 0; i < ROUNDS; i++) {
+	/* Until they have met, which on a busy machine may take a while. */
+	for (int i = 0; i < ROUNDS ||
+			(shared->most < PARALLEL && clock_mono_nsecs() < end);
+	     i++) {
 		struct limit_take k[4];
 		int n = 0;
 
@@ -131,7 +136,7 @@ take_and_hang(struct live *l, int number)
 }
 
 static pid_t
-start(void (*f)(struct live *l, int number), char *dir, int number)
+start(void (*f)(struct live *l, int number), char *dir, int number, int of)
 {
 	struct store_options options = { .dir = dir };
 	struct owner_row row = { .role = 1 };
@@ -148,6 +153,10 @@ start(void (*f)(struct live *l, int number), char *dir, int number)
 		shared->broken = true;
 		_exit(1);
 	}
+	/* All at once, however long opening took. */
+	__atomic_add_fetch(&shared->opened, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&shared->opened, __ATOMIC_SEQ_CST) < of)
+		usleep(100);
 	f(&l, number);
 	live_close(&l);
 	_exit(0);
@@ -160,7 +169,7 @@ run_all(void (*f)(struct live *l, int number), char *dir)
 	int status;
 
 	for (int i = 0; i < WORKERS; i++)
-		pids[i] = start(f, dir, i);
+		pids[i] = start(f, dir, i, WORKERS);
 	for (int i = 0; i < WORKERS; i++) {
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_int_equal(status, 0);
@@ -220,7 +229,7 @@ killed_with_calls_under_way(void **state)
 	struct limit_scope scope;
 	struct limit_use use;
 	struct store_txn *t;
-	pid_t pid = start(take_and_hang, *state, 0);
+	pid_t pid = start(take_and_hang, *state, 0, 1);
 
 	while (__atomic_load_n(&shared->granted[0], __ATOMIC_SEQ_CST) != 3)
 		usleep(1000);

@@ -17,7 +17,7 @@ once(struct watch *w, const char *path)
 	watch_call(w, server_url(path));
 }
 
-/* The server has closed one more connection of /ok-then-close, and this host
+/* The server has closed one more connection of /ok-then-..., and this host
    knows: over loopback that is the same moment. The loop does not run. */
 static void
 await_closed(int before)
@@ -96,24 +96,31 @@ test_a_get_is_sent_again(void **state)
 	watch_close(&w);
 }
 
-/* The provider had closed before the request came, and we had not seen it. */
+/* The provider had closed before the request came, perhaps with a word about
+   it, and we had not seen it. */
 static void
 test_a_stale_connection_is_replaced(void **state)
 {
-	struct watch w;
-	int closed = server_counts->closed, requests, connections;
+	static const char *const paths[] = { "/ok-then-close", "/ok-then-408" };
 
 	(void)state;
-	once(&w, "/ok-then-close");
-	requests = server_counts->requests;
-	connections = server_counts->connections;
-	await_closed(closed);
-	watch_call(&w, server_url("/ok"));
-	assert_int_equal(w.result.end, UPSTREAM_DONE);
-	assert_int_equal(w.head.status, 200);
-	assert_int_equal(server_counts->requests - requests, 1);
-	assert_int_equal(server_counts->connections - connections, 1);
-	watch_close(&w);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		struct watch w;
+		int closed = server_counts->closed, requests, connections;
+
+		once(&w, paths[i]);
+		requests = server_counts->requests;
+		connections = server_counts->connections;
+		await_closed(closed);
+		watch_call(&w, server_url("/ok"));
+		assert_int_equal(w.result.end, UPSTREAM_DONE);
+		assert_int_equal(w.head.status, 200);
+		assert_int_equal(w.head.retry_after_nsecs, 0);
+		assert_string_equal(w.request_id, "");
+		assert_int_equal(server_counts->requests - requests, 1);
+		assert_int_equal(server_counts->connections - connections, 1);
+		watch_close(&w);
+	}
 }
 
 static void
@@ -257,6 +264,23 @@ test_an_answer_before_the_whole_body(void **state)
 }
 
 static void
+test_a_reset_in_an_upload(void **state)
+{
+	struct str piece = large_body();
+	struct watch w;
+
+	(void)state;
+	watch_open(&w, NULL);
+	w.pieces = &piece;
+	w.piece_count = 1;
+	watch_call(&w, server_url("/hang-up"));
+	assert_int_equal(w.result.end, UPSTREAM_BROKEN);
+	assert_true(w.result.sent);
+	assert_non_null(strstr(w.result.text, "without an answer"));
+	watch_close(&w);
+}
+
+static void
 test_an_upload_that_hangs_stalls_nobody(void **state)
 {
 	struct str piece = large_body();
@@ -292,6 +316,7 @@ main(void)
 		cmocka_unit_test(test_an_idle_connection_makes_room),
 		cmocka_unit_test(test_a_large_body_arrives),
 		cmocka_unit_test(test_an_answer_before_the_whole_body),
+		cmocka_unit_test(test_a_reset_in_an_upload),
 		cmocka_unit_test(test_an_upload_that_hangs_stalls_nobody),
 	};
 

@@ -154,8 +154,14 @@ answer(int fd, const char *path, int nth)
 			return canned[i].stays;
 		}
 	}
-	if (strcmp(path, "/die-when-reused") == 0 ||
-	    strcmp(path, "/reset-when-reused") == 0) {
+	if (strcmp(path, "/ok-then-408") == 0) {
+		say(fd, OK_ANSWER);
+		usleep(20000); /* not in one read with the answer */
+		say(fd, "HTTP/1.1 408 Request Timeout\r\n"
+			"Connection: close\r\nX-Request-Id: wrong\r\n"
+			"Retry-After: 9\r\nContent-Length: 0\r\n\r\n");
+	} else if (strcmp(path, "/die-when-reused") == 0 ||
+		   strcmp(path, "/reset-when-reused") == 0) {
 		if (nth == 1) {
 			say(fd, OK_ANSWER);
 			return true;
@@ -202,12 +208,14 @@ serve_connection(int fd)
 			answer_early(fd);
 		else if (strcmp(path, "/deaf") == 0)
 			pause();
+		else if (strcmp(path, "/hang-up") == 0)
+			break; /* a reset: there is more to read */
 		if (!read_body(fd, left) || !answer(fd, path, ++nth))
 			break;
 	}
-	/* Not close(): the parent may still have it. */
+	/* Not close() alone: the parent may still have it. */
 	shutdown(fd, SHUT_RDWR);
-	if (strcmp(path, "/ok-then-close") == 0)
+	if (strncmp(path, "/ok-then-", 9) == 0)
 		server_counts->closed++;
 	_exit(0);
 }

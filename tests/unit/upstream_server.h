@@ -9,7 +9,7 @@
 struct server_counts {
 	volatile int requests; /* whole ones */
 	volatile int connections;
-	volatile int closed; /* connections ended after /ok-then-close */
+	volatile int closed; /* connections ended after /ok-then-... */
 };
 extern struct server_counts *server_counts;
 

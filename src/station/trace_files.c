@@ -1,5 +1,5 @@
 /* The files of the trace chain. See trace_files.h. */
-#include "ctl/trace_files.h"
+#include "station/trace_files.h"
 
 #include "base/clock.h"
 #include "base/fd.h"

@@ -4,8 +4,8 @@
  * happens meanwhile is noticed and they are opened again, so that no line is
  * read twice or left out.
  */
-#ifndef CTL_TRACE_FILES_H
-#define CTL_TRACE_FILES_H
+#ifndef STATION_TRACE_FILES_H
+#define STATION_TRACE_FILES_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -18,7 +18,7 @@ struct trace_part {
 	int fd;
 	int64_t size;
 	int64_t inode;
-	int64_t mtime_nsecs; /* of its last line, by the clock of tallyctl */
+	int64_t mtime_nsecs; /* of its last line, by our clock */
 };
 
 struct trace_files {

@@ -1,0 +1,354 @@
+/*
+ * live/ built anew. See recovery.h.
+ *
+ * Order: the lines are proven first and nothing is touched when they are
+ * broken; the new live/ is made beside the old one and takes its place by two
+ * renames; the old one is kept under another name. Killed at any moment it can
+ * simply be run again.
+ */
+#include "station/recovery.h"
+
+#include "base/fd.h"
+#include "station/trace_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DATA "live/data.mdb"
+/* Somebody waits for a sign of life: one so many lines. */
+#define PROGRESS_LINES 2000
+
+struct recovery {
+	struct recovery_options o;
+	char *work; /* STORE/new */
+	struct trace_files files;
+	struct audit *audit;
+	struct rebuild *rebuild;
+	struct recovery_result result;
+	uint64_t lines;
+	struct err err;
+};
+
+static void
+note_progress(struct recovery *g)
+{
+	if (g->lines++ % PROGRESS_LINES == 0 && g->o.progress != NULL)
+		g->o.progress(g->o.arg);
+}
+
+/* ---- the lines ---------------------------------------------------------- */
+
+static int
+prove_line(void *arg, const char *file, uint64_t number, struct str text)
+{
+	struct recovery *g = arg;
+
+	note_progress(g);
+	audit_line(g->audit, file, number, text);
+	return 0;
+}
+
+static int
+prove_lines(struct recovery *g, struct err *err)
+{
+	struct audit_options o = { .differs = g->o.differs, .arg = g->o.arg };
+	uint64_t n;
+
+	if (trace_files_open(g->o.trace_path, 0, &g->files, err) != 0)
+		return -1;
+	o.whole = g->files.whole;
+	o.prev = g->files.before;
+	g->audit = audit_new(&o);
+	if (trace_files_read(&g->files, prove_line, g, err) != 0)
+		return -1;
+	n = audit_counts(g->audit)->differences;
+	if (n > 0 && !g->o.partial)
+		return err_set(err, ERR_IO,
+		    "the trace files are not whole (%llu differences, above); "
+		    "nothing was changed. --partial books every line that can "
+		    "be read",
+		    (unsigned long long)n);
+	return 0;
+}
+
+/* ---- what to build on --------------------------------------------------- */
+
+static int
+newest_first(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*b)->d_name, (*a)->d_name);
+}
+
+static bool
+has_file(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	bool found = access(path, R_OK) == 0;
+
+	free(path);
+	return found;
+}
+
+static void
+find_snapshot(struct recovery *g)
+{
+	char *parent = path_join(g->o.state_dir, RECOVERY_SNAPSHOTS);
+	struct dirent **names = NULL;
+	int n = scandir(parent, &names, NULL, newest_first);
+
+	for (int i = 0; i < n; i++) {
+		char *dir = path_join(parent, names[i]->d_name);
+
+		if (g->result.snapshot == NULL && names[i]->d_name[0] != '.' &&
+		    has_file(dir, DATA))
+			g->result.snapshot = xstrdup(dir);
+		free(dir);
+		free(names[i]);
+	}
+	free(names);
+	free(parent);
+}
+
+/* Lines from the very first one need no snapshot. */
+static int
+choose_base(struct recovery *g, struct err *err)
+{
+	if (g->o.from != NULL) {
+		if (!has_file(g->o.from, DATA))
+			return err_set(err, ERR_IO, "%s: no snapshot there",
+			    g->o.from);
+		g->result.snapshot = xstrdup(g->o.from);
+	} else if (!g->files.whole) {
+		find_snapshot(g);
+		if (g->result.snapshot == NULL && !g->o.partial)
+			return err_set(err, ERR_IO,
+			    "the first trace files are gone and there is no "
+			    "snapshot: give one with --from, or begin with "
+			    "the lines there are with --partial");
+	}
+	return 0;
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+static int
+copy_file(const char *from, const char *to, struct err *err)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = -1;
+	char *block = xmalloc(1024 * 1024);
+	ssize_t n = 0;
+
+	if (in >= 0)
+		out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (out >= 0) {
+		while ((n = read(in, block, 1024 * 1024)) > 0) {
+			if (fd_write_all(out, block, (size_t)n) != 0) {
+				n = -1;
+				break;
+			}
+		}
+		if (n == 0 && fsync(out) == 0)
+			rc = 0;
+	}
+	if (rc != 0)
+		err_set_errno(err, ERR_IO, "%s to %s", from, to);
+	fd_close(&in);
+	fd_close(&out);
+	free(block);
+	return rc;
+}
+
+/* A store's folder: two folders of two files. */
+static void
+remove_store(const char *dir)
+{
+	static const char *const files[] = { "live/data.mdb", "live/lock.mdb",
+		"live/mark", "accounts/data.mdb", "accounts/lock.mdb",
+		"open.lock" };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char *path = path_join(dir, files[i]);
+
+		unlink(path);
+		free(path);
+	}
+	for (int i = 0; i < 2; i++) {
+		char *path = path_join(dir, i == 0 ? "live" : "accounts");
+
+		rmdir(path);
+		free(path);
+	}
+	rmdir(dir);
+}
+
+static int
+sync_dir(const char *dir, struct err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 || fsync(fd) != 0
+		     ? err_set_errno(err, ERR_IO, "%s", dir)
+		     : 0;
+
+	fd_close(&fd);
+	return rc;
+}
+
+/* ---- building ----------------------------------------------------------- */
+
+static int
+make_work(struct recovery *g, struct err *err)
+{
+	char *live = path_join(g->work, "live");
+	int rc;
+
+	remove_store(g->work);
+	rc = dir_make(live, 0700, err);
+	if (rc == 0 && g->result.snapshot != NULL) {
+		char *from = path_join(g->result.snapshot, DATA);
+		char *to = path_join(g->work, DATA);
+
+		rc = copy_file(from, to, err);
+		free(from);
+		free(to);
+	}
+	free(live);
+	return rc;
+}
+
+static int
+book_line(void *arg, const char *file, uint64_t number, struct str text)
+{
+	struct recovery *g = arg;
+	struct err err;
+
+	note_progress(g);
+	if (rebuild_line(g->rebuild, text, &err) == 0)
+		return 0;
+	/* Proven before, or --partial. */
+	if (g->o.partial &&
+	    (err.code == ERR_BAD_JSON || err.code == ERR_BAD_REQUEST))
+		return 0;
+	err_prefix(&err, "%s:%llu", file, (unsigned long long)number);
+	g->err = err;
+	return -1;
+}
+
+static int
+build(struct recovery *g, struct err *err)
+{
+	struct store_options options = { .dir = g->work };
+	struct store *s = NULL;
+	int rc;
+
+	if (make_work(g, err) != 0 || store_open(&options, &s, err) != 0)
+		return -1;
+	rc = rebuild_begin(s, g->o.now_nsecs, &g->rebuild, err);
+	if (rc == 0) {
+		g->err.text[0] = '\0';
+		rc = trace_files_read(&g->files, book_line, g, err);
+		if (rc != 0 && g->err.text[0] != '\0')
+			*err = g->err;
+	}
+	if (rc == 0)
+		rc = rebuild_finish(g->rebuild, &g->result.counts, err);
+	rebuild_free(&g->rebuild);
+	store_close(&s);
+	if (rc == 0 && g->result.counts.gaps > 0 && !g->o.partial)
+		rc = err_set(err, ERR_IO,
+		    "records between the snapshot %s and the first line are "
+		    "gone (%llu gaps); nothing was changed. --partial goes on "
+		    "without them",
+		    g->result.snapshot != NULL ? g->result.snapshot : "(none)",
+		    (unsigned long long)g->result.counts.gaps);
+	return rc;
+}
+
+/* A lost accounts/ comes from the snapshot too. */
+static int
+replace_accounts(struct recovery *g, struct err *err)
+{
+	char *dir = path_join(g->o.store_dir, "accounts");
+	char *to = path_join(dir, "data.mdb");
+	int rc = 0;
+
+	if (g->result.snapshot != NULL && access(to, F_OK) != 0) {
+		char *from = path_join(g->result.snapshot, "accounts/data.mdb");
+
+		rc = dir_make(dir, 0700, err);
+		if (rc == 0)
+			rc = copy_file(from, to, err);
+		free(from);
+	}
+	free(to);
+	free(dir);
+	return rc;
+}
+
+static int
+put_in_place(struct recovery *g, struct err *err)
+{
+	char *live = path_join(g->o.store_dir, "live");
+	char *made = path_join(g->work, "live");
+	int rc = 0;
+
+	g->result.kept =
+	    xasprintf("%s.lost-%lld", live, (long long)(g->o.now_nsecs / 1000));
+	if (rename(live, g->result.kept) != 0) {
+		if (errno != ENOENT)
+			rc = err_set_errno(err, ERR_IO, "%s", live);
+		free(g->result.kept);
+		g->result.kept = NULL;
+	}
+	if (rc == 0 && rename(made, live) != 0)
+		rc = err_set_errno(err, ERR_IO, "%s", made);
+	if (rc == 0)
+		rc = sync_dir(g->o.store_dir, err);
+	remove_store(g->work);
+	free(live);
+	free(made);
+	return rc;
+}
+
+static int
+run(struct recovery *g, struct err *err)
+{
+	if (prove_lines(g, err) != 0 || choose_base(g, err) != 0)
+		return -1;
+	if (build(g, err) != 0) {
+		remove_store(g->work);
+		return -1;
+	}
+	return replace_accounts(g, err) == 0 ? put_in_place(g, err) : -1;
+}
+
+int
+recovery_run(const struct recovery_options *options,
+    struct recovery_result *result_r, struct err *err)
+{
+	struct recovery g = { .o = *options };
+	int rc = dir_make(g.o.store_dir, 0700, err);
+
+	g.work = path_join(g.o.store_dir, "new");
+	if (rc == 0)
+		rc = run(&g, err);
+	g.result.torn_bytes = g.files.torn_bytes;
+	audit_free(&g.audit);
+	trace_files_close(&g.files);
+	free(g.work);
+	if (rc == 0)
+		*result_r = g.result;
+	else
+		recovery_result_free(&g.result);
+	return rc;
+}
+
+void
+recovery_result_free(struct recovery_result *r)
+{
+	free(r->snapshot);
+	free(r->kept);
+	memset(r, 0, sizeof(*r));
+}

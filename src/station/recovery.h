@@ -1,0 +1,44 @@
+/*
+ * Building live/ anew from the trace files, on nothing or on a snapshot
+ * (domain/rebuild.h has the rules, docs/audit.md the words): what tallyctl
+ * recover does, and a start after the host went down.
+ */
+#ifndef STATION_RECOVERY_H
+#define STATION_RECOVERY_H
+
+#include "domain/audit.h"
+#include "domain/rebuild.h"
+
+/* Below the state directory. */
+#define RECOVERY_SNAPSHOTS "snapshots"
+
+struct recovery_options {
+	/* All borrowed. */
+	const char *state_dir, *store_dir, *trace_path;
+	const char
+	    *from;    /* a snapshot; NULL: the newest, where one is needed */
+	bool partial; /* books what can be read, whatever is missing */
+	int64_t now_nsecs; /* wall */
+	/* A line that is not as it should be, and a sign of life now and then;
+	   may be NULL. */
+	void (*differs)(void *arg, const struct audit_difference *d);
+	void (*progress)(void *arg);
+	void *arg;
+};
+
+struct recovery_result {
+	struct rebuild_counts counts;
+	char *snapshot;     /* what it was built on; NULL: nothing; owned */
+	char *kept;         /* where the old live/ is; NULL: none; owned */
+	int64_t torn_bytes; /* an unfinished last line, left out */
+};
+
+/*
+ * Nobody may have the store open, nor open it meanwhile: that is the caller's
+ * to see to. ERR_IO with what is missing or broken; nothing was changed then.
+ */
+int recovery_run(const struct recovery_options *options,
+    struct recovery_result *result_r, struct err *err) MUST_CHECK;
+void recovery_result_free(struct recovery_result *r);
+
+#endif
