@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "base/err.h"
 #include "ctl/ctl.h"
+#include "domain/entity.h"
 #include "domain/verdict.h"
 #include "exchange/exchange.h"
 #include "store/tables.h"
@@ -88,11 +89,18 @@ print_steps(void)
 	}
 }
 
+/* The first words of who may: the page says the rest. */
+static struct str
+authority_word(enum admin_authority authority)
+{
+	struct str text = str_of(admin_authority_text(authority));
+
+	return str_cut(&text, ';');
+}
+
 static void
 print_routes(void)
 {
-	static const char *const authority[] = { "anybody", "any key",
-		"master key" };
 	size_t n;
 	const struct admin_route *r = admin_routes(&n);
 
@@ -103,9 +111,44 @@ print_routes(void)
 	WIRE_APIS(ROW)
 #undef ROW
 	for (size_t i = 0; i < n; i++)
-		printf("| %s | `%s%s` | %s | %s |\n", r[i].method, r[i].path,
-		    r[i].path[strlen(r[i].path) - 1] == '/' ? "{id}" : "",
-		    authority[r[i].authority], r[i].help);
+		printf("| %s | `%s` | " STR_FMT " | %s |\n", r[i].method,
+		    r[i].path, STR_ARG(authority_word(r[i].authority)),
+		    r[i].help);
+}
+
+/* "key, team, user" */
+static void
+print_kinds(unsigned kinds)
+{
+	bool more = false;
+
+	for (int k = 0; k <= ENTITY_MEMBER; k++) {
+		if ((kinds & (1u << k)) == 0)
+			continue;
+		printf("%s%s", more ? ", " : "",
+		    k == ENTITY_BUDGET ? "plan"
+				       : entity_word((enum entity_kind)k));
+		more = true;
+	}
+}
+
+static void
+print_fields(void)
+{
+	size_t n;
+	const struct entity_field *f = entity_fields(&n);
+
+	printf("| field | of a | takes | what it does |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].effect == FIELD_GIVEN)
+			continue;
+		printf("| `%s` | ", f[i].name);
+		print_kinds(f[i].kinds);
+		printf(" | %s | %s |\n", field_type_text(f[i].type),
+		    f[i].effect == FIELD_KEPT
+			? "kept and given back, no effect here"
+			: f[i].help);
+	}
 }
 
 /* mdoc, for tallyctl(1). */
@@ -137,6 +180,7 @@ main(int argc, char **argv)
 		{ "store", print_store },
 		{ "steps", print_steps },
 		{ "routes", print_routes },
+		{ "fields", print_fields },
 		{ "commands", print_commands },
 	};
 

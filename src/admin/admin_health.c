@@ -14,9 +14,10 @@
 
 void
 admin_liveness(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	(void)env;
+	(void)account;
 	(void)argument;
 	http_reply(call, 200, "application/json", str_of("\"I'm alive!\""));
 }
@@ -34,13 +35,14 @@ store_is_readable(struct store *s)
 
 void
 admin_readiness(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	bool store_ok = store_is_readable(env->store);
 	bool ready = store_ok && !*env->draining;
 	struct buf body;
 	struct jsonw w;
 
+	(void)account;
 	(void)argument;
 	buf_init(&body, BODY_BYTES);
 	jsonw_init(&w, &body);
@@ -243,11 +245,12 @@ probe_first(const struct admin_env *env, struct http_call *call,
 
 void
 admin_health(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	char probe[8] = "", model[CATALOG_NAME_BYTES] = "";
 	struct str query = http_query(call);
 
+	(void)account;
 	(void)argument;
 	if (query_get(query, "probe", probe, sizeof(probe)) < 0 ||
 	    query_get(query, "model", model, sizeof(model)) < 0) {

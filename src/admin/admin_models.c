@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 
 #include "base/jsonw.h"
+#include "domain/access.h"
 
 #define BODY_BYTES (8 * 1024 * 1024)
 /* LiteLLM's constant: clients cache by it. */
@@ -22,9 +23,16 @@ write_model(struct jsonw *w, const char *id)
 	jsonw_close(w, '}');
 }
 
+static bool
+may_ask(const struct catalog *c, const struct account *account,
+    const char *name)
+{
+	return access_model(account, c, str_of(name), NULL) == 0;
+}
+
 void
 admin_models_list(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	const struct catalog *c = env->catalog;
 	const struct config_router *r = &env->config->router;
@@ -37,12 +45,17 @@ admin_models_list(const struct admin_env *env, struct http_call *call,
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "data");
 	jsonw_open(&w, '[');
-	for (size_t i = 0; i < c->group_count; i++)
-		write_model(&w, c->groups[i].name);
+	for (size_t i = 0; i < c->group_count; i++) {
+		if (may_ask(c, account, c->groups[i].name))
+			write_model(&w, c->groups[i].name);
+	}
 	for (size_t i = 0; i < r->alias_count; i++) {
-		if (!r->aliases[i].hidden)
+		if (!r->aliases[i].hidden &&
+		    may_ask(c, account, r->aliases[i].alias))
 			write_model(&w, r->aliases[i].alias);
 	}
+	for (size_t i = 0; i < account->alias_count; i++)
+		write_model(&w, account->aliases[i].name.p);
 	jsonw_close(&w, ']');
 	jsonw_key(&w, "object");
 	jsonw_cstr(&w, "list");
@@ -53,13 +66,14 @@ admin_models_list(const struct admin_env *env, struct http_call *call,
 
 void
 admin_models_get(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	struct buf body;
 	struct jsonw w;
 	char *name;
 
-	if (catalog_find(env->catalog, argument) == NULL) {
+	if (catalog_find(env->catalog, argument) == NULL ||
+	    access_model(account, env->catalog, argument, NULL) != 0) {
 		name = xasprintf("model=" STR_FMT, STR_ARG(argument));
 		/* OpenAI says 404 here, not 400. */
 		admin_error(call, ERR_MODEL_ABSENT, name);
@@ -122,7 +136,7 @@ write_info(struct jsonw *w, const struct deployment *d)
 
 void
 admin_model_info(const struct admin_env *env, struct http_call *call,
-    struct str argument)
+    const struct account *account, struct str argument)
 {
 	const struct catalog *c = env->catalog;
 	struct buf body;
@@ -137,6 +151,8 @@ admin_model_info(const struct admin_env *env, struct http_call *call,
 	for (size_t i = 0; i < c->deployment_count; i++) {
 		const struct deployment *d = &c->deployments[i];
 
+		if (!may_ask(c, account, d->config->model_name))
+			continue;
 		jsonw_open(&w, '{');
 		jsonw_key(&w, "model_name");
 		jsonw_cstr(&w, d->config->model_name);

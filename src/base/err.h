@@ -33,6 +33,8 @@ X(NOT_HELD,         404, "invalid_request_error", "",                  "No such 
 X(BAD_HTTP,         400, "invalid_request_error", "bad_http",          "The HTTP request is not well formed.") \
 X(BAD_JSON,         400, "invalid_request_error", "invalid_json",      "The request body is not valid JSON.") \
 X(BAD_REQUEST,      400, "invalid_request_error", "",                  "The request is not valid.") \
+X(BAD_FIELD,        422, "invalid_request_error", "invalid_field",     "A field is not valid.") \
+X(CONFLICT,         400, "bad_request_error",     "400",               "This exists already.") \
 X(MODEL_MISSING,    400, "invalid_request_error", "missing_required_parameter", "You must provide a model parameter.") \
 X(MODEL_UNKNOWN,    400, "invalid_request_error", "model_not_found",   "Invalid model name.") \
 X(MODEL_ABSENT,     404, "invalid_request_error", "model_not_found",   "The model does not exist.") \
@@ -40,6 +42,11 @@ X(CONTEXT_LENGTH,   400, "invalid_request_error", "context_length_exceeded", "Th
 X(UNPRICED,         400, "invalid_request_error", "unpriced_model",    "The model has no known price and a budget applies.") \
 X(NO_KEY,           401, "auth_error",            "no_api_key",        "Authentication Error, No api key passed in.") \
 X(BAD_KEY,          401, "auth_error",            "invalid_api_key",   "Authentication Error, Invalid proxy server token passed.") \
+X(EXPIRED_KEY,      400, "expired_key",           "400",               "Authentication Error - Expired Key.") \
+X(BLOCKED_KEY,      401, "auth_error",            "401",               "Authentication Error, Key is blocked.") \
+X(KEY_MODEL,        401, "key_model_access_denied", "401",             "This key is not allowed to access model.") \
+X(TEAM_MODEL,       401, "team_model_access_denied", "401",            "This team is not allowed to access model.") \
+X(USER_MODEL,       401, "user_model_access_denied", "401",            "This user is not allowed to access model.") \
 X(FORBIDDEN,        403, "permission_error",      "forbidden",         "This key may not do that.") \
 X(NOT_FOUND,        404, "invalid_request_error", "unknown_url",       "Unknown request URL.") \
 X(METHOD,           405, "invalid_request_error", "method_not_allowed", "Not allowed method for this URL.") \
@@ -54,6 +61,9 @@ X(CLIENT_GONE,      499, "client_gone",           "client_gone",       "The clie
 X(NOT_IMPLEMENTED,  501, "invalid_request_error", "not_supported",     "The transfer encoding is not supported.") \
 X(UPSTREAM,         502, "upstream_error",        "upstream_error",    "The provider failed.") \
 X(UPSTREAM_AUTH,    502, "upstream_error",        "upstream_auth",     "The provider refused the gateway's credentials; its operator has to look.") \
+X(UPSTREAM_POLICY,  400, "invalid_request_error", "content_policy_violation", "The provider's content policy refuses the request.") \
+X(UPSTREAM_QUOTA,   429, "insufficient_quota",    "insufficient_quota", "The provider's account has no quota left; the gateway's operator has to look.") \
+X(UPSTREAM_OVERLOADED, 503, "server_error",       "overloaded",        "The provider is overloaded; try again.") \
 X(UPSTREAM_CUT,     502, "upstream_error",        "upstream_cut",      "The provider closed the connection before its answer was complete.") \
 X(UPSTREAM_FORMAT,  502, "upstream_error",        "upstream_format",   "The provider sent something that is not a valid answer.") \
 X(UPSTREAM_CONNECT, 502, "upstream_error",        "upstream_connect",  "The provider could not be reached.") \

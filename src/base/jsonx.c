@@ -76,6 +76,15 @@ jsonx_path(const json_t *obj, const char *path)
 	return at;
 }
 
+json_t *
+jsonx_iterable(const json_t *json)
+{
+	json_t *same;
+
+	memcpy(&same, &json, sizeof(same));
+	return same;
+}
+
 char *
 jsonx_dump(const json_t *json)
 {

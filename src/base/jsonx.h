@@ -26,6 +26,9 @@ int jsonx_bool(const json_t *obj, const char *key, bool *v_r) MUST_CHECK;
 struct str jsonx_str(const json_t *obj, const char *key);
 /* Follows "a.b.c" through objects; NULL when any step is missing. */
 json_t *jsonx_path(const json_t *obj, const char *path);
+/* The same object for jansson's iterators, which take no const; they change
+   nothing. */
+json_t *jsonx_iterable(const json_t *json);
 /* Compact text, keys in their order; the caller frees it. */
 char *jsonx_dump(const json_t *json);
 

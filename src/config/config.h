@@ -88,19 +88,20 @@ struct config_webhook {
 };
 
 struct config_limits {
-	int64_t max_body_bytes;        /* 32M */
-	int64_t max_header_bytes;      /* 64K */
-	int64_t max_connections;       /* per worker, 4096 */
-	int64_t max_answer_bytes;      /* plain answer kept in memory, 64M */
-	int64_t max_event_bytes;       /* one SSE event, 16M */
-	int64_t header_timeout_msecs;  /* whole request head, 30 s */
-	int64_t body_timeout_msecs;    /* whole request body, 120 s */
-	int64_t idle_timeout_msecs;    /* keep-alive without request, 75 s */
-	int64_t slow_client_msecs;     /* no progress while we write, 60 s */
-	int64_t connect_timeout_msecs; /* upstream, 5 s */
-	int64_t stream_idle_msecs;     /* between two upstream chunks, 300 s */
-	int64_t drain_msecs;           /* retiring worker, 600 s */
-	int64_t max_attempts;          /* one request, all groups, 8 */
+	int64_t max_body_bytes;         /* 32M */
+	int64_t max_header_bytes;       /* 64K */
+	int64_t max_connections;        /* per worker, 4096 */
+	int64_t max_answer_bytes;       /* plain answer kept in memory, 64M */
+	int64_t max_event_bytes;        /* one SSE event, 16M */
+	int64_t header_timeout_msecs;   /* whole request head, 30 s */
+	int64_t body_timeout_msecs;     /* whole request body, 120 s */
+	int64_t idle_timeout_msecs;     /* keep-alive without request, 75 s */
+	int64_t slow_client_msecs;      /* no progress while we write, 60 s */
+	int64_t connect_timeout_msecs;  /* upstream, 5 s */
+	int64_t stream_idle_msecs;      /* between two upstream chunks, 300 s */
+	int64_t stream_keepalive_msecs; /* sign of life in silence, 15 s; 0 */
+	int64_t drain_msecs;            /* retiring worker, 600 s */
+	int64_t max_attempts;           /* one request, all groups, 8 */
 };
 
 /* Probes of ours, exchange/probe.h. */
@@ -121,6 +122,11 @@ struct config {
 	bool drop_params;
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */
+	const char *key_header; /* a key may come in it; "" none */
+	/* What new keys, users and teams get and may have: JSON objects. */
+	const char *key_defaults_json, *key_bounds_json;
+	const char *user_defaults_json, *team_defaults_json;
+	const char *end_user_budget_id; /* "" none */
 	/* tallygate: */
 	const char *host;                  /* "" not given here */
 	int64_t port;                      /* CONFIG_UNSET */

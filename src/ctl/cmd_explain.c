@@ -6,8 +6,9 @@
 #include "base/fd.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/accounts.h"
+#include "domain/access.h"
 #include "domain/route_live.h"
+#include "domain/vkey.h"
 #include "wire/quote.h"
 
 #define MAX_BODY_BYTES (64 * 1024 * 1024)
@@ -19,7 +20,10 @@ struct inquiry {
 	struct buf body;
 	bool is_file; /* a request was given, not only a model */
 	struct wire_request request;
-	struct account account;
+	struct accounts *accounts;
+	struct account *account;
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS];
 	struct budgets *budgets;
 	struct plan plan;
 	struct quote *quotes; /* of plan.candidates */
@@ -88,17 +92,71 @@ read_request(struct inquiry *q, const char *what)
 	return CTL_FAILED;
 }
 
+/* The key itself, its hash or its alias; whether it would be let in is not
+   asked. */
+static int
+find_key(struct inquiry *q, struct str key, struct err *err)
+{
+	unsigned char hash[SHA256_BYTES];
+	struct store_txn *t;
+	int rc;
+
+	if (str_eq_secret(key, str_of(q->ctl->config->master_key))) {
+		q->account = account_special("master");
+		return 0;
+	}
+	if (q->ctl->store == NULL)
+		return err_set(err, ERR_BAD_KEY, "there is no store yet");
+	if (store_read(q->ctl->store, STORE_ACCOUNTS, &t, err) != 0)
+		return -1;
+	rc = vkey_find(t, key, hash, err);
+	store_abort(&t);
+	return rc == 0 ? accounts_find(q->accounts, hash, q->ctl->now_nsecs,
+			     &q->account, err)
+		       : -1;
+}
+
+/* What the end user's and the tags' rows allow. */
+static int
+find_purses(struct inquiry *q, struct err *err)
+{
+	for (size_t i = 0; i <= q->request.tag_count; i++) {
+		bool is_tag = i < q->request.tag_count;
+		int rc = accounts_purse(q->accounts,
+		    is_tag ? SCOPE_TAG : SCOPE_END_USER,
+		    is_tag ? q->request.tags[i] : q->request.user,
+		    q->ctl->now_nsecs, &q->purses[q->purse_count], err);
+
+		if (rc < 0)
+			return -1;
+		q->purse_count += (size_t)rc;
+	}
+	return 0;
+}
+
 static int
 find_account(struct inquiry *q, const char *key)
 {
-	const struct config *c = q->ctl->config;
 	struct err err;
+	int rc = 0;
 
-	if (key == NULL)
-		key = c->master_key;
-	if (account_authenticate(c, str_of(key), &q->account, &err) == 0)
+	if (q->ctl->store != NULL)
+		rc = accounts_new(q->ctl->config, q->ctl->store, true,
+		    &q->accounts, &err);
+	if (rc == 0 && key == NULL)
+		q->account = account_special("master");
+	else if (rc == 0)
+		rc = find_key(q, str_of(key), &err);
+	if (rc == 0 && q->accounts != NULL)
+		rc = find_purses(q, &err);
+	if (rc == 0)
+		rc = access_model(q->account, q->ctl->catalog,
+		    access_alias(q->account, q->request.model), &err);
+	if (rc == 0) {
+		q->request.model = access_alias(q->account, q->request.model);
 		return CTL_OK;
-	ctl_complain("--key: %s", err.text);
+	}
+	ctl_complain("%s%s", key != NULL ? "--key: " : "", err.text);
 	return CTL_FAILED;
 }
 
@@ -124,15 +182,22 @@ ask_candidates(struct inquiry *q, struct store_txn *t, struct err *err)
 		.now_nsecs = q->ctl->now_nsecs,
 	};
 	struct budget_subject who = {
-		.key = str_of(q->account.key),
-		.team = q->account.team,
-		.user = q->account.user,
+		.key = str_of(q->account->key),
+		.team = q->account->team,
+		.user = q->account->user,
 		.end_user = q->request.user,
 		.tag_count = q->request.tag_count,
 		.tags = q->request.tags,
 	};
+	const struct allowance *all[ACCOUNT_MAX_ALLOWANCES + 1 + WIRE_MAX_TAGS];
 	size_t n = q->plan.count;
 
+	for (size_t i = 0; i < q->account->allowance_count; i++)
+		all[who.allowance_count++] = q->account->allowances[i];
+	for (size_t i = 0; i < q->purse_count; i++)
+		all[who.allowance_count++] = &q->purses[i]->allowance;
+	who.allowances = all;
+	who.asked = q->request.model;
 	q->quotes = arena_alloc(&q->arena, (n + 1) * sizeof(*q->quotes));
 	q->health = arena_alloc(&q->arena, (n + 1) * sizeof(*q->health));
 	for (size_t i = 0; i < n; i++) {
@@ -380,7 +445,7 @@ print_json(const struct inquiry *q, struct buf *out)
 	jsonw_open(&w, '{');
 	plan_write(&q->plan, &w);
 	jsonw_key(&w, "key");
-	jsonw_cstr(&w, q->account.key);
+	jsonw_cstr(&w, q->account->key);
 	jsonw_key(&w, "quotes");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < q->plan.count; i++)
@@ -396,10 +461,10 @@ static int
 answer(struct inquiry *q, const char *what, const char *key)
 {
 	struct buf out;
-	int rc = find_account(q, key);
+	int rc = read_request(q, what);
 
 	if (rc == CTL_OK)
-		rc = read_request(q, what);
+		rc = find_account(q, key);
 	if (rc == CTL_OK)
 		rc = ask(q);
 	if (rc != CTL_OK)
@@ -447,6 +512,10 @@ cmd_explain(struct ctl *c, int argc, char **argv)
 	arena_init(&q.arena, 4096);
 	buf_init(&q.body, MAX_BODY_BYTES);
 	rc = answer(&q, what, key);
+	for (size_t i = 0; i < q.purse_count; i++)
+		purse_unref(&q.purses[i]);
+	account_unref(&q.account);
+	accounts_free(&q.accounts);
 	budgets_free(&q.budgets);
 	buf_fini(&q.body);
 	arena_fini(&q.arena);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "config/config.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -15,6 +16,48 @@ static const struct ctl_command commands[] = {
 	{ "budget list",   "", "caps: what is spent and held of each, its room, when it resets", cmd_budget_list },
 	{ "budget set",    "SCOPE[:NAME] AMOUNT [--duration D]", "another cap, at once for all workers, until it is unset; USD", cmd_budget_set },
 	{ "budget unset",  "SCOPE[:NAME] [--duration D]", "as configured again", cmd_budget_unset },
+	{ "key create",    "[--alias NAME] [--FIELD VALUE]...", "a new virtual key; shown this once. Fields: --max-budget 5 --budget-duration 30d --models a,b --team-id T --user-id U --rpm-limit 60 ... (docs/teams.md)", cmd_key_create },
+	{ "key list",      "", "all keys, with what they spent", cmd_key_list },
+	{ "key show",      "KEY", "one of them, every field; KEY: itself, its hash or its alias", cmd_key_show },
+	{ "key update",    "KEY [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_key_update },
+	{ "key block",     "KEY", "refused from the next request on, by all workers", cmd_key_block },
+	{ "key unblock",   "KEY", "let in again", cmd_key_unblock },
+	{ "key delete",    "KEY", "gone; what it spent stays in the books", cmd_key_delete },
+	{ "key regenerate", "KEY", "another secret for the same key; the old one ends", cmd_key_regenerate },
+	{ "team create",   "[ID] [--FIELD VALUE]...", "a new team: its keys spend its money", cmd_team_create },
+	{ "team list",     "", "all of them, with what they spent", cmd_team_list },
+	{ "team show",     "ID", "one of them, every field", cmd_team_show },
+	{ "team update",   "ID [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_team_update },
+	{ "team block",    "ID", "refused from the next request on", cmd_team_block },
+	{ "team unblock",  "ID", "let in again", cmd_team_unblock },
+	{ "team delete",   "ID", "with its keys", cmd_team_delete },
+	{ "user create",   "[ID] [--FIELD VALUE]...", "a new user", cmd_user_create },
+	{ "user list",     "", "all of them, with what they spent", cmd_user_list },
+	{ "user show",     "ID", "one of them, every field", cmd_user_show },
+	{ "user update",   "ID [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_user_update },
+	{ "user block",    "ID", "refused from the next request on", cmd_user_block },
+	{ "user unblock",  "ID", "let in again", cmd_user_unblock },
+	{ "user delete",   "ID", "with its keys and memberships", cmd_user_delete },
+	{ "customer create",   "ID [--FIELD VALUE]...", "limits of its own for an end user", cmd_customer_create },
+	{ "customer list",     "", "all of them, with what they spent", cmd_customer_list },
+	{ "customer show",     "ID", "one of them, every field", cmd_customer_show },
+	{ "customer update",   "ID [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_customer_update },
+	{ "customer block",    "ID", "refused from the next request on", cmd_customer_block },
+	{ "customer unblock",  "ID", "let in again", cmd_customer_unblock },
+	{ "customer delete",   "ID", "gone", cmd_customer_delete },
+	{ "plan create",   "[ID] [--FIELD VALUE]...", "a new reusable budget, for --budget-id", cmd_plan_create },
+	{ "plan list",     "", "all of them", cmd_plan_list },
+	{ "plan show",     "ID", "one of them, every field", cmd_plan_show },
+	{ "plan update",   "ID [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_plan_update },
+	{ "plan delete",   "ID", "gone", cmd_plan_delete },
+	{ "tag create",   "NAME [--FIELD VALUE]...", "limits of its own for a tag", cmd_tag_create },
+	{ "tag list",     "", "all of them, with what they spent", cmd_tag_list },
+	{ "tag show",     "NAME", "one of them, every field", cmd_tag_show },
+	{ "tag update",   "NAME [--FIELD VALUE]...", "other fields, from the next request on; null takes one away", cmd_tag_update },
+	{ "tag delete",   "NAME", "gone", cmd_tag_delete },
+	{ "team member add", "TEAM USER [--role admin] [--FIELD VALUE]...", "puts a user into a team", cmd_team_member_add },
+	{ "team member remove", "TEAM USER", "takes it out", cmd_team_member_remove },
+	{ "log",           "[-n COUNT]", "who changed keys, teams, users ... and how; the newest last", cmd_log },
 	{ "health",        "", "every deployment: breaker, error rate, latency, last error", cmd_health },
 	{ "breaker list",  "", "breaker states", cmd_breaker_list },
 	{ "breaker trip",  "DEPLOYMENT [DURATION]", "send nothing there for a while (default: its cooldown; 0: until it is reset)", cmd_breaker_trip },
@@ -77,6 +120,28 @@ ctl_open_store(struct ctl *c, bool writable)
 		     "--config FILE of the gateway)",
 	    err.text);
 	return CTL_USAGE;
+}
+
+int
+ctl_make_store(struct ctl *c)
+{
+	struct store_options options = { .dir = c->store_dir };
+	struct err err;
+
+	if (store_open(&options, &c->store, &err) == 0)
+		return CTL_OK;
+	ctl_complain("%s", err.text);
+	return CTL_FAILED;
+}
+
+void
+ctl_who(char out[CTL_WHO_BYTES])
+{
+	const struct passwd *p = getpwuid(getuid());
+
+	snprintf(out, CTL_WHO_BYTES, "uid %u%s%.60s%s", (unsigned)getuid(),
+	    p != NULL ? " (" : "", p != NULL ? p->pw_name : "",
+	    p != NULL ? ")" : "");
 }
 
 const struct ctl_command *

@@ -48,6 +48,11 @@ const struct ctl_command *ctl_commands(size_t *count_r);
    one line on stderr and CTL_USAGE for a wrong directory, CTL_FAILED for a
    store that cannot be opened; 0 ok. */
 int ctl_open_store(struct ctl *c, bool writable);
+/* The store for writing; made when there is none yet. */
+int ctl_make_store(struct ctl *c);
+/* Who runs this: "uid 1000 (anna)". */
+#define CTL_WHO_BYTES 96
+void ctl_who(char out[CTL_WHO_BYTES]);
 /* The configuration that was given, else the one the gateway last ran with;
  *err (or NULL) says why not. */
 int ctl_open_config(struct ctl *c, struct err *err);
@@ -67,6 +72,30 @@ int ctl_bad_argument(const char *argument, const struct ctl_command *command);
 /* The commands, one file per group. */
 int cmd_status(struct ctl *c, int argc, char **argv);
 int cmd_spend(struct ctl *c, int argc, char **argv);
+/* cmd_entity.c: what is kept in accounts/. */
+#define CTL_ENTITY(kind)                                                       \
+	int cmd_##kind##_create(struct ctl *c, int argc, char **argv);         \
+	int cmd_##kind##_list(struct ctl *c, int argc, char **argv);           \
+	int cmd_##kind##_show(struct ctl *c, int argc, char **argv);           \
+	int cmd_##kind##_update(struct ctl *c, int argc, char **argv);         \
+	int cmd_##kind##_delete(struct ctl *c, int argc, char **argv);
+#define CTL_BLOCKING(kind)                                                     \
+	int cmd_##kind##_block(struct ctl *c, int argc, char **argv);          \
+	int cmd_##kind##_unblock(struct ctl *c, int argc, char **argv);
+CTL_BLOCKING(key)
+CTL_BLOCKING(team)
+CTL_BLOCKING(user)
+CTL_BLOCKING(customer)
+CTL_ENTITY(key)
+CTL_ENTITY(team)
+CTL_ENTITY(user)
+CTL_ENTITY(customer)
+CTL_ENTITY(plan)
+CTL_ENTITY(tag)
+int cmd_key_regenerate(struct ctl *c, int argc, char **argv);
+int cmd_team_member_add(struct ctl *c, int argc, char **argv);
+int cmd_team_member_remove(struct ctl *c, int argc, char **argv);
+int cmd_log(struct ctl *c, int argc, char **argv);
 int cmd_budget_list(struct ctl *c, int argc, char **argv);
 int cmd_budget_set(struct ctl *c, int argc, char **argv);
 int cmd_budget_unset(struct ctl *c, int argc, char **argv);

@@ -1,10 +1,12 @@
 /* Caps of a configuration. See budgets.h. */
 #include "domain/budgets.h"
 
+#include "domain/allowance.h"
+
 #define DOWNGRADE "downgrade:"
 
-static int
-parse_policy(struct budgets *b, const char *text, struct cap *cap,
+int
+budget_policy(const char *text, struct arena *arena, struct cap *cap,
     struct err *err)
 {
 	struct str s = str_of(text);
@@ -15,10 +17,10 @@ parse_policy(struct budgets *b, const char *text, struct cap *cap,
 		cap->policy = CAP_REFUSE;
 	} else if (str_starts(s, DOWNGRADE) && s.n > strlen(DOWNGRADE)) {
 		cap->policy = CAP_DOWNGRADE;
-		cap->downgrade_to = arena_str(&b->arena,
-		    str_trim(str_make(s.p + strlen(DOWNGRADE),
-			s.n - strlen(DOWNGRADE))))
-					.p;
+		cap->downgrade_to =
+		    arena_str(arena, str_trim(str_make(s.p + strlen(DOWNGRADE),
+					 s.n - strlen(DOWNGRADE))))
+			.p;
 	} else {
 		return err_set(err, ERR_CONFIG,
 		    "on_exhaust takes clamp, refuse or downgrade:GROUP, not "
@@ -59,7 +61,7 @@ parse_budget(struct budgets *b, const struct config_budget *from,
 		    "soft_budget: '%s' is no amount in USD", from->soft_budget);
 	if (window_parse(str_of(from->duration), b->zone, &cap->rule, err) != 0)
 		return err_prefix(err, "budget_duration");
-	return parse_policy(b, from->on_exhaust, cap, err);
+	return budget_policy(from->on_exhaust, &b->arena, cap, err);
 }
 
 int
@@ -205,6 +207,11 @@ subject_id(const struct budget_subject *who, enum scope_kind kind)
 		return who->end_user;
 	case SCOPE_GLOBAL:
 	case SCOPE_TAG:
+	case SCOPE_MEMBER:
+	case SCOPE_KEY_MODEL:
+	case SCOPE_TEAM_MODEL:
+	case SCOPE_USER_MODEL:
+	case SCOPE_END_USER_MODEL:
 	case SCOPE_COUNT:
 		break;
 	}
@@ -226,6 +233,31 @@ apply_one(struct applying *a, const struct budget *b,
 	return 0;
 }
 
+/* The name that a cap of accounts/ counts under. */
+static struct str
+allowance_id(const struct allowance *own, const struct allowance_cap *cap,
+    struct arena *arena)
+{
+	if (cap->model[0] == '\0')
+		return str_of(own->id);
+	return str_of(arena_printf(arena, "%s %s", own->id, cap->model));
+}
+
+static int
+apply_allowance(struct applying *a, const struct allowance *own,
+    const struct budget_subject *who, struct err *err)
+{
+	for (size_t i = 0; i < own->cap_count; i++) {
+		const struct allowance_cap *c = &own->caps[i];
+
+		if (allowance_matches(c->model, who->asked, who->model) &&
+		    add_cap(a, &c->budget, allowance_id(own, c, a->arena),
+			err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 budgets_apply(const struct budgets *b, const struct budget_subject *who,
     struct arena *arena, struct cap *caps, struct err *err)
@@ -240,5 +272,38 @@ budgets_apply(const struct budgets *b, const struct budget_subject *who,
 		if (apply_one(&a, &b->items[i], who, err) != 0)
 			return -1;
 	}
+	for (size_t i = 0; i < who->allowance_count; i++) {
+		if (apply_allowance(&a, who->allowances[i], who, err) != 0)
+			return -1;
+	}
 	return a.count;
+}
+
+static bool
+is_tracked(const struct cap *caps, size_t count, enum scope_kind kind,
+    const char *id)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (caps[i].kind == kind &&
+		    caps[i].rule.unit == WINDOW_FOREVER &&
+		    strcmp(caps[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+size_t
+budgets_track(const struct budget_subject *who, struct cap *caps, size_t count)
+{
+	size_t n = count;
+
+	for (size_t i = 0; i < who->allowance_count; i++) {
+		const struct allowance *own = who->allowances[i];
+
+		if (n == LEDGER_MAX_CAPS ||
+		    is_tracked(caps, count, own->kind, own->id))
+			continue;
+		caps[n++] = (struct cap){ .kind = own->kind, .id = own->id };
+	}
+	return n - count;
 }

@@ -10,6 +10,8 @@
 #include "config/config.h"
 #include "domain/ledger.h"
 
+struct allowance;
+
 struct budget {
 	enum scope_kind kind;
 	const char *match;    /* the one it is for; "" each one has its own */
@@ -73,6 +75,10 @@ struct budget_subject {
 	struct str key, team, user, end_user;
 	size_t tag_count;
 	const struct str *tags;
+	struct str asked; /* the client's name for the model */
+	/* What the caller's rows in accounts/ say (allowance.h). */
+	size_t allowance_count;
+	const struct allowance *const *allowances;
 };
 /*
  * Fills caps with those that apply (ids are copied into the arena). Two caps on
@@ -83,5 +89,14 @@ struct budget_subject {
  */
 int budgets_apply(const struct budgets *b, const struct budget_subject *who,
     struct arena *arena, struct cap *caps, struct err *err) MUST_CHECK;
+/*
+ * The scopes whose whole spend is kept with or without a cap: behind the
+ * `count` caps found, where they are not among these. Returns how many.
+ */
+size_t budgets_track(const struct budget_subject *who, struct cap *caps,
+    size_t count);
+/* on_exhaust of a budget: "" or clamp, refuse, downgrade:GROUP. ERR_CONFIG. */
+int budget_policy(const char *text, struct arena *arena, struct cap *cap,
+    struct err *err) MUST_CHECK;
 
 #endif

@@ -143,6 +143,10 @@ check_order(const struct budget_order *o, int64_t *nanos_r, struct err *err)
 
 	if (o->kind == SCOPE_GLOBAL && o->match.n > 0)
 		return err_set(err, ERR_USAGE, "global takes no name");
+	if (o->kind > SCOPE_TAG)
+		return err_set(err, ERR_USAGE,
+		    "%s: set it where it belongs: tallyctl key, team, user",
+		    scope_name(o->kind));
 	if (o->match.n > MAX_NAME_BYTES)
 		return err_set(err, ERR_USAGE, "a name has at most %d bytes",
 		    MAX_NAME_BYTES);

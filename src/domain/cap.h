@@ -19,7 +19,12 @@ X(KEY,        "key")        \
 X(TEAM,       "team")       \
 X(USER,       "user")       \
 X(END_USER,   "end_user")   \
-X(TAG,        "tag")
+X(TAG,        "tag")        \
+X(MEMBER,     "team_member") \
+X(KEY_MODEL,  "key_model")  \
+X(TEAM_MODEL, "team_model") \
+X(USER_MODEL, "user_model") \
+X(END_USER_MODEL, "end_user_model")
 /* clang-format on */
 #define SCOPE_ENUM(NAME, word) SCOPE_##NAME,
 enum scope_kind {
@@ -39,7 +44,9 @@ enum cap_policy {
 struct cap {
 	enum scope_kind kind;
 	const char *id;          /* "" for global; borrowed */
-	int64_t cap_nanos;       /* 0: nothing may be spent */
+	int64_t cap_nanos;       /* 0 or less: nothing may be spent */
+	int64_t carried_nanos;   /* taken off cap_nanos already: spent where
+				    this ledger does not see it */
 	int64_t soft_nanos;      /* alert threshold; 0 none */
 	struct window_rule rule; /* which windows; window.h */
 	enum cap_policy policy;

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define LEDGER_MAX_CAPS     16          /* per request */
+#define LEDGER_MAX_CAPS     32          /* per request */
 #define LEDGER_MAX_ENDED    32          /* attempts before the last one */
 #define LEDGER_RECORD_BYTES (32 * 1024) /* a whole trace record */
 #define LEDGER_ENDING_BYTES 4096        /* of it, for the orphan's ending */

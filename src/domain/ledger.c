@@ -231,6 +231,7 @@ check_request(const struct hold_request *request, const struct hold *h,
     struct err *err)
 {
 	if (h->number == 0 || request->cap_count > LEDGER_MAX_CAPS ||
+	    request->track_count > LEDGER_MAX_CAPS - request->cap_count ||
 	    request->worst_nanos < 0 || request->least_nanos < 0 ||
 	    h->prompt_nanos < 0 || h->prompt_tokens < 0 ||
 	    h->output_nanos < 0 || h->output_tokens < 0 || h->booked_nanos < 0)
@@ -257,7 +258,7 @@ find_windows(struct store_txn *t, const struct hold_request *request,
     struct err *err)
 {
 	h->scope_count = 0;
-	for (size_t i = 0; i < request->cap_count; i++) {
+	for (size_t i = 0; i < request->cap_count + request->track_count; i++) {
 		const struct cap *cap = &request->caps[i];
 		struct hold_scope *scope = &h->scopes[h->scope_count];
 		struct spend_slot *slot;

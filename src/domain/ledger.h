@@ -55,6 +55,8 @@ struct hold_request {
 	int64_t least_nanos; /* the least that makes sense: prompt and
 				min_output_tokens; == worst: no clamping */
 	size_t cap_count;
+	size_t track_count; /* behind the caps: scopes whose spend is kept
+			       without a cap; only kind, id, rule are read */
 	struct cap caps[LEDGER_MAX_CAPS];
 	int64_t now_nsecs; /* wall */
 	bool unpriced;     /* worst_nanos is a guess, the price is unknown:

@@ -45,18 +45,30 @@ input_picos(const struct price_rates *r, const struct usage *u)
 }
 
 static __int128
+unit_picos(const struct price *p, const struct usage *u)
+{
+	/* Seconds in milliseconds: exact, and no rounding of its own. */
+	return p->units.request +
+	       (__int128)at_least_0(u->images) * p->units.image +
+	       (__int128)at_least_0(u->audio_millis) * p->units.second / 1000 +
+	       (__int128)at_least_0(u->characters) * p->units.character;
+}
+
+static __int128
 output_picos(const struct price_rates *r, const struct usage *u)
 {
 	int64_t reasoning = at_least_0(u->reasoning_tokens);
 	int64_t audio = at_least_0(u->audio_output_tokens);
-	__int128 text =
-	    (__int128)at_least_0(u->completion_tokens) - reasoning - audio;
+	int64_t image = at_least_0(u->image_output_tokens);
+	__int128 text = (__int128)at_least_0(u->completion_tokens) - reasoning -
+			audio - image;
 
 	if (text < 0)
 		text = 0;
 	return text * rate_of(r, PRICE_OUTPUT) +
 	       reasoning * rate_of(r, PRICE_REASONING) +
-	       audio * rate_of(r, PRICE_AUDIO_OUTPUT);
+	       audio * rate_of(r, PRICE_AUDIO_OUTPUT) +
+	       image * rate_of(r, PRICE_IMAGE_OUTPUT);
 }
 
 int64_t
@@ -75,7 +87,7 @@ price_cost_nanos(const struct price *p, const struct usage *u)
 		return 0;
 	r = price_row_of(p, u->tier, price_tier_of(p, u->prompt_tokens));
 	return money_from_picos(
-	    p->per_request_picos + input_picos(r, u) + output_picos(r, u));
+	    unit_picos(p, u) + input_picos(r, u) + output_picos(r, u));
 }
 
 /* ---- before the answer -------------------------------------------------- */
@@ -149,8 +161,19 @@ output_rate(const struct reach *reach, const struct price_bound *b)
 	__int128 rate =
 	    dearer(rate_of(r, PRICE_OUTPUT), rate_of(r, PRICE_REASONING));
 
-	return b->audio_output ? dearer(rate, rate_of(r, PRICE_AUDIO_OUTPUT))
+	if (b->audio_output)
+		rate = dearer(rate, rate_of(r, PRICE_AUDIO_OUTPUT));
+	return b->image_output ? dearer(rate, rate_of(r, PRICE_IMAGE_OUTPUT))
 			       : rate;
+}
+
+static __int128
+unit_bound(const struct price *p, const struct price_bound *b)
+{
+	return p->units.request +
+	       (__int128)at_least_0(b->images) * p->units.image +
+	       (__int128)at_least_0(b->seconds) * p->units.second +
+	       (__int128)at_least_0(b->characters) * p->units.character;
 }
 
 int64_t
@@ -167,7 +190,7 @@ price_bound_nanos(const struct price *p, const struct price_bound *b)
 		worst = dearer(worst,
 		    prompt_picos(&reach[i], b) + at_least_0(b->output_tokens) *
 						     output_rate(&reach[i], b));
-	return money_from_picos(p->per_request_picos + worst);
+	return money_from_picos(unit_bound(p, b) + worst);
 }
 
 int64_t
@@ -186,7 +209,7 @@ price_bound_tokens(const struct price *p, const struct price_bound *b,
 		room_nanos = MONEY_MAX - 1;
 	/* All that rounds down to the room. */
 	room = (__int128)room_nanos * PICOS_PER_NANO + PICOS_PER_NANO / 2 - 1 -
-	       p->per_request_picos;
+	       unit_bound(p, b);
 	n = list_reach(p, b, reach);
 	for (size_t i = 0; i < n; i++) {
 		__int128 left = room - prompt_picos(&reach[i], b);

@@ -12,22 +12,29 @@ struct stem {
 	const char *text;
 	enum price_kind kind;
 	bool old;
+	enum price_unit unit; /* of kind NONE */
 };
 
 /* clang-format off */
 static const struct stem stems[] = {
-	{ "input_cost_per_token",                       PRICE_INPUT, false },
-	{ "output_cost_per_token",                      PRICE_OUTPUT, false },
-	{ "cache_read_input_token_cost",                PRICE_CACHED_INPUT, false },
-	{ "input_cost_per_token_cache_hit",             PRICE_CACHED_INPUT, true },
-	{ "cache_creation_input_token_cost",            PRICE_CACHE_WRITE, false },
-	{ "cache_creation_input_token_cost_above_1hr",  PRICE_CACHE_WRITE_1H, false },
-	{ "output_cost_per_reasoning_token",            PRICE_REASONING, false },
-	{ "input_cost_per_audio_token",                 PRICE_AUDIO_INPUT, false },
-	{ "output_cost_per_audio_token",                PRICE_AUDIO_OUTPUT, false },
-	{ "input_cost_per_image_token",                 PRICE_IMAGE_INPUT, false },
-	{ "input_cost_per_request",                     PRICE_NONE, false },
-	{ "input_cost_per_query",                       PRICE_NONE, false },
+	{ "input_cost_per_token",                       PRICE_INPUT, false, UNIT_REQUEST },
+	{ "output_cost_per_token",                      PRICE_OUTPUT, false, UNIT_REQUEST },
+	{ "cache_read_input_token_cost",                PRICE_CACHED_INPUT, false, UNIT_REQUEST },
+	{ "input_cost_per_token_cache_hit",             PRICE_CACHED_INPUT, true, UNIT_REQUEST },
+	{ "cache_creation_input_token_cost",            PRICE_CACHE_WRITE, false, UNIT_REQUEST },
+	{ "cache_creation_input_token_cost_above_1hr",  PRICE_CACHE_WRITE_1H, false, UNIT_REQUEST },
+	{ "output_cost_per_reasoning_token",            PRICE_REASONING, false, UNIT_REQUEST },
+	{ "input_cost_per_audio_token",                 PRICE_AUDIO_INPUT, false, UNIT_REQUEST },
+	{ "output_cost_per_audio_token",                PRICE_AUDIO_OUTPUT, false, UNIT_REQUEST },
+	{ "input_cost_per_image_token",                 PRICE_IMAGE_INPUT, false, UNIT_REQUEST },
+	{ "output_cost_per_image_token",                PRICE_IMAGE_OUTPUT, false, UNIT_REQUEST },
+	{ "input_cost_per_request",                     PRICE_NONE, false, UNIT_REQUEST },
+	{ "input_cost_per_query",                       PRICE_NONE, false, UNIT_REQUEST },
+	{ "output_cost_per_image",                      PRICE_NONE, false, UNIT_IMAGE },
+	{ "input_cost_per_image",                       PRICE_NONE, true,  UNIT_IMAGE },
+	{ "input_cost_per_second",                      PRICE_NONE, false, UNIT_SECOND },
+	{ "output_cost_per_second",                     PRICE_NONE, true,  UNIT_SECOND },
+	{ "input_cost_per_character",                   PRICE_NONE, false, UNIT_CHARACTER },
 };
 
 static const struct {
@@ -85,6 +92,7 @@ stem_fits(const struct stem *stem, struct str key, struct price_key *k)
 	if (!str_starts(key, stem->text))
 		return false;
 	k->kind = stem->kind;
+	k->unit = stem->unit;
 	k->old = stem->old;
 	k->above_tokens = 0;
 	key.p += n;
@@ -92,7 +100,7 @@ stem_fits(const struct stem *stem, struct str key, struct price_key *k)
 	k->service = take_service(&key);
 	if (key.n != 0 && take_above(key, &k->above_tokens) != 0)
 		return false;
-	/* A price per request knows neither length nor service. */
+	/* A price per unit knows neither length nor service. */
 	return stem->kind != PRICE_NONE ||
 	       (k->above_tokens == 0 && k->service == TIER_DEFAULT);
 }
@@ -109,6 +117,22 @@ price_key_parse(struct str key, struct price_key *k_r)
 		}
 	}
 	return 0;
+}
+
+int64_t *
+price_unit(struct price_units *units, enum price_unit unit)
+{
+	switch (unit) {
+	case UNIT_REQUEST:
+		return &units->request;
+	case UNIT_IMAGE:
+		return &units->image;
+	case UNIT_SECOND:
+		return &units->second;
+	case UNIT_CHARACTER:
+		break;
+	}
+	return &units->character;
 }
 
 bool

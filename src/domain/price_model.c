@@ -120,9 +120,12 @@ take_mode(struct price_model *m, struct str mode)
 	static const char *const text[] = { "chat", "completion", "responses" };
 	static const char *const no_output[] = { "embedding", "rerank",
 		"moderation", "search" };
+	static const char *const units[] = { "image_generation", "image_edit",
+		"audio_speech", "audio_transcription" };
 
 	m->mode_is_text = is_one_of(mode, text, ARRAY_LEN(text));
 	m->needs_no_output = is_one_of(mode, no_output, ARRAY_LEN(no_output));
+	m->has_units = is_one_of(mode, units, ARRAY_LEN(units));
 }
 
 /* A string, or null (0). 1 with the string. */
@@ -194,6 +197,19 @@ next_field(struct price_model *m)
 
 /* ---- the de-facto form -------------------------------------------------- */
 
+/* Prices per request and per query add up; of two names for another unit the
+   newer counts. */
+static void
+set_unit(struct price_model *m, enum price_unit unit, bool old, int64_t picos)
+{
+	int64_t *at = price_unit(&m->price.units, unit);
+
+	if (unit == UNIT_REQUEST)
+		*at += picos;
+	else if (!old || *at == 0)
+		*at = picos;
+}
+
 static int
 read_priced_field(struct price_model *m, const struct price_key *k)
 {
@@ -204,7 +220,7 @@ read_priced_field(struct price_model *m, const struct price_key *k)
 	if (k->kind == PRICE_NONE) {
 		rc = read_usd(m, PRICE_UNIT_MAX_PICOS, &picos);
 		if (rc == 1)
-			m->price.per_request_picos += picos;
+			set_unit(m, k->unit, k->old, picos);
 		return rc < 0 ? -1 : 0;
 	}
 	rc = read_usd(m, PRICE_TOKEN_MAX_PICOS, &picos);
@@ -329,15 +345,12 @@ drop_own_field(struct price_model *m)
 {
 	static const char *const others[] = { "note", "derived",
 		"multipliers_permille", "cached_audio_input_pico",
-		"image_output_pico", "citation_pico", "per_search_low_pico",
+		"citation_pico", "per_search_low_pico",
 		"per_search_medium_pico", "per_search_high_pico",
 		"per_session_pico", "per_page_pico", "per_annotated_page_pico",
-		"per_input_second_pico", "per_output_second_pico",
 		"per_input_audio_second_pico", "per_input_video_second_pico",
-		"per_output_video_second_pico", "per_input_character_pico",
-		"per_output_character_pico", "per_input_image_pico",
-		"per_output_image_pico", "per_input_pixel_pico",
-		"per_output_pixel_pico" };
+		"per_output_video_second_pico", "per_output_character_pico",
+		"per_input_pixel_pico", "per_output_pixel_pico" };
 
 	if (!is_one_of(str_of(m->field), others, ARRAY_LEN(others))) {
 		if (m->unknown++ == 0)
@@ -440,15 +453,47 @@ read_own_service(struct price_model *m, enum service_tier service)
 	return rc;
 }
 
+/* 1 when it was a price per unit (taken), 0 not. */
+static int
+read_own_unit(struct price_model *m)
+{
+	static const struct {
+		const char *field;
+		enum price_unit unit;
+		bool old;
+	} rows[] = {
+		{ "per_request_pico", UNIT_REQUEST, false },
+		{ "per_query_pico", UNIT_REQUEST, false },
+		{ "per_output_image_pico", UNIT_IMAGE, false },
+		{ "per_input_image_pico", UNIT_IMAGE, true },
+		{ "per_input_second_pico", UNIT_SECOND, false },
+		{ "per_output_second_pico", UNIT_SECOND, true },
+		{ "per_input_character_pico", UNIT_CHARACTER, false },
+	};
+	int64_t picos;
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!str_is(str_of(m->field), rows[i].field))
+			continue;
+		rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
+		if (rc == 1)
+			set_unit(m, rows[i].unit, rows[i].old, picos);
+		return rc < 0 ? -1 : 1;
+	}
+	return 0;
+}
+
 static int
 read_own_field(struct price_model *m)
 {
 	struct str field = str_of(m->field);
-	int64_t picos;
 	int rc = read_common(m);
 
 	if (rc == 0)
 		rc = read_own_rate(m, &m->price.base);
+	if (rc == 0)
+		rc = read_own_unit(m);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (str_is(field, "tiers"))
@@ -456,13 +501,6 @@ read_own_field(struct price_model *m)
 	for (int s = TIER_DEFAULT + 1; s < PRICE_SERVICES; s++) {
 		if (str_is(field, price_service_name((enum service_tier)s)))
 			return read_own_service(m, (enum service_tier)s);
-	}
-	if (str_is(field, "per_request_pico") ||
-	    str_is(field, "per_query_pico")) {
-		rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
-		if (rc == 1)
-			m->price.per_request_picos += picos;
-		return rc < 0 ? -1 : 0;
 	}
 	return drop_own_field(m);
 }
@@ -478,8 +516,13 @@ is_known(const struct price_model *m)
 	if (m->implausible)
 		return false;
 	if (m->needs_no_output)
-		return has_input || p->per_request_picos > 0;
-	return has_input && p->base.output != PRICE_UNSET;
+		return has_input || p->units.request > 0;
+	if (m->has_units &&
+	    p->units.image + p->units.second + p->units.character > 0)
+		return true;
+	return has_input &&
+	       (p->base.output != PRICE_UNSET ||
+		   (m->has_units && p->base.image_output != PRICE_UNSET));
 }
 
 static void

@@ -22,6 +22,7 @@ struct price_model {
 	bool is_ours;
 	bool mode_is_text;    /* chat and the like: the answer is text */
 	bool needs_no_output; /* embedding and the like */
+	bool has_units;       /* pictures, sound: paid by the piece, too */
 	bool has_cached;      /* cached input, in the newer spelling */
 	int64_t max_tokens;
 	char field[64]; /* the one being read, for messages */

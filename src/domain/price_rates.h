@@ -19,7 +19,8 @@ X(CACHE_WRITE_1H, cache_write_1h, CACHE_WRITE) \
 X(REASONING,      reasoning,      OUTPUT)      \
 X(AUDIO_INPUT,    audio_input,    INPUT)       \
 X(AUDIO_OUTPUT,   audio_output,   OUTPUT)      \
-X(IMAGE_INPUT,    image_input,    INPUT)
+X(IMAGE_INPUT,    image_input,    INPUT)       \
+X(IMAGE_OUTPUT,   image_output,   OUTPUT)
 /* clang-format on */
 #define PRICE_KIND_ENUM(NAME, field, parent) PRICE_##NAME,
 enum price_kind {
@@ -76,9 +77,19 @@ void price_add_priority(struct price *p);
 /* Sets p->version from the rest. */
 void price_seal(struct price *p);
 
+/* What is no token. */
+enum price_unit {
+	UNIT_REQUEST,
+	UNIT_IMAGE,
+	UNIT_SECOND,
+	UNIT_CHARACTER,
+};
+int64_t *price_unit(struct price_units *units, enum price_unit unit);
+
 /* What a *_cost_* key of the de-facto form means. */
 struct price_key {
-	enum price_kind kind; /* PRICE_NONE: a price per request */
+	enum price_kind kind; /* PRICE_NONE: a price per unit */
+	enum price_unit unit;
 	enum service_tier service;
 	int64_t above_tokens; /* 0: the base row */
 	bool old; /* an older spelling: gives way to the newer one */

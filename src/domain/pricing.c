@@ -18,7 +18,7 @@
 struct own_price {
 	struct price price;
 	bool any;
-	bool has_per_request;
+	bool has_unit[UNIT_CHARACTER + 1];
 };
 
 static int
@@ -65,8 +65,9 @@ add_own(const struct config_deployment *d, const struct config_pair *pair,
 		return -1;
 	own->any = true;
 	if (k->kind == PRICE_NONE) {
-		p->per_request_picos = picos;
-		own->has_per_request = true;
+		if (!k->old || !own->has_unit[k->unit])
+			*price_unit(&p->units, k->unit) = picos;
+		own->has_unit[k->unit] = true;
 		return 0;
 	}
 	if (k->above_tokens > 0) {
@@ -133,8 +134,14 @@ overlay(struct price *p, const struct own_price *own)
 			    price_row_const(o, s, t));
 		}
 	}
-	if (own->has_per_request)
-		p->per_request_picos = o->per_request_picos;
+	for (int i = UNIT_REQUEST; i <= UNIT_CHARACTER; i++) {
+		enum price_unit unit = (enum price_unit)i;
+		struct price_units units = o->units;
+
+		if (own->has_unit[i])
+			*price_unit(&p->units, unit) =
+			    *price_unit(&units, unit);
+	}
 	return 0;
 }
 
@@ -212,6 +219,13 @@ is_complete(const struct config_deployment *d, const struct price *p)
 			 strcmp(d->mode, "rerank") == 0 ||
 			 strcmp(d->mode, "moderation") == 0;
 
+	if (str_starts(str_of(d->mode), "image_") ||
+	    str_starts(str_of(d->mode), "audio_"))
+		return p->units.image + p->units.second + p->units.character >
+			   0 ||
+		       (p->base.input != PRICE_UNSET &&
+			   (p->base.output != PRICE_UNSET ||
+			       p->base.image_output != PRICE_UNSET));
 	return p->base.input != PRICE_UNSET &&
 	       (no_output || p->base.output != PRICE_UNSET);
 }
@@ -246,8 +260,7 @@ price_resolve(const struct config_deployment *d,
 			    d->file, d->line, d->model_name, PRICE_MAX_TIERS);
 		price_close_gaps(&p);
 		p.custom = true;
-		p.known =
-		    p.known || is_complete(d, &p) || p.per_request_picos > 0;
+		p.known = p.known || is_complete(d, &p) || p.units.request > 0;
 	}
 	price_seal(&p);
 	*p_r = p;
@@ -319,7 +332,10 @@ price_to_json(const struct price *p, struct buf *out)
 		}
 		jsonw_close(&w, ']');
 	}
-	write_number(&w, "per_request", p->per_request_picos, 0);
+	write_number(&w, "per_request", p->units.request, 0);
+	write_number(&w, "per_image", p->units.image, 0);
+	write_number(&w, "per_second", p->units.second, 0);
+	write_number(&w, "per_character", p->units.character, 0);
 	write_number(&w, "max_input_tokens", p->max_input_tokens, CONFIG_UNSET);
 	write_number(&w, "max_output_tokens", p->max_output_tokens,
 	    CONFIG_UNSET);
@@ -392,6 +408,19 @@ take_tiers(const json_t *obj, struct price *p)
 	return 0;
 }
 
+static int
+take_units(const json_t *obj, struct price_units *u)
+{
+	int64_t max = PRICE_UNIT_MAX_PICOS;
+
+	if (take_number(obj, "per_request", max, &u->request) != 0 ||
+	    take_number(obj, "per_image", max, &u->image) != 0 ||
+	    take_number(obj, "per_second", max, &u->second) != 0 ||
+	    take_number(obj, "per_character", max, &u->character) != 0)
+		return -1;
+	return 0;
+}
+
 int
 price_from_json(struct str json, struct price *p_r, struct err *err)
 {
@@ -405,8 +434,7 @@ price_from_json(struct str json, struct price *p_r, struct err *err)
 	rc = !json_is_object(doc) ||
 	     strcmp(jsonx_str(doc, "unit").p, "1e-12 USD") != 0 ||
 	     take_rows(doc, &p, -1) != 0 || take_tiers(doc, &p) != 0 ||
-	     take_number(doc, "per_request", PRICE_UNIT_MAX_PICOS,
-		 &p.per_request_picos) != 0 ||
+	     take_units(doc, &p.units) != 0 ||
 	     take_number(doc, "max_input_tokens", PRICE_MAX_TOKENS,
 		 &p.max_input_tokens) != 0 ||
 	     take_number(doc, "max_output_tokens", PRICE_MAX_TOKENS,

@@ -30,7 +30,15 @@ struct price_rates {
 	int64_t cache_write_1h;            /* unset: cache_write */
 	int64_t reasoning;                 /* unset: output */
 	int64_t audio_input, audio_output; /* unset: input, output */
-	int64_t image_input;               /* unset: input */
+	int64_t image_input, image_output; /* unset: input, output */
+};
+
+/* Pico-dollars for things that are no tokens; 0 none. */
+struct price_units {
+	int64_t request;   /* input_cost_per_request, per_query */
+	int64_t image;     /* made */
+	int64_t second;    /* of sound listened to */
+	int64_t character; /* spoken */
 };
 
 /* A tier's rates replace the base's for the whole request when the prompt
@@ -49,7 +57,7 @@ struct price {
 	struct price_rates flex, priority, batch; /* absent: base */
 	size_t tier_count; /* ascending by above_tokens */
 	struct price_tier tiers[PRICE_MAX_TIERS];
-	int64_t per_request_picos; /* input_cost_per_request / per_query; 0 */
+	struct price_units units;
 	int64_t max_input_tokens, max_output_tokens; /* CONFIG_UNSET */
 	char version[24]; /* 16 hex digits over all of the above; "" unknown */
 };
@@ -110,11 +118,13 @@ int64_t price_cost_nanos(const struct price *p, const struct usage *u);
 struct price_bound {
 	enum service_tier tier; /* asked for; TIER_DEFAULT may serve instead */
 	int64_t prompt_tokens;  /* at most, all kinds together */
-	int64_t audio_tokens, image_tokens; /* of these, at most */
-	int64_t output_tokens;              /* at most, in total */
-	bool audio_output;                  /* the answer may be sound */
-	bool no_cache_write;                /* the request cannot ask for one */
-	bool no_cache_write_1h;             /* nor for the long kind */
+	int64_t audio_tokens, image_tokens;  /* of these, at most */
+	int64_t output_tokens;               /* at most, in total */
+	bool audio_output;                   /* the answer may be sound */
+	bool image_output;                   /* or pictures */
+	int64_t images, seconds, characters; /* at most (struct price_units) */
+	bool no_cache_write;    /* the request cannot ask for one */
+	bool no_cache_write_1h; /* nor for the long kind */
 };
 /*
  * The most an attempt can cost: at the dearest applicable rates of every tier

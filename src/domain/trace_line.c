@@ -114,6 +114,10 @@ take_usage(struct reader *r, struct usage *u)
 	u->audio_input_tokens = take_int(r, "audio_input_tokens");
 	u->audio_output_tokens = take_int(r, "audio_output_tokens");
 	u->image_input_tokens = take_int(r, "image_input_tokens");
+	u->image_output_tokens = take_int(r, "image_output_tokens");
+	u->images = take_int(r, "images");
+	u->audio_millis = take_int(r, "audio_ms");
+	u->characters = take_int(r, "characters");
 	if (str_is(source, "provider"))
 		u->source = USAGE_PROVIDER;
 	else if (str_is(source, "estimated"))

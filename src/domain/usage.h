@@ -40,6 +40,11 @@ struct usage {
 	int64_t audio_input_tokens;
 	int64_t audio_output_tokens;
 	int64_t image_input_tokens;
+	int64_t image_output_tokens; /* of completion_tokens */
+	/* What APIs beside chat are paid by. */
+	int64_t images;       /* made */
+	int64_t audio_millis; /* of sound listened to */
+	int64_t characters;   /* spoken */
 	/* A price the provider named itself (OpenRouter); valid when set. */
 	bool has_reported_cost;
 	int64_t reported_cost_nanos;

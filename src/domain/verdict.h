@@ -29,14 +29,14 @@ X(MALFORMED,       "malformed",       FAILURE,    true,  true,  UPSTREAM_FORMAT)
 X(TOO_LARGE,       "answer_too_large", FAILURE,   false, true,  UPSTREAM_FORMAT) \
 X(BAD_REQUEST,     "bad_request",     CALLER,     false, false, BAD_REQUEST) \
 X(CONTEXT_LENGTH,  "context_length",  CALLER,     false, true,  CONTEXT_LENGTH) \
-X(CONTENT_POLICY,  "content_policy",  CALLER,     false, true,  BAD_REQUEST) \
+X(CONTENT_POLICY,  "content_policy",  CALLER,     false, true,  UPSTREAM_POLICY) \
 X(CONFLICT,        "conflict",        CALLER,     true,  true,  UPSTREAM) \
 X(AUTH,            "auth",            AUTH,       true,  true,  UPSTREAM_AUTH) \
 X(NOT_FOUND,       "not_found",       NOT_FOUND,  true,  true,  UPSTREAM) \
 X(RATE_LIMIT,      "rate_limit",      RATE_LIMIT, true,  true,  RATE_LIMIT) \
-X(QUOTA,           "quota",           RATE_LIMIT, true,  true,  RATE_LIMIT) \
+X(QUOTA,           "quota",           RATE_LIMIT, true,  true,  UPSTREAM_QUOTA) \
 X(SERVER_ERROR,    "server_error",    FAILURE,    true,  true,  UPSTREAM) \
-X(OVERLOADED,      "overloaded",      FAILURE,    true,  true,  OVERLOADED) \
+X(OVERLOADED,      "overloaded",      FAILURE,    true,  true,  UPSTREAM_OVERLOADED) \
 X(CLIENT_GONE,     "client_gone",     NEUTRAL,    false, false, CLIENT_GONE) \
 X(INTERNAL,        "internal",        NEUTRAL,    false, false, INTERNAL)
 /* clang-format on */

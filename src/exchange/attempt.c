@@ -6,6 +6,7 @@
 #include "exchange/attempt.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "exchange/exchange.h"
 
 /* An error answer longer than this says nothing more. */
@@ -70,6 +71,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.client_model = client_model(a),
 		.upstream_model = a->candidate->upstream_model,
 		.upstream_is_stream = is_stream,
+		.content_type = a->head.content_type,
 		.max_event_bytes = (size_t)c->limits.max_event_bytes,
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
 		/* A provider that ignores max_tokens must not outrun the
@@ -77,7 +79,8 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.stop_after_tokens = a->x->paid_tokens,
 	};
 
-	a->is_stream = is_stream;
+	/* Sound is given out as it comes, whatever it is called. */
+	a->is_stream = is_stream || a->x->api == WIRE_SPEECH;
 	if (relay_open(&a->relay, dialect->relay(a->x->api), &options,
 		&a->relay_err) != 0) {
 		a->relay_failed = true;
@@ -341,6 +344,15 @@ charge_estimate(struct attempt *a, int64_t output_tokens)
 		a->usage.completion_tokens = output_tokens;
 }
 
+/* Its model has a price, and this is what one token of each would cost. */
+static bool
+is_paid(const struct attempt *a)
+{
+	return a->x->api != WIRE_COUNT &&
+	       price_worst_nanos(a->candidate->price, 1000, 1000) > 0 &&
+	       !a->usage.has_reported_cost;
+}
+
 void
 attempt_charge(struct attempt *a)
 {
@@ -363,6 +375,14 @@ attempt_charge(struct attempt *a)
 			charge_estimate(a, 0);
 	}
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
+	if (a->cost_nanos == 0 && began && is_paid(a)) {
+		charge_estimate(a, attempt_delivered_tokens(a));
+		a->cost_nanos =
+		    price_cost_nanos(a->candidate->price, &a->usage);
+		log_warn("%s: %s counted nothing that its price counts; "
+			 "charged by estimate",
+		    a->x->request_id, a->deployment->id);
+	}
 }
 
 /* A timeout that is shorter than ours says nothing about the deployment. */

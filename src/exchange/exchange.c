@@ -212,6 +212,7 @@ exchange_new(struct exchange_env *env)
 		arena_init(&x->arena, ARENA_FIRST_BYTES);
 	}
 	x->env = env;
+	x->account = account_ref(account_nobody());
 	x->max_tokens = CONFIG_UNSET;
 	x->paid_tokens = -1;
 	x->asked = "";
@@ -236,6 +237,9 @@ exchange_free(struct exchange *x)
 		batch_cancel(env->batch, &x->progress_job);
 	for (size_t i = 0; i < x->attempt_count; i++)
 		attempt_stop(x->attempts[i]);
+	for (size_t i = 0; i < x->purse_count; i++)
+		purse_unref(&x->purses[i]);
+	account_unref(&x->account);
 	list_remove(&x->node);
 	env->step_counts[x->step]--;
 	env->active--;

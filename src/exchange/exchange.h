@@ -1,7 +1,6 @@
 /*
  * An exchange: one client request from its first byte to its ledger line.
- * START READING at the step table in exchange.c; docs/REQUEST.md tells the
- * same in words.
+ * START READING at the step table in exchange.c; docs/REQUEST.md.
  *
  * Rules:
  * - exchange_move() is the only writer of x->step; exchange_end() (inside the
@@ -25,6 +24,7 @@
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
+#include "exchange/quota.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
@@ -100,6 +100,7 @@ struct exchange_env {
 	struct event_base *base;
 	const struct config *config;
 	const struct catalog *catalog;
+	struct accounts *accounts;
 	struct budgets *budgets;   /* refreshed before it is asked */
 	struct price_book *prices; /* what may be charged by is entered */
 	struct store *store;
@@ -143,7 +144,10 @@ struct exchange {
 	int64_t started_nsecs; /* mono */
 	int64_t started_wall_nsecs;
 	/* authenticate */
-	struct account account;
+	struct account *account; /* an owner of it; never NULL: nobody's */
+	/* parse: what the end user's and the tags' rows allow; owned */
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS];
 	/* parse */
 	struct wire_request request;
 	bool parsed;
@@ -163,21 +167,20 @@ struct exchange {
 	struct err hold_err;
 	bool held;                   /* hold.number is in the store */
 	struct limiting limiting;    /* of the same candidate */
+	struct quota quota;          /* of the caller */
 	struct report_change ticket; /* what taking it did to the breaker */
 	struct worst worst;          /* of the candidate that is held for */
-	bool whole_only;             /* this hold may not be clamped: another
-					candidate may have room for all */
-	bool second_pass;            /* none had: from here on it may */
-	size_t first_short;          /* 1 + index of the first that had not */
-	const struct err *refusal;   /* the first one by a cap; in the arena */
-	bool cap_refused;            /* the last hold was refused by a cap */
-	bool downgraded;             /* once per request */
-	const char *hold_downgrade;  /* group to go to instead; NULL none */
-	int64_t max_tokens;          /* set by us; CONFIG_UNSET */
-	bool clamped;                /* ... because room was short */
-	int64_t paid_tokens;         /* output that the hold pays for, of all
-					answers; -1: no cap counts it */
-	int64_t booked_nanos;        /* see struct hold */
+	bool whole_only;    /* not clamped: another may have room for all */
+	bool second_pass;   /* none had: now it may */
+	size_t first_short; /* 1 + index of the first that had not */
+	const struct err *refusal;  /* the first one by a cap; in the arena */
+	bool cap_refused;           /* the last hold was refused by a cap */
+	bool downgraded;            /* once per request */
+	const char *hold_downgrade; /* group to go to instead; NULL none */
+	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
+	bool clamped;               /* ... because room was short */
+	int64_t paid_tokens;        /* of all answers; -1: no cap counts it */
+	int64_t booked_nanos;       /* see struct hold */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;
 	int64_t progress_nsecs;  /* mono, of the last note */
@@ -190,8 +193,9 @@ struct exchange {
 	int64_t pause_nsecs;     /* before the next attempt */
 	struct event timer;
 	bool timer_fired;
-	struct buf out; /* bytes for the client, not yet given */
-	bool streaming; /* http_start was called */
+	int64_t idle_until_nsecs; /* mono: the provider may be silent so long */
+	struct buf out;           /* bytes for the client, not yet given */
+	bool streaming;           /* http_start was called */
 	bool client_has_bytes;
 	bool client_full; /* above the high water */
 	bool client_gone;

@@ -25,17 +25,27 @@ find_caps(struct exchange *x, const struct candidate *c, struct err *err)
 		.model = str_of(c->group->name),
 		.key = names->key,
 		.team = names->team,
-		.user = x->account.user,
+		.user = x->account->user,
 		.end_user = x->request.user,
 		.tag_count = names->tag_count,
 		.tags = names->tags,
+		.asked = str_of(x->asked),
 	};
-	int n = budgets_apply(x->env->budgets, &who, &x->arena,
-	    x->hold_request.caps, err);
+	const struct allowance *all[ACCOUNT_MAX_ALLOWANCES + 1 + WIRE_MAX_TAGS];
+	struct hold_request *request = &x->hold_request;
+	int n;
 
+	for (size_t i = 0; i < x->account->allowance_count; i++)
+		all[who.allowance_count++] = x->account->allowances[i];
+	for (size_t i = 0; i < x->purse_count; i++)
+		all[who.allowance_count++] = &x->purses[i]->allowance;
+	who.allowances = all;
+	n = budgets_apply(x->env->budgets, &who, &x->arena, request->caps, err);
 	if (n < 0)
 		return -1;
-	x->hold_request.cap_count = (size_t)n;
+	request->cap_count = (size_t)n;
+	request->track_count =
+	    budgets_track(&who, request->caps, request->cap_count);
 	return 0;
 }
 
@@ -136,7 +146,7 @@ price_it(struct exchange *x, const struct candidate *c, struct err *err)
 	x->hold.prompt_nanos = price_bound_nanos(c->price, &w->prompt);
 	x->hold.prompt_tokens = w->prompt.prompt_tokens;
 	limiting_prepare(x, c);
-	return 0;
+	return quota_prepare(x, err);
 }
 
 /* ---- the job ------------------------------------------------------------ */
@@ -173,6 +183,36 @@ store_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
 				 : 0;
 }
 
+/* The caller's and the deployment's, both or none. */
+static int
+take_limits(struct exchange *x, struct store_txn *t, struct err *err)
+{
+	if (quota_take(x, t, err) != 0)
+		return -1;
+	if (limiting_take(x, t, err) == 0)
+		return 0;
+	/* A failed transaction undoes itself. */
+	if (!store_failed(t, NULL) && quota_undo(x, t, NULL) != 0)
+		store_failed(t, err);
+	return -1;
+}
+
+static int
+undo_limits(struct exchange *x, struct store_txn *t, struct err *err)
+{
+	if (limiting_undo(x, t, err) != 0)
+		return -1;
+	return quota_undo(x, t, err);
+}
+
+/* Output tokens per answer that both leave. */
+static int64_t
+token_limit(const struct exchange *x)
+{
+	return x->quota.limit < x->limiting.limit ? x->quota.limit
+						  : x->limiting.limit;
+}
+
 /* Limits first: where they leave fewer tokens, less money is held. */
 static int
 hold_money(struct exchange *x, struct store_txn *t, struct err *err)
@@ -180,15 +220,15 @@ hold_money(struct exchange *x, struct store_txn *t, struct err *err)
 	struct hold_request request = x->hold_request;
 	int rc;
 
-	if (limiting_take(x, t, err) != 0)
+	if (take_limits(x, t, err) != 0)
 		return -1;
-	if (x->limiting.limit < x->worst.limit)
-		request.worst_nanos = worst_nanos(&x->worst, x->limiting.limit);
+	if (token_limit(x) < x->worst.limit)
+		request.worst_nanos = worst_nanos(&x->worst, token_limit(x));
 	rc = x->held
 		 ? ledger_rehold(t, &request, &x->hold, &x->hold_answer, err)
 		 : ledger_hold(t, &request, &x->hold, &x->hold_answer, err);
 	if ((rc != 0 || x->hold_answer.verdict == HOLD_REFUSED) &&
-	    limiting_undo(x, t, err) != 0)
+	    undo_limits(x, t, err) != 0)
 		return -1;
 	return rc;
 }
@@ -226,6 +266,7 @@ hold_done(struct batch_job *job, const struct err *err)
 		x->limiting.taken = x->limiting.wanted;
 		report_log_change(next_candidate(x)->deployment, &x->ticket,
 		    "");
+		x->quota.taken = x->quota.count > 0;
 		x->booked_nanos = x->hold.booked_nanos;
 	}
 	exchange_resume(x);
@@ -308,8 +349,8 @@ say_refused(struct exchange *x, struct err *err)
 	char held[MONEY_TEXT_BYTES], when[CLOCK_RFC3339_BYTES];
 	int64_t end = (int64_t)a->cap_window_end * NSECS_PER_SEC;
 
-	money_format(a->cap_spent_nanos, spent);
-	money_format(cap->cap_nanos, max);
+	money_format(money_add(a->cap_spent_nanos, cap->carried_nanos), spent);
+	money_format(money_add(cap->cap_nanos, cap->carried_nanos), max);
 	money_format(a->cap_held_nanos, held);
 	if (end > 0)
 		clock_rfc3339(end, when);
@@ -345,7 +386,7 @@ static void
 set_limits(struct exchange *x)
 {
 	const struct worst *w = &x->worst;
-	int64_t limit = x->limiting.limit;
+	int64_t limit = token_limit(x);
 
 	if (limit < w->limit) {
 		x->max_tokens = limit;
@@ -377,6 +418,8 @@ holding_outcome(struct exchange *x, struct err *err)
 		*err = x->hold_err;
 		if (err->code == ERR_NO_DEPLOYMENT)
 			x->retry_after_nsecs = x->limiting.wait_nsecs;
+		else if (err->code == ERR_RATE_LIMIT)
+			x->retry_after_nsecs = quota_wait_nsecs(x);
 		return err->code == ERR_NO_DEPLOYMENT ? HOLDING_SKIP
 						      : HOLDING_REFUSED;
 	}
@@ -405,6 +448,11 @@ cap_touches(const struct cap *cap, const struct candidate *c)
 	case SCOPE_USER:
 	case SCOPE_END_USER:
 	case SCOPE_TAG:
+	case SCOPE_MEMBER:
+	case SCOPE_KEY_MODEL:
+	case SCOPE_TEAM_MODEL:
+	case SCOPE_USER_MODEL:
+	case SCOPE_END_USER_MODEL:
 	case SCOPE_COUNT:
 		break;
 	}

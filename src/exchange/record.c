@@ -95,10 +95,10 @@ record_names(const struct exchange *x, const struct candidate *c,
 		names_r->provider = str_of(c->deployment->provider);
 		names_r->deployment = str_of(c->deployment->id);
 	}
-	names_r->key = str_of(x->account.key);
-	names_r->team = x->account.team;
+	names_r->key = str_of(x->account->key);
+	names_r->team = x->account->team;
 	names_r->user =
-	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	    x->account->user.n > 0 ? x->account->user : x->request.user;
 	for (size_t i = 0; i < x->request.tag_count; i++) {
 		if (names_r->tag_count < ROLLUP_MAX_TAGS)
 			names_r->tags[names_r->tag_count++] =
@@ -146,11 +146,11 @@ static void
 write_caller(struct jsonw *w, const struct exchange *x)
 {
 	struct str user =
-	    x->account.user.n > 0 ? x->account.user : x->request.user;
+	    x->account->user.n > 0 ? x->account->user : x->request.user;
 	char cut[ROLLUP_VALUE_BYTES];
 
-	member_cstr(w, JSON_KEY("key"), x->account.key);
-	member_name(w, JSON_KEY("team"), x->account.team);
+	member_cstr(w, JSON_KEY("key"), x->account->key);
+	member_name(w, JSON_KEY("team"), x->account->team);
 	member_name(w, JSON_KEY("user"), user);
 	jsonw_known_key(w, JSON_KEY("tags"));
 	jsonw_open(w, '[');
@@ -197,6 +197,14 @@ enum detail {
 	DETAIL_NONE,      /* no attempts at all */
 };
 
+/* Of the rarer kinds: only where there are any. */
+static void
+member_count(struct jsonw *w, struct str key, int64_t n)
+{
+	if (n != 0)
+		member_int(w, key, n);
+}
+
 static void
 write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 {
@@ -223,6 +231,11 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_int(w, JSON_KEY("audio_input_tokens"), u->audio_input_tokens);
 	member_int(w, JSON_KEY("audio_output_tokens"), u->audio_output_tokens);
 	member_int(w, JSON_KEY("image_input_tokens"), u->image_input_tokens);
+	member_count(w, JSON_KEY("image_output_tokens"),
+	    u->image_output_tokens);
+	member_count(w, JSON_KEY("images"), u->images);
+	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
+	member_count(w, JSON_KEY("characters"), u->characters);
 	member_cstr(w, JSON_KEY("usage_source"), source_name(u->source));
 	/* With the price they are all that the cost is worked out from. */
 	if (u->tier != TIER_DEFAULT)

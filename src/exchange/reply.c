@@ -57,6 +57,33 @@ room_header(struct exchange *x)
 	http_add_header(x->call, "x-tallygate-budget-remaining-usd", usd);
 }
 
+/* What the key spent so far (the last request's cost may still be on its way)
+   and what it may. */
+static void
+key_headers(struct exchange *x)
+{
+	const struct allowance *own = x->account->allowances[0];
+	struct allowance_spend spend;
+	char usd[MONEY_TEXT_BYTES];
+	struct store_txn *t;
+
+	if (own->max_nanos >= 0) {
+		money_format(own->max_nanos, usd);
+		http_add_header(x->call, "x-litellm-key-max-budget", usd);
+	}
+	if (own->requests >= 0)
+		add_int(x->call, "x-litellm-key-rpm-limit", own->requests);
+	if (own->tokens >= 0)
+		add_int(x->call, "x-litellm-key-tpm-limit", own->tokens);
+	if (store_read(x->env->store, STORE_LIVE, &t, NULL) != 0)
+		return;
+	if (allowance_spend(t, own, clock_wall_nsecs(), &spend, NULL) == 0) {
+		money_format(spend.spent_nanos, usd);
+		http_add_header(x->call, "x-litellm-key-spend", usd);
+	}
+	store_abort(&t);
+}
+
 void
 reply_headers(struct exchange *x)
 {
@@ -76,6 +103,9 @@ reply_headers(struct exchange *x)
 		add_int(x->call, "x-tallygate-max-tokens", x->max_tokens);
 	if (x->held && x->hold_request.cap_count > 0)
 		room_header(x);
+	quota_headers(x);
+	if (!x->account->is_unlimited)
+		key_headers(x);
 }
 
 static void
@@ -90,13 +120,24 @@ cost_headers(struct exchange *x)
 	    (x->ended_nsecs - x->started_nsecs) / NSECS_PER_MSEC);
 }
 
+/* What the relay says it is, or what such an answer usually is. */
+static const char *
+content_type(const struct exchange *x, const char *usual)
+{
+	const struct attempt *a = serving(x);
+
+	if (a != NULL && a->relay.facts.content_type[0] != '\0')
+		return a->relay.facts.content_type;
+	return wire_api_is_media(x->api) ? JSON_TYPE : usual;
+}
+
 void
 reply_start_stream(struct exchange *x)
 {
 	reply_headers(x);
 	http_add_header(x->call, "cache-control", "no-cache");
 	http_add_header(x->call, "x-accel-buffering", "no");
-	http_start(x->call, 200, EVENT_TYPE);
+	http_start(x->call, 200, content_type(x, EVENT_TYPE));
 }
 
 void
@@ -104,7 +145,7 @@ reply_plain(struct exchange *x)
 {
 	reply_headers(x);
 	cost_headers(x);
-	http_reply_take(x->call, 200, JSON_TYPE, &x->out);
+	http_reply_take(x->call, 200, content_type(x, JSON_TYPE), &x->out);
 }
 
 /* Whether a client's own retry makes sense: SDKs obey this header. A request

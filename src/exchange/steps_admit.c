@@ -5,10 +5,12 @@
  */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "exchange/exchange.h"
+#include "exchange/caller.h"
 #include "exchange/holding.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
+#include "wire/form.h"
+#include "wire/form_request.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -70,18 +72,28 @@ step_run_AUTHENTICATE(struct exchange *x)
 {
 	struct err err;
 
-	if (x->question != NULL) {
-		x->account.is_admin = true;
-		snprintf(x->account.key, sizeof(x->account.key), "%s",
-		    x->question->caller);
-		exchange_move(x, STEP_PARSE);
-		return STEP_MORE;
-	}
-	if (account_authenticate(x->env->config,
-		account_presented(header_of, x->call), &x->account, &err) != 0)
-		return exchange_refuse(x, err.code, NULL, NULL);
+	if (caller_identify(x, &err) != 0)
+		return exchange_refuse(x, err.code,
+		    err.text[0] != '\0' ? err.text : NULL, NULL);
 	exchange_move(x, STEP_PARSE);
 	return STEP_MORE;
+}
+
+/* ---- parse -------------------------------------------------------------- */
+
+static int
+parse_body(struct exchange *x, struct str body, const char **param_r,
+    struct err *err)
+{
+	struct str type = str_of("");
+
+	if (wire_api_takes_form(x->api) && x->call != NULL)
+		type = http_header(x->call, "content-type");
+	if (form_is_type(type))
+		return form_request_parse(x->api, type, body, &x->arena,
+		    &x->request, param_r, err);
+	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
+	    err);
 }
 
 /* Whom it is booked on is asked for once more when the client, and with it
@@ -104,8 +116,7 @@ read_request(struct exchange *x, const char **param_r, struct err *err)
 	int r;
 
 	*param_r = NULL;
-	r = wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
-	    err);
+	r = parse_body(x, body, param_r, err);
 	if (r == 0 && x->call != NULL)
 		r = wire_request_headers(&x->request, header_of, x->call,
 		    param_r, err);
@@ -124,6 +135,8 @@ step_run_PARSE(struct exchange *x)
 	x->parsed = true;
 	x->asked =
 	    arena_strndup(&x->arena, x->request.model.p, x->request.model.n);
+	if (caller_check(x, &param, &err) != 0)
+		return exchange_refuse(x, err.code, err.text, param);
 	exchange_move(x, STEP_PLAN);
 	return STEP_MORE;
 }

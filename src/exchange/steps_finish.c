@@ -58,7 +58,7 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 	struct exchange *x = LIST_OBJ(job, struct exchange, settle_job);
 
 	/* Also when the money is refused: its places are not to be lost. */
-	if (limiting_settle(x, t, err) != 0 ||
+	if (limiting_settle(x, t, err) != 0 || quota_settle(x, t, err) != 0 ||
 	    ledger_settle(t, &x->settlement, err) != 0)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
@@ -129,7 +129,13 @@ give_answer(struct exchange *x)
 	} else if (x->streaming) {
 		if (x->out.len > 0)
 			http_send(x->call, buf_str(&x->out));
-		http_end(x->call);
+		/* What is no stream of events cannot say that it broke. */
+		if (x->error != ERR_NONE && wire_api_is_media(x->api) &&
+		    str_find(str_of(x->current->relay.facts.content_type),
+			"event-stream") < 0)
+			http_abort(x->call);
+		else
+			http_end(x->call);
 	} else {
 		reply_plain(x);
 	}

@@ -41,6 +41,16 @@ resume_if_drained(struct exchange *x)
 	}
 }
 
+/* The next sign of life, or the end of patience when that comes first. */
+static int64_t
+until_sign(const struct exchange *x, int64_t nsecs)
+{
+	int64_t every =
+	    x->env->config->limits.stream_keepalive_msecs * NSECS_PER_MSEC;
+
+	return every > 0 && every < nsecs ? every : nsecs;
+}
+
 /* While we hold the provider back, its silence is ours: no idle timer. */
 static void
 arm_idle_timer(struct exchange *x)
@@ -51,7 +61,28 @@ arm_idle_timer(struct exchange *x)
 
 	if (a->relay.facts.finished && a->relay.facts.done_marker)
 		nsecs = LINGER_NSECS;
-	exchange_timer(x, a->paused ? 0 : nsecs);
+	x->idle_until_nsecs = clock_mono_nsecs() + nsecs;
+	exchange_timer(x, a->paused ? 0 : until_sign(x, nsecs));
+}
+
+/*
+ * The provider is silent, thinking perhaps: a sign of life for the client, so
+ * that what stands between us does not hang up. Only once the stream has begun,
+ * and not when it is over but for the provider's hanging up.
+ */
+static bool
+give_sign(struct exchange *x)
+{
+	struct attempt *a = x->current;
+	int64_t left = x->idle_until_nsecs - clock_mono_nsecs();
+
+	if (!x->timer_fired || left <= 0 || a->relay.facts.done_marker ||
+	    a->relay.ops->keep_alive == NULL)
+		return false;
+	a->relay.ops->keep_alive(&a->relay, &x->out);
+	send_out(x);
+	exchange_timer(x, a->paused ? 0 : until_sign(x, left));
+	return true;
 }
 
 static bool
@@ -85,7 +116,9 @@ broken(struct exchange *x)
 	x->outcome = EXCHANGE_CUT;
 	x->error = info->error;
 	x->error_detail = arena_strdup(&x->arena, a->error_text);
-	a->relay.ops->fail(&a->relay, info->error, a->error_text, &x->out);
+	/* Credentials are the operator's problem: no text for the client. */
+	a->relay.ops->fail(&a->relay, info->error,
+	    a->outcome == OUTCOME_AUTH ? NULL : a->error_text, &x->out);
 	attempt_stop(a);
 	report_failure(x, a);
 	return to_record(x);
@@ -112,6 +145,8 @@ step_run_RELAY(struct exchange *x)
 	}
 	if (f->error_event || f->malformed || a->relay_failed)
 		return broken(x);
+	if (give_sign(x))
+		return STEP_PARK;
 	if (x->timer_fired) {
 		a->timed_out = true;
 		return broken(x);

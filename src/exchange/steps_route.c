@@ -170,31 +170,38 @@ ask_verdict(struct exchange *x, const struct attempt *a,
 	verdict_decide(&in, answer_r);
 }
 
+/* NULL: credentials are the operator's problem, no text for the client. */
+static const char *
+text_for_client(const struct attempt *a)
+{
+	return a->outcome == OUTCOME_AUTH ? NULL : a->error_text;
+}
+
 /* The last word is an error: what the client is told. */
 static enum step_result
 fail(struct exchange *x, const struct attempt *a)
 {
 	const struct outcome_info *info = outcome_info(a->outcome);
-	const char *detail = a->error_text;
+	const char *detail = text_for_client(a);
+	const char *first = text_for_client(x->attempts[0]);
+	struct error_words words;
 
 	x->retry_after_nsecs = a->has_head ? a->head.retry_after_nsecs : 0;
-	if (a->outcome == OUTCOME_AUTH) {
-		/* The operator's problem: no provider text for the client. */
-		detail = NULL;
-	} else if (a->plain_body) {
-		/* The provider's own words, in the client's dialect. */
-		if (a->error.status >= 400)
-			x->error_status = a->error.status;
-		if (a->error.type[0] != '\0')
-			x->error_type = a->error.type;
-		if (a->error.code[0] != '\0')
-			x->error_code = a->error.code;
-		if (a->error.param[0] != '\0')
-			x->error_param = a->error.param;
+	if (a->outcome != OUTCOME_AUTH && a->plain_body) {
+		/* What the provider said, in the client's dialect. */
+		provider_error_words(&a->error, &words);
+		x->error_status = words.status;
+		x->error_type = words.type;
+		x->error_code = words.code;
+		x->error_param = words.param;
 	}
+	/* Anthropic's own status, which its SDKs know. */
+	if (a->outcome == OUTCOME_OVERLOADED && wire_api_is_anthropic(x->api))
+		x->error_status = 529;
 	if (x->attempt_count > 1 && detail != NULL)
 		detail = arena_printf(&x->arena, "%s (%zu attempts; first: %s)",
-		    detail, x->attempt_count, x->attempts[0]->error_text);
+		    detail, x->attempt_count,
+		    first != NULL ? first : "its credentials were refused");
 	return exchange_refuse(x, info->error, detail, x->error_param);
 }
 

@@ -7,6 +7,7 @@
 #include "sim/completion.h"
 #include "sim/control.h"
 #include "sim/embeddings.h"
+#include "sim/media.h"
 #include "sim/scan.h"
 
 /* ---- answers of the API ------------------------------------------------ */
@@ -254,6 +255,12 @@ static const struct route routes[] = {
 	{ "POST", "/embeddings",               handle_embeddings,   true,  false },
 	{ "POST", "/v1/completions",           handle_completion,   true,  false },
 	{ "POST", "/completions",              handle_completion,   true,  false },
+	{ "POST", "/v1/moderations",           media_moderations,   true,  false },
+	{ "POST", "/v1/rerank",                media_rerank,        true,  false },
+	{ "POST", "/v1/images/generations",    media_images,        true,  false },
+	{ "POST", "/v1/audio/speech",          media_speech,        true,  false },
+	{ "POST", "/v1/audio/transcriptions",  media_transcript,    true,  false },
+	{ "POST", "/v1/audio/translations",    media_transcript,    true,  false },
 	{ "GET",  "/v1/models",                handle_models,       true,  false },
 	{ "GET",  "/models",                   handle_models,       true,  false },
 	{ "GET",  "/v1/models/*",              handle_model,        true,  false },
@@ -266,11 +273,32 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
+/* "/openai/deployments/NAME/chat/completions" is "/chat/completions": Azure's
+   form. The body names the model, too. */
+static struct str
+without_deployment(struct str path)
+{
+	static const char head[] = "/openai/deployments/";
+	struct str rest = path;
+
+	if (!str_starts(path, head))
+		return path;
+	rest.p += sizeof(head) - 1;
+	rest.n -= sizeof(head) - 1;
+	str_cut(&rest, '/');
+	return rest.p != NULL ? str_make(rest.p - 1, rest.n + 1) : path;
+}
+
+/* A path without the pattern's "/v1" matches, too. */
 static bool
 path_matches(struct str path, const char *pattern)
 {
-	size_t n = strlen(pattern);
+	size_t n;
 
+	path = without_deployment(path);
+	if (!str_starts(path, "/v1/") && str_starts(str_of(pattern), "/v1/"))
+		pattern += 3;
+	n = strlen(pattern);
 	if (pattern[n - 1] != '*')
 		return path.n == n && memcmp(path.p, pattern, n) == 0;
 	return path.n > n - 1 && memcmp(path.p, pattern, n - 1) == 0;

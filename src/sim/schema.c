@@ -103,11 +103,35 @@ fill_array(struct filler *f, json_t *schema, int depth)
 	return out;
 }
 
+/* "the value of f(3)": the number in brackets. */
+static bool
+asked_number(struct str text, json_int_t *n_r)
+{
+	for (size_t i = 0; i + 2 < text.n; i++) {
+		size_t at = i + 1;
+		json_int_t n = 0;
+
+		if (text.p[i] != '(')
+			continue;
+		while (at < text.n && at < i + 10 && text.p[at] >= '0' &&
+		       text.p[at] <= '9')
+			n = 10 * n + (text.p[at++] - '0');
+		if (at > i + 1 && at < text.n && text.p[at] == ')') {
+			*n_r = n;
+			return true;
+		}
+	}
+	return false;
+}
+
 static json_t *
-fill_number(const json_t *schema, bool integer)
+fill_number(struct str text, const json_t *schema, bool integer)
 {
 	json_t *least = json_object_get(schema, "minimum");
+	json_int_t n;
 
+	if (integer && asked_number(text, &n))
+		return json_integer(n);
 	if (json_is_number(least))
 		return json_incref(least);
 	least = json_object_get(schema, "exclusiveMinimum");
@@ -137,7 +161,7 @@ fill(struct filler *f, json_t *schema, int depth)
 	if (str_is(type, "array"))
 		return fill_array(f, schema, depth);
 	if (str_is(type, "integer") || str_is(type, "number"))
-		return fill_number(schema, str_is(type, "integer"));
+		return fill_number(f->text, schema, str_is(type, "integer"));
 	if (str_is(type, "boolean"))
 		return json_false();
 	if (str_is(type, "null"))

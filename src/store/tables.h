@@ -15,6 +15,11 @@ X(KEYS,    ACCOUNTS, "keys",    "SHA-256 of the key",            "JSON: the virt
 X(TEAMS,   ACCOUNTS, "teams",   "team id",                       "JSON: the team",               "tallyctl, admin",  "worker",           "on delete") \
 X(USERS,   ACCOUNTS, "users",   "user id",                       "JSON: the user",               "tallyctl, admin",  "worker",           "on delete") \
 X(BUDGETS, ACCOUNTS, "budgets", "scope kind u8, window text, name", "JSON: a cap set by hand",   "tallyctl, admin",  "worker, keeper",   "on delete") \
+X(CUSTOMERS, ACCOUNTS, "customers", "end user id",               "JSON: the end user",           "tallyctl, admin",  "worker",           "on delete") \
+X(PLANS,   ACCOUNTS, "plans",   "budget id",                     "JSON: a reusable budget",      "tallyctl, admin",  "worker",           "on delete") \
+X(TAGS,    ACCOUNTS, "tags",    "tag",                           "JSON: the tag",                "tallyctl, admin",  "worker",           "on delete") \
+X(KEYALIASES, ACCOUNTS, "keyaliases", "key alias",               "SHA-256 of its key",           "tallyctl, admin",  "tallyctl, admin",  "with its key") \
+X(CHANGES, ACCOUNTS, "changes", "number u64",                    "JSON: who changed what, before and after", "tallyctl, admin", "tallyctl log", "100,000 newer ones") \
 X(PRICES,  ACCOUNTS, "prices",  "price version",                 "JSON: the prices it stands for", "worker, once per version", "tallyctl audit", "never") \
 X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "keeper, tallyctl", "when dead and drained") \
 X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, id", "alerts, spent, held (int64 nano-dollars)", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \

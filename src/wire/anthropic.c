@@ -68,6 +68,14 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
 	case WIRE_RESPONSES:
+	case WIRE_MODERATIONS:
+	case WIRE_RERANK:
+	case WIRE_IMAGES:
+	case WIRE_IMAGE_EDITS:
+	case WIRE_IMAGE_VARIATIONS:
+	case WIRE_SPEECH:
+	case WIRE_TRANSCRIPTIONS:
+	case WIRE_TRANSLATIONS:
 	case WIRE_API_COUNT:
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint",

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "wire/count_relay.h"
+#include "wire/messages_event.h"
 
 /* ---- facts ------------------------------------------------------------- */
 
@@ -424,11 +425,21 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	relay_fail_event(r, code, text, out);
 }
 
+static void
+keep_alive(struct relay *r, struct buf *out)
+{
+	if (r->options.request->api == WIRE_MESSAGES)
+		messages_event_ping(out);
+	else
+		buf_add_cstr(out, ": keep-alive\n\n");
+}
+
 #define ANTHROPIC_OPS(word)                                                    \
 	{                                                                      \
 		.name = "anthropic-" word,                                     \
 		.state_bytes = sizeof(struct anthropic_relay), .start = start, \
 		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.keep_alive = keep_alive,                                      \
 	}
 
 const struct relay_ops *
@@ -437,18 +448,9 @@ anthropic_relay_find(enum wire_api api)
 	static const struct relay_ops chat = ANTHROPIC_OPS("chat");
 	static const struct relay_ops messages = ANTHROPIC_OPS("messages");
 
-	switch (api) {
-	case WIRE_CHAT:
+	if (api == WIRE_CHAT)
 		return &chat;
-	case WIRE_MESSAGES:
+	if (api == WIRE_MESSAGES)
 		return &messages;
-	case WIRE_COUNT:
-		return &count_relay;
-	case WIRE_COMPLETIONS:
-	case WIRE_EMBEDDINGS:
-	case WIRE_RESPONSES:
-	case WIRE_API_COUNT:
-		break;
-	}
-	return NULL;
+	return api == WIRE_COUNT ? &count_relay : NULL;
 }

@@ -91,6 +91,26 @@ write_openai(struct jsonw *w, const struct api_error *e)
 	jsonw_close(w, '}');
 }
 
+/* Anthropic has no code for it: its clients look for these words. */
+static void
+write_anthropic_text(struct jsonw *w, const struct api_error *e)
+{
+	static const char words[] = "prompt is too long";
+	struct buf text;
+
+	if (e->code == NULL ||
+	    strcmp(e->code, "context_length_exceeded") != 0 ||
+	    str_find_nocase(e->message, words) >= 0) {
+		jsonw_str(w, e->message);
+		return;
+	}
+	buf_init(&text, e->message.n + sizeof(words) + 2);
+	buf_printf(&text, "%s: ", words);
+	buf_add_str(&text, e->message);
+	jsonw_str(w, buf_str(&text));
+	buf_fini(&text);
+}
+
 static void
 write_anthropic(struct jsonw *w, const struct api_error *e,
     const char *request_id)
@@ -103,7 +123,7 @@ write_anthropic(struct jsonw *w, const struct api_error *e,
 	jsonw_key(w, "type");
 	jsonw_cstr(w, anthropic_type(e->status));
 	jsonw_key(w, "message");
-	jsonw_str(w, e->message);
+	write_anthropic_text(w, e);
 	jsonw_close(w, '}');
 	if (request_id != NULL) {
 		jsonw_key(w, "request_id");

@@ -45,6 +45,15 @@ struct provider_error {
  */
 void provider_error_read(int status, struct str body, const char *secret,
     struct provider_error *e_r);
+/* What a client is told of it, in OpenAI's words: those its SDKs know. status
+   0, type NULL, code NULL: what the outcome's own error says
+   (domain/verdict.h). Valid as long as *e. */
+struct error_words {
+	int status;
+	const char *type, *code, *param;
+};
+void provider_error_words(const struct provider_error *e,
+    struct error_words *w_r);
 /* provider_class.c: the outcome of type, code, status and a text. */
 enum outcome provider_error_class(const struct provider_error *e,
     struct str text);

@@ -165,6 +165,15 @@ add_configured(struct head *h, const struct config_pairs *pairs)
 	return 0;
 }
 
+void
+call_head_replace(struct wire_call *call, const char *name, const char *line)
+{
+	for (size_t i = 0; i < call->header_count; i++) {
+		if (has_name(call->headers[i], name))
+			call->headers[i] = line;
+	}
+}
+
 int
 call_head_add(struct wire_call *call, const char *name, struct str value,
     struct arena *arena, struct err *err)

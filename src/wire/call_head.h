@@ -24,6 +24,10 @@ int call_head_write(const struct wire_choice *choice, const char *path,
     bool stream, struct arena *arena, struct wire_call *call_r,
     struct err *err) MUST_CHECK;
 
+/* Another line in the place of ours of this name. */
+void call_head_replace(struct wire_call *call, const char *name,
+    const char *line);
+
 /* One more header behind them, unless the configuration has one of that name.
    name ends in ": ". */
 int call_head_add(struct wire_call *call, const char *name, struct str value,

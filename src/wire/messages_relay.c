@@ -505,6 +505,13 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	relay_fail_event(r, code, text, out);
 }
 
+static void
+keep_alive(struct relay *r, struct buf *out)
+{
+	(void)r;
+	messages_event_ping(out);
+}
+
 const struct relay_ops messages_relay = {
 	.name = "openai-messages",
 	.state_bytes = sizeof(struct messages),
@@ -512,5 +519,6 @@ const struct relay_ops messages_relay = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = keep_alive,
 	.stop = stop,
 };

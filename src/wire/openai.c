@@ -5,15 +5,34 @@
  * by openai_relay.c.
  *
  * Served: chat, completions, embeddings; Anthropic's messages, translated to
- * chat and back (messages_chat.c, messages_relay.c). The other client APIs have
+ * chat and back (messages_chat.c, messages_relay.c); pictures, sound and the
+ * like as they are (form_request.c, media_relay.c). The other client APIs have
  * no relay here and their encode is an ERR_BAD_REQUEST.
  */
 #include "wire/call_head.h"
 #include "wire/count_relay.h"
+#include "wire/form_request.h"
+#include "wire/media_relay.h"
 #include "wire/messages_chat.h"
 #include "wire/messages_relay.h"
 #include "wire/openai_body.h"
 #include "wire/openai_relay.h"
+
+/* Headers in the place of those that JSON gets. */
+static int
+write_head(const struct wire_request *r, const struct wire_choice *choice,
+    struct arena *arena, struct wire_call *call_r, struct err *err)
+{
+	if (call_head_write(choice, wire_api_path(r->api), r->stream, arena,
+		call_r, err) != 0)
+		return -1;
+	if (wire_api_is_media(r->api))
+		call_head_replace(call_r, "Accept", "Accept: */*");
+	if (r->form_type[0] != '\0')
+		call_head_replace(call_r, "Content-Type",
+		    arena_printf(arena, "Content-Type: %s", r->form_type));
+	return 0;
+}
 
 static int
 openai_encode(const struct wire_request *r, const struct wire_choice *choice,
@@ -27,14 +46,17 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 			return -1;
 		r = &chat;
 	}
-	if (openai_relay_find(r->api) == NULL)
+	if (r->form_type[0] != '\0') {
+		form_request_write(r, choice, call_r);
+		return write_head(r, choice, arena, call_r, err);
+	}
+	if (openai_relay_find(r->api) == NULL && !wire_api_is_media(r->api))
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s models are not served on this endpoint yet",
 		    choice->deployment->provider->title);
 	if (openai_body_write(r, choice, arena, call_r, err) != 0)
 		return -1;
-	return call_head_write(choice, wire_api_path(r->api), r->stream, arena,
-	    call_r, err);
+	return write_head(r, choice, arena, call_r, err);
 }
 
 static int
@@ -55,7 +77,7 @@ find_relay(enum wire_api api)
 		return &messages_relay;
 	if (api == WIRE_COUNT)
 		return &count_relay;
-	return openai_relay_find(api);
+	return wire_api_is_media(api) ? &media_relay : openai_relay_find(api);
 }
 
 const struct dialect dialect_openai = {

@@ -169,7 +169,9 @@ asks_usage(const struct body *b)
 {
 	unsigned flags = b->choice->deployment->provider->flags;
 
-	return b->r->stream && (flags & PROVIDER_NO_STREAM_OPTIONS) == 0;
+	return b->r->stream &&
+	       (b->r->api == WIRE_CHAT || b->r->api == WIRE_COMPLETIONS) &&
+	       (flags & PROVIDER_NO_STREAM_OPTIONS) == 0;
 }
 
 /* stream_options with include_usage in it, whatever else it holds. */
@@ -412,7 +414,8 @@ add_members(struct body *b)
 		add_own(b, "stream_options",
 		    str_of("{\"include_usage\":true}"));
 	if (b->choice->max_tokens != CONFIG_UNSET &&
-	    b->r->api != WIRE_EMBEDDINGS && !has_limit(b))
+	    b->r->api != WIRE_EMBEDDINGS && !wire_api_is_media(b->r->api) &&
+	    !has_limit(b))
 		add_own(b, limit_name(b),
 		    number_text(b, b->choice->max_tokens));
 	add_extra_body(b);

@@ -147,6 +147,7 @@ static const struct param_row gemini_rows[] = {
 	{ "store",             PARAM_REFUSE, NULL },
 	{ "safety_identifier", PARAM_REFUSE, NULL },
 	{ "prompt_cache_key",  PARAM_REFUSE, NULL },
+	{ "encoding_format",   PARAM_DROP,   NULL }, /* embeddings.h */
 	{ "verbosity",         PARAM_REFUSE, NULL },
 	{ "prediction",        PARAM_DROP,   NULL },
 	{ "service_tier",      PARAM_DROP,   NULL },

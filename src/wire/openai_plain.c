@@ -2,6 +2,9 @@
    for the model. See openai_relay.h. */
 #include "wire/openai_relay.h"
 
+#include "wire/embeddings.h"
+#include "wire/pick.h"
+
 /* Room for a usual answer at once instead of by doubling. */
 #define FIRST_BYTES 4096
 
@@ -84,6 +87,36 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
 	return 0;
 }
 
+/* True when the first embedding is not in the form that was asked for; all of
+   an answer's have the same. */
+static bool
+has_other_form(const struct openai_view *v, bool base64)
+{
+	struct skim_iter it;
+	struct skim_value item;
+	struct str key;
+
+	skim_iter_init(&it, v->data.value);
+	if (skim_iter_next(&it, &key, &item) != 1)
+		return false;
+	item = pick_one(&item, "embedding");
+	return item.type == (base64 ? SKIM_ARRAY : SKIM_STRING);
+}
+
+static void
+write_embeddings(struct relay *r, struct openai_view *v, struct buf *out)
+{
+	bool base64 = embeddings_want_base64(r->options.request);
+
+	if (!has_other_form(v, base64)) {
+		openai_view_write(v, 0, v->text.n, out);
+		return;
+	}
+	openai_view_write(v, 0, v->data.value_start, out);
+	embeddings_write(&v->data, base64, out);
+	openai_view_write(v, v->data.value_end, v->text.n, out);
+}
+
 int
 openai_plain_finish(struct relay *r, struct buf *out, struct err *err)
 {
@@ -93,9 +126,12 @@ openai_plain_finish(struct relay *r, struct buf *out, struct err *err)
 	if (openai_read_answer(r, &v, VIEW_ANSWER, err) != 0)
 		return -1;
 	openai_rename_model(r, &v);
-	if (r->options.request->api != WIRE_EMBEDDINGS)
+	if (r->options.request->api == WIRE_EMBEDDINGS) {
+		write_embeddings(r, &v, out);
+	} else {
 		openai_fill_head(r, &v);
-	openai_view_write(&v, 0, v.text.n, out);
+		openai_view_write(&v, 0, v.text.n, out);
+	}
 	r->facts.finished = true;
 	s->ended = true;
 	return 0;

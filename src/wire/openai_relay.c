@@ -305,11 +305,19 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	relay_fail_event(r, code, text, out);
 }
 
+static void
+keep_alive(struct relay *r, struct buf *out)
+{
+	(void)r;
+	buf_add_cstr(out, ": keep-alive\n\n");
+}
+
 #define OPENAI_OPS(word)                                                       \
 	{                                                                      \
 		.name = "openai-" word,                                        \
 		.state_bytes = sizeof(struct openai_relay), .start = start,    \
 		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.keep_alive = keep_alive,                                      \
 	}
 
 const struct relay_ops *
@@ -319,18 +327,9 @@ openai_relay_find(enum wire_api api)
 	static const struct relay_ops completions = OPENAI_OPS("completions");
 	static const struct relay_ops embeddings = OPENAI_OPS("embeddings");
 
-	switch (api) {
-	case WIRE_CHAT:
+	if (api == WIRE_CHAT)
 		return &chat;
-	case WIRE_COMPLETIONS:
+	if (api == WIRE_COMPLETIONS)
 		return &completions;
-	case WIRE_EMBEDDINGS:
-		return &embeddings;
-	case WIRE_RESPONSES:
-	case WIRE_MESSAGES:
-	case WIRE_COUNT:
-	case WIRE_API_COUNT:
-		break;
-	}
-	return NULL;
+	return api == WIRE_EMBEDDINGS ? &embeddings : NULL;
 }

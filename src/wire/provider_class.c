@@ -192,3 +192,86 @@ provider_error_class(const struct provider_error *e, struct str text)
 		return OUTCOME_BAD_REQUEST;
 	return OUTCOME_SERVER_ERROR;
 }
+
+/* ---- for the client ----------------------------------------------------- */
+
+/* OpenAI's own words, which mean what they say wherever they come from. */
+static bool
+is_openai_type(const char *type)
+{
+	static const char *const types[] = { "invalid_request_error",
+		"rate_limit_error", "insufficient_quota", "requests", "tokens",
+		"server_error", "authentication_error", "not_found_error",
+		"request_forbidden" };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The status once more, as some providers have it, is no code. */
+static bool
+is_status(const char *code)
+{
+	return strlen(code) == 3 && strspn(code, "0123456789") == 3;
+}
+
+/* The outcomes whose code clients look at: one word for each, whatever the
+   provider's is. */
+static const char *
+code_of(const struct provider_error *e)
+{
+	switch (e->outcome) {
+	case OUTCOME_CONTEXT_LENGTH:
+	case OUTCOME_QUOTA:
+	case OUTCOME_OVERLOADED:
+		return NULL;
+	case OUTCOME_CONTENT_POLICY:
+		return strcmp(e->code, "content_filter") == 0 ? e->code : NULL;
+	case OUTCOME_NOT_FOUND:
+		return "model_not_found";
+	case OUTCOME_RATE_LIMIT:
+		return "rate_limit_exceeded";
+	default:
+		return e->code[0] != '\0' && !is_status(e->code) ? e->code
+								 : NULL;
+	}
+}
+
+static const char *
+type_of(const struct provider_error *e)
+{
+	switch (e->outcome) {
+	case OUTCOME_RATE_LIMIT:
+		return is_openai_type(e->type) ? e->type : NULL;
+	case OUTCOME_NOT_FOUND:
+	case OUTCOME_CONFLICT:
+		return "invalid_request_error";
+	case OUTCOME_SERVER_ERROR:
+		return "server_error";
+	default:
+		return NULL;
+	}
+}
+
+void
+provider_error_words(const struct provider_error *e, struct error_words *w_r)
+{
+	memset(w_r, 0, sizeof(*w_r));
+	w_r->type = type_of(e);
+	w_r->code = code_of(e);
+	if (e->param[0] != '\0')
+		w_r->param = e->param;
+	switch (e->outcome) {
+	case OUTCOME_BAD_REQUEST:
+	case OUTCOME_CONFLICT:
+	case OUTCOME_NOT_FOUND:
+	case OUTCOME_SERVER_ERROR:
+		w_r->status = e->status;
+		break;
+	default:
+		break;
+	}
+}

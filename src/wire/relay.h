@@ -18,6 +18,7 @@ struct relay_options {
 	const char *upstream_model;
 	bool upstream_is_stream; /* by Content-Type; a relay looks at the
 				    first bytes itself */
+	struct str content_type; /* of the answer; read at start only */
 	size_t max_event_bytes;
 	size_t max_answer_bytes; /* plain answers */
 	/* End a stream with finish_reason length when its output is certainly
@@ -53,6 +54,9 @@ struct relay_facts {
 	   least one token in a delta). */
 	int64_t output_guess_tokens;
 	int64_t chunks; /* events forwarded */
+	/* What the client is told it gets; "": JSON, or events where it asked
+	   for a stream. */
+	char content_type[80];
 };
 
 /* No tokenizer in use needs fewer tokens for so much text: words have 4 to 5
@@ -79,6 +83,9 @@ struct relay_ops {
 	   client dialect's error event. */
 	void (*fail)(struct relay *r, enum err_code code, const char *text,
 	    struct buf *out);
+	/* A sign of life for a client that waits in the middle of a stream:
+	   something its SDKs skip. NULL: nothing may be put in between. */
+	void (*keep_alive)(struct relay *r, struct buf *out);
 	void (*stop)(struct relay *r); /* frees what start made */
 };
 

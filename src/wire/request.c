@@ -66,6 +66,19 @@ wire_api_is_anthropic(enum wire_api api)
 	return api == WIRE_MESSAGES || api == WIRE_COUNT;
 }
 
+bool
+wire_api_is_media(enum wire_api api)
+{
+	return api >= WIRE_MODERATIONS && api < WIRE_API_COUNT;
+}
+
+bool
+wire_api_takes_form(enum wire_api api)
+{
+	return api == WIRE_IMAGE_EDITS || api == WIRE_IMAGE_VARIATIONS ||
+	       api == WIRE_TRANSCRIPTIONS || api == WIRE_TRANSLATIONS;
+}
+
 enum request_key
 request_key_find(struct str key)
 {
@@ -86,9 +99,17 @@ request_prompt_key(enum wire_api api)
 {
 	switch (api) {
 	case WIRE_COMPLETIONS:
+	case WIRE_IMAGES:
+	case WIRE_IMAGE_EDITS:
+	case WIRE_IMAGE_VARIATIONS:
 		return KEY_PROMPT;
 	case WIRE_EMBEDDINGS:
 	case WIRE_RESPONSES:
+	case WIRE_MODERATIONS:
+	case WIRE_RERANK:
+	case WIRE_SPEECH:
+	case WIRE_TRANSCRIPTIONS:
+	case WIRE_TRANSLATIONS:
 		return KEY_INPUT;
 	case WIRE_CHAT:
 	case WIRE_MESSAGES:
@@ -286,6 +307,7 @@ wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
 	*param_r = NULL;
 	r->api = api;
 	r->body = body;
+	r->form_type = "";
 	r->user = str_make("", 0);
 	r->n = r->outputs = 1;
 	r->max_tokens = CONFIG_UNSET;

@@ -20,7 +20,15 @@ X(COMPLETIONS, "completions", "/completions") \
 X(EMBEDDINGS,  "embeddings",  "/embeddings") \
 X(RESPONSES,   "responses",   "/responses") \
 X(MESSAGES,    "messages",    "/messages") \
-X(COUNT,       "count_tokens", "/messages/count_tokens")
+X(COUNT,       "count_tokens", "/messages/count_tokens") \
+X(MODERATIONS, "moderations", "/moderations") \
+X(RERANK,      "rerank",      "/rerank") \
+X(IMAGES,      "images",      "/images/generations") \
+X(IMAGE_EDITS, "image_edits", "/images/edits") \
+X(IMAGE_VARIATIONS, "image_variations", "/images/variations") \
+X(SPEECH,      "speech",      "/audio/speech") \
+X(TRANSCRIPTIONS, "transcriptions", "/audio/transcriptions") \
+X(TRANSLATIONS, "translations", "/audio/translations")
 /* clang-format on */
 #define WIRE_API_ENUM(NAME, word, path) WIRE_##NAME,
 enum wire_api {
@@ -31,6 +39,11 @@ const char *wire_api_name(enum wire_api api);
 const char *wire_api_path(enum wire_api api);
 /* One of Anthropic's: errors have its form. */
 bool wire_api_is_anthropic(enum wire_api api);
+/* Pictures, sound, and other APIs whose requests and answers pass as they are
+   (media_relay.h). */
+bool wire_api_is_media(enum wire_api api);
+/* Comes as a form (multipart/form-data, form_request.h). */
+bool wire_api_takes_form(enum wire_api api);
 
 #define WIRE_MAX_TAGS    8
 #define WIRE_MAX_MEMBERS 1024 /* top-level members of a body */
@@ -53,6 +66,13 @@ struct wire_names {
 	size_t count;
 	const struct str *items; /* in the arena */
 };
+
+/* Bounds for what models that are paid by the token make of the pieces: a
+   picture of the largest size and quality; speech, which takes 1 to 2 tokens
+   for a character of Latin script. */
+#define WIRE_TOKENS_PER_IMAGE     16384
+#define WIRE_TOKENS_PER_CHARACTER 8
+#define WIRE_TOKENS_PER_SECOND    25 /* of sound, in and as text */
 
 /* One top-level member, in the body's order. */
 struct wire_member {
@@ -120,6 +140,12 @@ struct wire_request {
 	/* Of these: what may be billed at the price of images, of audio. */
 	int64_t image_bound_tokens, audio_bound_tokens;
 	bool audio_output; /* the answer may be sound */
+	bool image_output; /* or pictures */
+	/* Paid by the piece: pictures asked for, seconds of sound at most,
+	   characters to be spoken. */
+	int64_t images, seconds_bound, characters;
+	/* A form: its type with the boundary; "" JSON. */
+	const char *form_type;
 	/* A fair guess, for estimates when a provider gives no usage. */
 	int64_t prompt_guess_tokens;
 };

@@ -42,12 +42,19 @@ check_messages(struct request_parse *p, const struct skim_value *v)
 	return 0;
 }
 
+static bool
+needs_prompt(enum wire_api api)
+{
+	return api == WIRE_EMBEDDINGS || api == WIRE_MODERATIONS ||
+	       api == WIRE_IMAGES || api == WIRE_SPEECH;
+}
+
 static int
 check_input(struct request_parse *p, enum request_key id,
     const struct skim_value *v)
 {
 	if (v->type == SKIM_ABSENT)
-		return id == KEY_INPUT && p->r->api == WIRE_EMBEDDINGS
+		return needs_prompt(p->r->api)
 			   ? request_bad(p, id, "is missing")
 			   : 0;
 	if (v->type != SKIM_STRING && v->type != SKIM_ARRAY)
@@ -89,8 +96,9 @@ take_prompt(struct request_parse *p)
 	r->has_unsigned_thinking = p->size.has_unsigned;
 	r->has_developer_role = p->size.has_developer;
 	r->has_names = p->size.has_names;
-	p->size.is_chat =
-	    r->api != WIRE_COMPLETIONS && r->api != WIRE_EMBEDDINGS;
+	p->size.is_chat = r->api != WIRE_COMPLETIONS &&
+			  r->api != WIRE_EMBEDDINGS &&
+			  !wire_api_is_media(r->api);
 	r->prompt_bound_tokens = prompt_bound(&p->size);
 	r->prompt_guess_tokens = prompt_guess(&p->size);
 	r->image_bound_tokens = prompt_image_bound(&p->size);
@@ -126,6 +134,11 @@ take_stream(struct request_parse *p)
 		return 0;
 	if (request_flag(p, KEY_STREAM, &r->stream) != 0)
 		return -1;
+	/* Sound is given out as it comes. */
+	if (r->api == WIRE_SPEECH)
+		r->stream = true;
+	if (wire_api_is_media(r->api))
+		return 0;
 	r->stream_options = request_value(p, KEY_STREAM_OPTIONS);
 	if (r->stream_options.type == SKIM_ABSENT)
 		return 0;
@@ -160,7 +173,8 @@ take_max_tokens(struct request_parse *p)
 	int64_t least = api == WIRE_MESSAGES ? 0 : 1;
 	struct wire_request *r = p->r;
 
-	if (api == WIRE_EMBEDDINGS || api == WIRE_COUNT)
+	if (api == WIRE_EMBEDDINGS || api == WIRE_COUNT ||
+	    wire_api_is_media(api))
 		return 0;
 	for (int i = 0; i < 2 && keys[i] != KEY_UNKNOWN; i++) {
 		int64_t v = CONFIG_UNSET;
@@ -179,6 +193,44 @@ take_max_tokens(struct request_parse *p)
 	return 0;
 }
 
+/* Characters of a string as the providers of speech count them: Unicode's. */
+static int64_t
+count_characters(struct request_parse *p, const struct skim_value *v)
+{
+	struct str text;
+	int64_t n = 0;
+
+	if (v->type != SKIM_STRING)
+		return 0;
+	text = request_text(p, v);
+	for (size_t i = 0; i < text.n; i++)
+		n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* What is paid by the piece, and the tokens it may come to. */
+static int
+take_pieces(struct request_parse *p)
+{
+	struct wire_request *r = p->r;
+
+	r->outputs = 0;
+	if (r->api == WIRE_SPEECH) {
+		r->characters = count_characters(p, &r->messages);
+		r->audio_output = true;
+		r->extra_output_tokens =
+		    WIRE_TOKENS_PER_CHARACTER * r->characters;
+	}
+	if (r->api != WIRE_IMAGES && r->api != WIRE_IMAGE_EDITS)
+		return 0;
+	if (request_integer(p, KEY_N, 1, WIRE_MAX_N, &r->images) != 0)
+		return -1;
+	r->images = r->images < 1 ? 1 : r->images;
+	r->image_output = true;
+	r->extra_output_tokens = WIRE_TOKENS_PER_IMAGE * r->images;
+	return 0;
+}
+
 static int
 take_n(struct request_parse *p)
 {
@@ -187,6 +239,8 @@ take_n(struct request_parse *p)
 
 	if (r->api == WIRE_EMBEDDINGS || r->api == WIRE_COUNT)
 		r->outputs = 0;
+	if (wire_api_is_media(r->api))
+		return take_pieces(p);
 	if (r->api != WIRE_CHAT && r->api != WIRE_COMPLETIONS)
 		return 0;
 	if (request_integer(p, KEY_N, 1, WIRE_MAX_N, &r->n) != 0)

@@ -93,6 +93,8 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 			read_count(in, &item, &in->u.reasoning_tokens);
 		else if (SKIM_KEY_IS(key, "audio_tokens"))
 			read_count(in, &item, &in->u.audio_output_tokens);
+		else if (SKIM_KEY_IS(key, "image_tokens"))
+			read_count(in, &item, &in->u.image_output_tokens);
 	}
 }
 
@@ -134,16 +136,22 @@ read_cost_details(struct reading *in, const struct skim_value *v)
 static void
 read_member(struct reading *in, struct str key, const struct skim_value *v)
 {
-	if (SKIM_KEY_IS(key, "prompt_tokens"))
+	if (SKIM_KEY_IS(key, "prompt_tokens") ||
+	    SKIM_KEY_IS(key, "input_tokens"))
 		in->any |= read_count(in, v, &in->u.prompt_tokens);
-	else if (SKIM_KEY_IS(key, "completion_tokens"))
+	else if (SKIM_KEY_IS(key, "completion_tokens") ||
+		 SKIM_KEY_IS(key, "output_tokens"))
 		in->any |= read_count(in, v, &in->u.completion_tokens);
 	else if (SKIM_KEY_IS(key, "total_tokens"))
 		read_count(in, v, &in->total);
 	else if (SKIM_KEY_IS(key, "prompt_tokens_details") ||
-		 SKIM_KEY_IS(key, "prompt_token_details"))
+		 SKIM_KEY_IS(key, "prompt_token_details") ||
+		 SKIM_KEY_IS(key, "input_tokens_details") ||
+		 SKIM_KEY_IS(key, "input_token_details"))
 		read_prompt_details(in, v);
-	else if (SKIM_KEY_IS(key, "completion_tokens_details"))
+	else if (SKIM_KEY_IS(key, "completion_tokens_details") ||
+		 SKIM_KEY_IS(key, "output_tokens_details") ||
+		 SKIM_KEY_IS(key, "output_token_details"))
 		read_completion_details(in, v);
 	else if (SKIM_KEY_IS(key, "prompt_cache_hit_tokens") ||
 		 SKIM_KEY_IS(key, "num_cached_tokens") ||
@@ -185,6 +193,7 @@ settle_counts(struct reading *in)
 	keep_below(&u->image_input_tokens, u->prompt_tokens);
 	keep_below(&u->reasoning_tokens, u->completion_tokens);
 	keep_below(&u->audio_output_tokens, u->completion_tokens);
+	keep_below(&u->image_output_tokens, u->completion_tokens);
 	if (in->byok && u->has_reported_cost)
 		u->reported_cost_nanos += in->upstream_cost_nanos;
 }

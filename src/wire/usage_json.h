@@ -12,6 +12,7 @@
  *   OpenRouter    cost in USD (with is_byok: plus what the upstream took);
  *                 counts may be floats
  *   Perplexity    cost{total_cost}
+ *   pictures, transcripts  input_tokens, output_tokens and their details
  *   xAI, Gemini   completion_tokens without the reasoning, total_tokens with
  *                 it: what total has beyond the sum is output
  *

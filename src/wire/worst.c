@@ -169,6 +169,10 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.image_tokens = r->image_bound_tokens,
 		.audio_tokens = r->audio_bound_tokens,
 		.audio_output = r->audio_output,
+		.image_output = r->image_output,
+		.images = r->images,
+		.seconds = r->seconds_bound,
+		.characters = r->characters,
 	};
 	/* A longer prompt is refused by the provider, not billed. One that
 	   is longer by any count says that the figure is wrong. */
@@ -195,8 +199,9 @@ worst_find(const struct wire_request *r, const struct candidate *c,
 		w.prompt.tier = defaults.tier;
 	w.prompt.audio_output =
 	    w.prompt.audio_output || defaults.has_sound || extra.has_sound;
-	if (r->api == WIRE_EMBEDDINGS) {
+	if (r->api == WIRE_EMBEDDINGS || wire_api_is_media(r->api)) {
 		w.open = true;
+		w.extra = r->extra_output_tokens;
 	} else {
 		find_limit(r, c, &defaults, &extra, &w);
 		find_outputs(r, &defaults, &extra, &w);

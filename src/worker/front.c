@@ -7,6 +7,35 @@
 #include "base/jsonw.h"
 #include "wire/apierror.h"
 
+/*
+ * Heads that say nothing here: /v1, Cohere's /v2, and those with a model's name
+ * in them, which Azure's clients send: /openai/deployments/NAME,
+ * /engines/NAME. The body names the model, too.
+ */
+static struct str
+without_head(struct str path)
+{
+	static const char *const named[] = { "/openai/deployments/",
+		"/engines/" };
+	struct str rest;
+
+	if (str_starts(path, "/v1/") || str_is(path, "/v2/rerank"))
+		path = str_make(path.p + 3, path.n - 3);
+	if (str_starts(path, "/openai/v1/"))
+		return str_make(path.p + 10, path.n - 10);
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		size_t n = strlen(named[i]);
+
+		if (!str_starts(path, named[i]))
+			continue;
+		rest = str_make(path.p + n, path.n - n);
+		str_cut(&rest, '/');
+		if (rest.p != NULL)
+			return str_make(rest.p - 1, rest.n + 1);
+	}
+	return path;
+}
+
 /* The API a path speaks; with and without /v1, as LiteLLM. 0 none. */
 static int
 find_api(struct str path, enum wire_api *api_r)
@@ -18,8 +47,7 @@ find_api(struct str path, enum wire_api *api_r)
 	} apis[] = { WIRE_APIS(API_PATH) };
 #undef API_PATH
 
-	if (str_starts(path, "/v1/"))
-		path = str_make(path.p + 3, path.n - 3);
+	path = without_head(path);
 	for (size_t i = 0; i < ARRAY_LEN(apis); i++) {
 		if (str_is(path, apis[i].path)) {
 			*api_r = apis[i].api;

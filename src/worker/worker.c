@@ -16,7 +16,9 @@
 
 #include <event2/event.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEARTBEAT_SECS 1
@@ -241,6 +243,7 @@ fill_envs(struct worker *w)
 	w->env.base = w->base;
 	w->env.config = w->station.config;
 	w->env.catalog = w->catalog;
+	w->env.accounts = w->accounts;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
 	w->env.power = w->station.config->durability_power;
@@ -253,6 +256,9 @@ fill_envs(struct worker *w)
 	exchange_env_init(&w->env);
 	w->admin.config = w->station.config;
 	w->admin.catalog = w->catalog;
+	w->admin.accounts = w->accounts;
+	w->admin.budgets = w->budgets;
+	w->admin.rules = &w->rules;
 	w->admin.store = w->station.store;
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
@@ -290,6 +296,61 @@ new_base(void)
 	base = event_base_new_with_config(c);
 	event_config_free(c);
 	return base;
+}
+
+/* ---- who may come in ---------------------------------------------------- */
+
+static bool
+is_loopback(int fd)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+		return false;
+	if (a.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr) >>
+			   24 ==
+		       IN_LOOPBACKNET;
+	return a.ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr);
+}
+
+static bool
+only_on_loopback(const struct worker *w)
+{
+	for (int i = 0; i < w->child.listener_count; i++) {
+		if (!is_loopback(w->child.listeners[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Without a master key and virtual keys: open where only this host comes in,
+   or where the configuration says so; else nobody could ask for anything. */
+static int
+open_accounts(struct worker *w, struct err *err)
+{
+	const struct config *c = w->station.config;
+	bool may_be_open = c->open || only_on_loopback(w);
+
+	if (registry_rules_read(c, &w->rules, err) != 0 ||
+	    accounts_new(c, w->station.store, may_be_open, &w->accounts, err) !=
+		0)
+		return -1;
+	if (!accounts_are_none(w->accounts))
+		return 0;
+	if (!may_be_open)
+		return err_set(err, ERR_CONFIG,
+		    "no general_settings.master_key and no virtual keys, and "
+		    "others than this host could come in: set a master key, "
+		    "make a key (tallyctl key create), listen on 127.0.0.1, or "
+		    "say tallygate.open: true");
+	if (w->child.slot == 0)
+		log_warn("OPEN: there is neither a master key nor a virtual "
+			 "key; everybody who reaches this address may use the "
+			 "gateway and spend your money");
+	return 0;
 }
 
 /* Once on the host: the first worker says it. */
@@ -338,6 +399,9 @@ open_all(struct worker *w, struct err *err)
 		return CONTRACT_EXIT_FAILED;
 	}
 	watch_events(w);
+	if (open_accounts(w, err) != 0)
+		return err->code == ERR_CONFIG ? CONTRACT_EXIT_CONFIG
+					       : CONTRACT_EXIT_FAILED;
 	if (open_prices(w, err) != 0 || open_services(w, err) != 0)
 		return CONTRACT_EXIT_FAILED;
 	fill_envs(w);
@@ -360,6 +424,8 @@ close_all(struct worker *w)
 	run_batch(w);
 	outbox_free(&w->outbox);
 	price_book_free(&w->prices);
+	accounts_free(&w->accounts);
+	registry_rules_free(&w->rules);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
 	station_close(&w->station);

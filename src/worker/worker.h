@@ -23,6 +23,8 @@ struct worker {
 	struct event_base *base;
 	struct catalog *catalog;
 	struct budgets *budgets;
+	struct accounts *accounts;
+	struct registry_rules rules;
 	struct price_book *prices;
 	struct upstream *upstream;
 	struct http_server *http;

@@ -36,7 +36,8 @@ struct kase {
 	char provider[32], model[64], api[16], client_model[64];
 	char version[32], defaults[512], extra[512];
 	char base[128], key[64], base_model[64];
-	bool token; /* the key is one of Entra's */
+	char type[64]; /* the answer's Content-Type */
+	bool token;    /* the key is one of Entra's */
 	int drop_params;
 	int64_t max_output, max_tokens, stop_after;
 	bool fails; /* the exchange calls fail() at the end */
@@ -89,6 +90,8 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->base, sizeof(k->base), value);
 	else if (str_is(key, "key"))
 		copy(k->key, sizeof(k->key), value);
+	else if (str_is(key, "type"))
+		copy(k->type, sizeof(k->type), value);
 	else if (str_is(key, "base_model"))
 		copy(k->base_model, sizeof(k->base_model), value);
 	else if (str_is(key, "token"))
@@ -329,7 +332,9 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    " result=%s finish=%s finished=%d first=%d done=%d error=%d"
 	    " status=%d malformed=%d stopped=%d source=%s prompt=%lld"
 	    " completion=%lld cached=%lld write=%lld write_1h=%lld"
-	    " reasoning=%lld tier=%d model=%s guess=%lld delivered=%lld ",
+	    " reasoning=%lld tier=%d model=%s guess=%lld delivered=%lld"
+	    " images=%lld image_out=%lld audio_ms=%lld characters=%lld"
+	    " type=%s ",
 	    result == 0 ? "ok" : err_info(code)->name, f->finish_reason,
 	    f->finished, f->first_token, f->done_marker, f->error_event,
 	    f->error_status, f->malformed, f->stopped, sources[u->source],
@@ -337,7 +342,9 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    (long long)u->cached_tokens, (long long)u->cache_write_tokens,
 	    (long long)u->cache_write_1h_tokens, (long long)u->reasoning_tokens,
 	    (int)u->tier, f->model, (long long)f->output_guess_tokens,
-	    (long long)f->delivered_bytes);
+	    (long long)f->delivered_bytes, (long long)u->images,
+	    (long long)u->image_output_tokens, (long long)u->audio_millis,
+	    (long long)u->characters, f->content_type);
 }
 
 /* Feeds the answer in pieces of a size, or of random ones (0). */
@@ -350,6 +357,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 		.request = r,
 		.client_model = k->client_model,
 		.upstream_model = k->model,
+		.content_type = str_of(k->type),
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20,
 		.stop_after_tokens = k->stop_after,

@@ -153,7 +153,7 @@ test_what_cannot_be_charged_is_not_known(void **state)
 		{ "plain", true }, { "free", true }, { "embed", true },
 		{ "query", true },
 		{ "half", false },     /* a chat model without output price */
-		{ "pictures", false }, /* paid by the picture */
+		{ "pictures", true },  /* paid by the picture */
 		{ "millions", false }, /* 0.15 USD per token is a slip */
 	};
 	struct price_table *t = table_of(LIT(defacto));
@@ -168,8 +168,7 @@ test_what_cannot_be_charged_is_not_known(void **state)
 	}
 	assert_int_equal(price_table_implausible(t), 1);
 	assert_int_equal(find(t, "embed")->max_input_tokens, 8191);
-	assert_int_equal(find(t, "query")->per_request_picos,
-	    INT64_C(2000000000));
+	assert_int_equal(find(t, "query")->units.request, INT64_C(2000000000));
 	/* Zero beside a paid input means "no price of its own" ... */
 	assert_int_equal(find(t, "zeros")->base.cached_input, PRICE_UNSET);
 	assert_int_equal(price_rate_of(&find(t, "zeros")->base,
@@ -434,8 +433,12 @@ test_key_names(void **state)
 		{ "input_cost_per_token_above_500_tokens", PRICE_INPUT,
 		    TIER_DEFAULT, 500 },
 		{ "input_cost_per_query", PRICE_NONE, TIER_DEFAULT, 0 },
+		{ "input_cost_per_second", PRICE_NONE, TIER_DEFAULT, 0 },
+		{ "output_cost_per_image", PRICE_NONE, TIER_DEFAULT, 0 },
+		{ "output_cost_per_image_token", PRICE_IMAGE_OUTPUT,
+		    TIER_DEFAULT, 0 },
 	};
-	static const char *const bad[] = { "", "input_cost_per_second",
+	static const char *const bad[] = { "", "input_cost_per_pixel",
 		"input_cost_per_token_above_k_tokens",
 		"input_cost_per_token_above_-1k_tokens",
 		"input_cost_per_token_above_0k_tokens",
@@ -443,7 +446,7 @@ test_key_names(void **state)
 		"input_cost_per_token_above__tokens",
 		"input_cost_per_token_above_tokens",
 		"input_cost_per_token_cheap", "input_cost_per_query_flex",
-		"output_cost_per_image", "max_tokens" };
+		"output_cost_per_image_flex", "max_tokens" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {

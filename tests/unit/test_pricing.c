@@ -425,7 +425,7 @@ test_absurd_counts_saturate(void **state)
 	(void)state;
 	price_clear(&p);
 	p.known = true;
-	p.per_request_picos = PRICE_UNIT_MAX_PICOS;
+	p.units.request = PRICE_UNIT_MAX_PICOS;
 	for (int k = 0; k < PRICE_KIND_COUNT; k++)
 		*price_rate(&p.base, (enum price_kind)k) =
 		    PRICE_TOKEN_MAX_PICOS;
@@ -467,7 +467,10 @@ random_price(struct price *p)
 		for (int tier = -1; tier < (int)p->tier_count; tier++)
 			random_rates(price_row(p, (enum service_tier)s, tier));
 	}
-	p->per_request_picos = random_below(2) * random_below(5000000);
+	p->units.request = random_below(2) * random_below(5000000);
+	p->units.image = random_below(2) * random_below(5000000);
+	p->units.second = random_below(2) * random_below(5000000);
+	p->units.character = random_below(2) * random_below(5000);
 }
 
 /* Splits `whole` at random among n parts whose sum stays below it. */
@@ -483,7 +486,7 @@ random_parts(int64_t whole, int64_t *parts, size_t n)
 static void
 random_usage(const struct price_bound *b, struct usage *u)
 {
-	int64_t in[4], out[2];
+	int64_t in[4], out[3];
 
 	memset(u, 0, sizeof(*u));
 	u->source = USAGE_PROVIDER;
@@ -499,9 +502,45 @@ random_usage(const struct price_bound *b, struct usage *u)
 	u->cache_write_tokens = b->no_cache_write ? 0 : in[3];
 	u->cache_write_1h_tokens =
 	    b->no_cache_write_1h ? 0 : random_below(u->cache_write_tokens + 1);
-	random_parts(u->completion_tokens, out, 2);
+	random_parts(u->completion_tokens, out, 3);
 	u->reasoning_tokens = out[0];
 	u->audio_output_tokens = b->audio_output ? out[1] : 0;
+	u->image_output_tokens = b->image_output ? out[2] : 0;
+	u->images = random_below(b->images + 1);
+	u->audio_millis = random_below(1000 * b->seconds + 1);
+	u->characters = random_below(b->characters + 1);
+}
+
+/* dall-e by the picture, whisper by the second, tts by the character; the
+   operator's own price for one of them. */
+static void
+test_things_that_are_no_tokens(void **state)
+{
+	static const struct config_pair own[] = {
+		{ "input_cost_per_second", "0.0002", 8 },
+	};
+	struct price_table *t =
+	    table_of(LIT("{\"plain\":{\"mode\":\"audio_transcription\","
+			 "\"litellm_provider\":\"openai\","
+			 "\"input_cost_per_second\":1e-4,"
+			 "\"output_cost_per_second\":1e-4,"
+			 "\"output_cost_per_image\":0.04,"
+			 "\"input_cost_per_image\":0.01,"
+			 "\"input_cost_per_character\":1.5e-5}}"));
+	struct usage u = { .source = USAGE_ESTIMATED, .audio_millis = 1500 };
+	struct price p = resolve_with(own, 0, "plain", &t, 1);
+
+	(void)state;
+	assert_true(p.known);
+	assert_int_equal(price_cost_nanos(&p, &u), 150000);
+	u = (struct usage){ .source = USAGE_ESTIMATED, .images = 3 };
+	assert_int_equal(price_cost_nanos(&p, &u), 120000000);
+	u = (struct usage){ .source = USAGE_ESTIMATED, .characters = 2 };
+	assert_int_equal(price_cost_nanos(&p, &u), 30000);
+	p = resolve_with(own, 1, "plain", &t, 1);
+	u = (struct usage){ .source = USAGE_ESTIMATED, .audio_millis = 1000 };
+	assert_int_equal(price_cost_nanos(&p, &u), 200000);
+	price_table_free(&t);
 }
 
 static void
@@ -516,6 +555,10 @@ test_no_usage_costs_more_than_its_bound(void **state)
 			.image_tokens = random_below(2) * random_below(500),
 			.output_tokens = random_below(3000),
 			.audio_output = random_below(2) == 0,
+			.image_output = random_below(2) == 0,
+			.images = random_below(2) * random_below(10),
+			.seconds = random_below(2) * random_below(100),
+			.characters = random_below(2) * random_below(5000),
 			.no_cache_write = random_below(2) == 0,
 			.no_cache_write_1h = random_below(2) == 0,
 		};
@@ -620,6 +663,7 @@ main(void)
 		cmocka_unit_test(
 		    test_reported_cost_is_trusted_unless_the_price_is_custom),
 		cmocka_unit_test(test_absurd_counts_saturate),
+		cmocka_unit_test(test_things_that_are_no_tokens),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),
 		cmocka_unit_test(
 		    test_affordable_is_the_largest_count_that_fits),

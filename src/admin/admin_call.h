@@ -1,0 +1,121 @@
+/*
+ * What the handlers of keys, teams, users ... share: reading the call, who may
+ * do what, rows as answers, and their names for the table of routes.
+ */
+#ifndef ADMIN_ADMIN_CALL_H
+#define ADMIN_ADMIN_CALL_H
+
+#include "admin/admin.h"
+#include "domain/vkey.h"
+
+/* ---- the call ---- */
+
+/* A value of the query in buf: 1, 0 absent, -1 refused. */
+int call_query(struct admin_call *a, const char *name, char *buf,
+    size_t size) MUST_CHECK;
+/* The text of a member that must be there: ERR_BAD_REQUEST names it. */
+int call_need_text(struct admin_call *a, const char *name,
+    struct str *text_r) MUST_CHECK;
+/* A list of texts, or one text, under this name; "" of it are refused. */
+int call_need_list(struct admin_call *a, const char *name,
+    json_t **list_r) MUST_CHECK;
+/* The nth text of such a list. */
+struct str call_item(const json_t *list, size_t i);
+int call_refuse(struct admin_call *a, enum err_code code, const char *fmt, ...)
+    PRINTF(3, 4);
+/* Page and size of the query: 1-based, at most 100. */
+int call_page(struct admin_call *a, size_t *page_r, size_t *size_r) MUST_CHECK;
+/* A moment in the query ("2026-11-01" ...): 1, 0 absent, -1. */
+int call_time(struct admin_call *a, const char *name,
+    int64_t *nsecs_r) MUST_CHECK;
+
+/* ---- who may ---- */
+
+bool call_may_see_all(const struct admin_call *a);
+/* A key's row: its own, its user's, a team's whose admin the caller is. */
+bool call_may_see_key(struct admin_call *a, const json_t *key);
+bool call_may_manage_key(struct admin_call *a, const json_t *key);
+bool call_may_see_team(const struct admin_call *a, const json_t *team);
+bool call_may_manage_team(const struct admin_call *a, const json_t *team);
+int call_forbid(struct admin_call *a, const char *what);
+
+/* ---- rows as answers (admin_view.c): new references, NULL: failed ---- */
+
+/* With what it spent and when that starts again; absent fields are null. */
+json_t *view_row(struct admin_call *a, enum entity_kind kind,
+    const json_t *row);
+/* Spend of any scope as LiteLLM's number. */
+json_t *view_usd(int64_t nanos);
+
+/* ---- handlers ---- */
+
+#define ADMIN_CALL(name) int name(struct admin_call *a, json_t **answer_r)
+/* admin_keys.c */
+ADMIN_CALL(key_generate);
+ADMIN_CALL(key_generate_service);
+ADMIN_CALL(key_update);
+ADMIN_CALL(key_delete);
+ADMIN_CALL(key_block);
+ADMIN_CALL(key_unblock);
+ADMIN_CALL(key_regenerate);
+ADMIN_CALL(key_reset_spend);
+ADMIN_CALL(key_info);
+ADMIN_CALL(key_info_many);
+ADMIN_CALL(key_list);
+ADMIN_CALL(key_aliases);
+ADMIN_CALL(key_health);
+/* admin_teams.c */
+ADMIN_CALL(team_new);
+ADMIN_CALL(team_update);
+ADMIN_CALL(team_delete);
+ADMIN_CALL(team_block);
+ADMIN_CALL(team_unblock);
+ADMIN_CALL(team_member_add);
+ADMIN_CALL(team_member_update);
+ADMIN_CALL(team_member_delete);
+ADMIN_CALL(team_model_add);
+ADMIN_CALL(team_model_delete);
+ADMIN_CALL(team_info);
+ADMIN_CALL(team_list);
+/* admin_users.c */
+ADMIN_CALL(user_new);
+ADMIN_CALL(user_update);
+ADMIN_CALL(user_delete);
+ADMIN_CALL(user_info);
+ADMIN_CALL(user_list);
+ADMIN_CALL(customer_new);
+ADMIN_CALL(customer_update);
+ADMIN_CALL(customer_delete);
+ADMIN_CALL(customer_block);
+ADMIN_CALL(customer_unblock);
+ADMIN_CALL(customer_info);
+ADMIN_CALL(customer_list);
+/* admin_plans.c */
+ADMIN_CALL(budget_new);
+ADMIN_CALL(budget_update);
+ADMIN_CALL(budget_delete);
+ADMIN_CALL(budget_info);
+ADMIN_CALL(budget_list);
+ADMIN_CALL(budget_settings);
+ADMIN_CALL(tag_new);
+ADMIN_CALL(tag_update);
+ADMIN_CALL(tag_delete);
+ADMIN_CALL(tag_info);
+ADMIN_CALL(tag_list);
+/* admin_spend.c */
+ADMIN_CALL(spend_logs);
+ADMIN_CALL(spend_keys);
+ADMIN_CALL(spend_users);
+ADMIN_CALL(spend_tags);
+ADMIN_CALL(spend_calculate);
+ADMIN_CALL(spend_global);
+ADMIN_CALL(spend_report);
+ADMIN_CALL(spend_days);
+ADMIN_CALL(spend_teams);
+ADMIN_CALL(spend_models);
+ADMIN_CALL(spend_providers);
+ADMIN_CALL(provider_budgets);
+ADMIN_CALL(cost_estimate);
+ADMIN_CALL(model_group_info);
+
+#endif

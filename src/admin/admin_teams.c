@@ -1,0 +1,350 @@
+/* /team/...: see admin_call.h. */
+#include "admin/admin_call.h"
+
+#include "domain/team.h"
+
+/* The team that a body names, when the caller may change it. */
+static int
+open_team(struct admin_call *a, struct str *id_r, json_t **team_r)
+{
+	if (call_need_text(a, "team_id", id_r) != 0 ||
+	    entity_need(a->txn, ENTITY_TEAM, *id_r, team_r, &a->err) != 0)
+		return -1;
+	if (call_may_manage_team(a, *team_r))
+		return 0;
+	json_decref(*team_r);
+	return call_forbid(a, "change this team");
+}
+
+static int
+check_manager(struct admin_call *a, struct str *id_r)
+{
+	json_t *team;
+
+	if (open_team(a, id_r, &team) != 0)
+		return -1;
+	json_decref(team);
+	return 0;
+}
+
+/* A row that was written, as the answer. */
+static int
+give(struct admin_call *a, json_t *team, json_t **answer_r)
+{
+	*answer_r = view_row(a, ENTITY_TEAM, team);
+	json_decref(team);
+	return *answer_r != NULL ? 0 : -1;
+}
+
+int
+team_new(struct admin_call *a, json_t **answer_r)
+{
+	json_t *team;
+
+	if (registry_create(&a->edit, ENTITY_TEAM, a->body, &team) != 0)
+		return -1;
+	return give(a, team, answer_r);
+}
+
+/* A team's admin changes names and models within what he has; money and limits
+   are the administrator's. */
+static int
+check_fields(struct admin_call *a)
+{
+	static const char *const free_fields[] = { "team_id", "team_alias",
+		"metadata", "tags", "members_with_roles" };
+	const char *name;
+	json_t *value;
+
+	if (a->account->is_admin)
+		return 0;
+	json_object_foreach(a->body, name, value) {
+		bool is_free = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(free_fields); i++)
+			is_free = is_free || strcmp(name, free_fields[i]) == 0;
+		if (!is_free) {
+			a->param = name;
+			return call_forbid(a, "set this of a team");
+		}
+	}
+	return 0;
+}
+
+int
+team_update(struct admin_call *a, json_t **answer_r)
+{
+	struct str id;
+	json_t *team, *view;
+
+	if (check_manager(a, &id) != 0 || check_fields(a) != 0 ||
+	    registry_update(&a->edit, "update", ENTITY_TEAM, id, a->body,
+		&team) != 0 ||
+	    give(a, team, &view) != 0)
+		return -1;
+	*answer_r = json_object();
+	json_object_set(*answer_r, "team_id", json_object_get(view, "team_id"));
+	json_object_set_new(*answer_r, "data", view);
+	return 0;
+}
+
+int
+team_delete(struct admin_call *a, json_t **answer_r)
+{
+	json_t *list, *deleted = json_array(), *team;
+	size_t n;
+
+	if (call_need_list(a, "team_ids", &list) != 0) {
+		json_decref(deleted);
+		return -1;
+	}
+	n = json_is_array(list) ? json_array_size(list) : 1;
+	for (size_t i = 0; i < n; i++) {
+		if (registry_delete(&a->edit, ENTITY_TEAM, call_item(list, i),
+			&team) != 0) {
+			json_decref(deleted);
+			return -1;
+		}
+		json_decref(team);
+		json_array_append_new(deleted,
+		    json_stringn(call_item(list, i).p, call_item(list, i).n));
+	}
+	*answer_r = json_pack("{s:o}", "deleted_teams", deleted);
+	return 0;
+}
+
+static int
+set_blocked(struct admin_call *a, bool blocked, json_t **answer_r)
+{
+	json_t *patch = json_pack("{s:b}", "blocked", blocked), *team;
+	struct str id;
+	int rc = call_need_text(a, "team_id", &id);
+
+	if (rc == 0)
+		rc = registry_update(&a->edit, blocked ? "block" : "unblock",
+		    ENTITY_TEAM, id, patch, &team);
+	json_decref(patch);
+	return rc == 0 ? give(a, team, answer_r) : -1;
+}
+
+int
+team_block(struct admin_call *a, json_t **answer_r)
+{
+	return set_blocked(a, true, answer_r);
+}
+
+int
+team_unblock(struct admin_call *a, json_t **answer_r)
+{
+	return set_blocked(a, false, answer_r);
+}
+
+/* ---- members ------------------------------------------------------------ */
+
+/* A team's admin may put people in, not give them money. */
+static int
+check_member_fields(struct admin_call *a)
+{
+	static const char *const money[] = { "max_budget_in_team",
+		"budget_duration", "rpm_limit", "tpm_limit" };
+
+	for (size_t i = 0; i < ARRAY_LEN(money) && !a->account->is_admin; i++) {
+		if (json_object_get(a->body, money[i]) == NULL)
+			continue;
+		a->param = money[i];
+		return call_forbid(a, "set a member's limits");
+	}
+	return 0;
+}
+
+int
+team_member_add(struct admin_call *a, json_t **answer_r)
+{
+	struct str id;
+	json_t *team;
+
+	if (check_manager(a, &id) != 0 || check_member_fields(a) != 0 ||
+	    team_add_members(&a->edit, id, a->body, &team) != 0)
+		return -1;
+	return give(a, team, answer_r);
+}
+
+int
+team_member_update(struct admin_call *a, json_t **answer_r)
+{
+	struct str id;
+	json_t *team;
+
+	if (check_manager(a, &id) != 0 || check_member_fields(a) != 0 ||
+	    team_update_member(&a->edit, id, a->body, &team) != 0)
+		return -1;
+	return give(a, team, answer_r);
+}
+
+int
+team_member_delete(struct admin_call *a, json_t **answer_r)
+{
+	struct str id;
+	json_t *team;
+
+	if (check_manager(a, &id) != 0 ||
+	    team_remove_member(&a->edit, id, a->body, &team) != 0)
+		return -1;
+	return give(a, team, answer_r);
+}
+
+/* ---- models ------------------------------------------------------------- */
+
+static bool
+has_name(const json_t *list, struct str name)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (str_eq(call_item(list, i), name))
+			return true;
+	}
+	return false;
+}
+
+/* The team's models with these, or without them. */
+static int
+change_models(struct admin_call *a, bool add, json_t **answer_r)
+{
+	json_t *team, *named, *patch, *models = json_array();
+	const json_t *old;
+	struct str id;
+	int rc;
+
+	if (open_team(a, &id, &team) != 0) {
+		json_decref(models);
+		return -1;
+	}
+	rc = call_need_list(a, "models", &named);
+	old = json_object_get(team, "models");
+	for (size_t i = 0; i < json_array_size(old); i++) {
+		if (add || !has_name(named, call_item(old, i)))
+			json_array_append(models, json_array_get(old, i));
+	}
+	for (size_t i = 0; rc == 0 && add && i < json_array_size(named); i++) {
+		if (!has_name(models, call_item(named, i)))
+			json_array_append(models, json_array_get(named, i));
+	}
+	json_decref(team);
+	patch = json_pack("{s:o}", "models", models);
+	if (rc == 0)
+		rc = registry_update(&a->edit,
+		    add ? "model_add" : "model_delete", ENTITY_TEAM, id, patch,
+		    &team);
+	json_decref(patch);
+	return rc == 0 ? give(a, team, answer_r) : -1;
+}
+
+int
+team_model_add(struct admin_call *a, json_t **answer_r)
+{
+	return change_models(a, true, answer_r);
+}
+
+int
+team_model_delete(struct admin_call *a, json_t **answer_r)
+{
+	return change_models(a, false, answer_r);
+}
+
+/* ---- read --------------------------------------------------------------- */
+
+/* The team's keys, as far as the caller may see them. */
+static int
+add_keys(struct admin_call *a, struct str team_id, json_t *keys)
+{
+	struct entity_walk w;
+	struct str id;
+	json_t *row;
+	int rc;
+
+	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0)
+		return -1;
+	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
+		json_t *view = NULL;
+
+		if (str_eq(jsonx_str(row, "team_id"), team_id) &&
+		    call_may_see_key(a, row)) {
+			view = view_row(a, ENTITY_KEY, row);
+			if (view == NULL)
+				rc = -1;
+			else
+				json_array_append_new(keys, view);
+		}
+		json_decref(row);
+		if (rc < 0)
+			break;
+	}
+	entity_end_walk(&w);
+	return rc;
+}
+
+int
+team_info(struct admin_call *a, json_t **answer_r)
+{
+	char id[ENTITY_ID_BYTES + 1];
+	json_t *team, *view, *keys = json_array();
+	int rc = call_query(a, "team_id", id, sizeof(id));
+
+	if (rc == 0) {
+		a->param = "team_id";
+		rc = call_refuse(a, ERR_BAD_REQUEST, "team_id is missing");
+	}
+	if (rc < 0 ||
+	    entity_need(a->txn, ENTITY_TEAM, str_of(id), &team, &a->err) != 0) {
+		json_decref(keys);
+		return -1;
+	}
+	rc = call_may_see_team(a, team) ? 0
+					: call_forbid(a, "look at this team");
+	view = rc == 0 ? view_row(a, ENTITY_TEAM, team) : NULL;
+	json_decref(team);
+	if (view == NULL || add_keys(a, str_of(id), keys) != 0) {
+		json_decref(view);
+		json_decref(keys);
+		return -1;
+	}
+	*answer_r = json_pack("{s:s, s:o, s:o, s:[]}", "team_id", id,
+	    "team_info", view, "keys", keys, "team_memberships");
+	return 0;
+}
+
+int
+team_list(struct admin_call *a, json_t **answer_r)
+{
+	char user[ENTITY_ID_BYTES + 1] = "";
+	struct entity_walk w;
+	struct str id;
+	json_t *row, *list;
+	int rc;
+
+	if (call_query(a, "user_id", user, sizeof(user)) < 0 ||
+	    entity_walk(a->txn, ENTITY_TEAM, &w, &a->err) != 0)
+		return -1;
+	list = json_array();
+	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
+		json_t *view = NULL;
+
+		if (call_may_see_team(a, row) &&
+		    (user[0] == '\0' ||
+			team_member(row, str_of(user)) != NULL)) {
+			view = view_row(a, ENTITY_TEAM, row);
+			if (view == NULL)
+				rc = -1;
+			else
+				json_array_append_new(list, view);
+		}
+		json_decref(row);
+		if (rc < 0)
+			break;
+	}
+	entity_end_walk(&w);
+	*answer_r = list;
+	if (rc == 0)
+		return 0;
+	json_decref(list);
+	return -1;
+}

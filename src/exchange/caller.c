@@ -1,0 +1,134 @@
+/* Who asks, and whether he may. See caller.h. */
+#include "exchange/caller.h"
+
+#include "domain/access.h"
+#include "exchange/question.h"
+
+static struct str
+header_of(const void *call, const char *name)
+{
+	return http_header(call, name);
+}
+
+int
+caller_identify(struct exchange *x, struct err *err)
+{
+	const char *own = x->env->config->key_header;
+	struct account *account;
+
+	if (x->question != NULL) {
+		account_unref(&x->account);
+		x->account = account_special(x->question->caller);
+		return 0;
+	}
+	if (accounts_authenticate(x->env->accounts,
+		account_presented(header_of, x->call, own),
+		x->started_wall_nsecs, &account, err) != 0) {
+		/* Why a key is not known is not said. */
+		if (err->code != ERR_BLOCKED_KEY)
+			err->text[0] = '\0';
+		return -1;
+	}
+	account_unref(&x->account);
+	x->account = account;
+	return access_route(account, http_path(x->call), true, false, err);
+}
+
+/* ---- models ------------------------------------------------------------- */
+
+/* The groups that a client's own list of fallbacks names. */
+static int
+check_fallbacks(const struct exchange *x, const struct wire_names *names,
+    struct err *err)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (access_model(x->account, x->env->catalog, names->items[i],
+			err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_models(struct exchange *x, const char **param_r, struct err *err)
+{
+	struct wire_request *r = &x->request;
+
+	r->model = access_alias(x->account, r->model);
+	*param_r = "model";
+	if (access_model(x->account, x->env->catalog, r->model, err) != 0)
+		return -1;
+	*param_r = "fallbacks";
+	if (check_fallbacks(x, &r->fallbacks, err) != 0 ||
+	    check_fallbacks(x, &r->context_fallbacks, err) != 0)
+		return -1;
+	return check_fallbacks(x, &r->policy_fallbacks, err);
+}
+
+/* ---- end user and tags -------------------------------------------------- */
+
+/* The tags of key and team count like the request's own. */
+static void
+add_tags(struct exchange *x)
+{
+	struct wire_request *r = &x->request;
+
+	for (size_t i = 0; i < x->account->tag_count; i++) {
+		if (r->tag_count < WIRE_MAX_TAGS)
+			r->tags[r->tag_count++] = x->account->tags[i];
+	}
+}
+
+static int
+open_purse(struct exchange *x, enum scope_kind kind, struct str id,
+    struct err *err)
+{
+	struct purse **p = &x->purses[x->purse_count];
+	int rc = accounts_purse(x->env->accounts, kind, id,
+	    x->started_wall_nsecs, p, err);
+
+	if (rc < 0)
+		return -1;
+	x->purse_count += (size_t)rc;
+	if (rc == 1 && (*p)->allowance.blocked)
+		return err_set(err, ERR_FORBIDDEN,
+		    "User blocked from making LLM API Calls. User=" STR_FMT,
+		    STR_ARG(id));
+	return 0;
+}
+
+/* A tag that came before: it counts once. */
+static bool
+is_repeated(const struct wire_request *r, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (str_eq(r->tags[k], r->tags[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What the rows of the end user and of the tags allow. */
+static int
+open_purses(struct exchange *x, const char **param_r, struct err *err)
+{
+	*param_r = "user";
+	if (open_purse(x, SCOPE_END_USER, x->request.user, err) != 0)
+		return -1;
+	*param_r = NULL;
+	for (size_t i = 0; i < x->request.tag_count; i++) {
+		if (!is_repeated(&x->request, i) &&
+		    open_purse(x, SCOPE_TAG, x->request.tags[i], err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+caller_check(struct exchange *x, const char **param_r, struct err *err)
+{
+	if (check_models(x, param_r, err) != 0)
+		return -1;
+	add_tags(x);
+	return open_purses(x, param_r, err);
+}

@@ -1,0 +1,263 @@
+"""Keys, teams and limits over several workers: what one writes holds for all at
+the next request; caps and limits are exact under a burst."""
+
+import asyncio
+import json
+import threading
+
+from configs import config, deployment, mock
+from harness.answers import completion, send_json
+from harness.gateway import chat_body
+from harness.wait import wait_until
+
+MASTER = "sk-master-key-1"
+ADMIN = {"authorization": f"Bearer {MASTER}"}
+SETTINGS = f"general_settings: {{master_key: {MASTER}}}\n"
+CLIENTS = 500
+PRICE = {"input_cost_per_token": "0.000000001",
+         "output_cost_per_token": "0.00000001"}
+
+
+def bearer(key):
+    return {"authorization": f"Bearer {key}"}
+
+
+def admin(gateway, path, **body):
+    answer = gateway.request("POST", path, body, ADMIN)
+    assert answer.status == 200, answer.describe()
+    return json.loads(answer.body)
+
+
+def info(gateway, key):
+    answer = gateway.request("GET", f"/key/info?key={key}", headers=ADMIN)
+    assert answer.status == 200, answer.describe()
+    return json.loads(answer.body)["info"]
+
+
+async def one(address, path, body, key, results, gate):
+    payload = json.dumps(body).encode()
+    head = (f"POST {path} HTTP/1.1\r\nhost: t\r\n"
+            f"authorization: Bearer {key}\r\n"
+            "content-type: application/json\r\nconnection: close\r\n"
+            f"content-length: {len(payload)}\r\n\r\n").encode()
+    reader, writer = await asyncio.open_connection(*address)
+    await gate.wait()
+    writer.write(head + payload)
+    answer = await reader.read()
+    writer.close()
+    results.append((int(answer.split(b" ", 2)[1]), answer))
+
+
+def burst(gateway, asked, path="/v1/chat/completions"):
+    """asked: [(key, body)], all at the same moment; [(status, answer)]."""
+    async def run():
+        results, gate = [], asyncio.Event()
+        tasks = [asyncio.ensure_future(
+            one(gateway.address, path, body, key, results, gate))
+            for key, body in asked]
+        await asyncio.sleep(0.5)
+        gate.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        return results
+    return asyncio.run(run())
+
+
+def statuses(results):
+    counts = {}
+    for status, _ in results:
+        counts[status] = counts.get(status, 0) + 1
+    return counts
+
+
+# ---- limits ------------------------------------------------------------------
+
+
+def test_500_clients_never_pass_a_limit_by_one(make_gateway):
+    """A key's, its team's and a model's limit at once: the least of them is
+    what passes; what is refused uses up nothing of the others."""
+    gateway = make_gateway(config(mock(), mock("big"), more=SETTINGS),
+                           workers=4)
+    admin(gateway, "/team/new", team_id="t", rpm_limit=120)
+    admin(gateway, "/key/generate", key="sk-key-one-00001", team_id="t",
+          rpm_limit=70, model_rpm_limit={"big": 13})
+    admin(gateway, "/key/generate", key="sk-key-two-00001", team_id="t",
+          rpm_limit=200)
+    big = burst(gateway, [("sk-key-one-00001", chat_body("big"))] * CLIENTS)
+    assert statuses(big) == {200: 13, 429: CLIENTS - 13}
+    small = burst(gateway, [("sk-key-one-00001", chat_body("small"))] * CLIENTS)
+    assert statuses(small) == {200: 70 - 13, 429: CLIENTS - (70 - 13)}
+    other = burst(gateway, [("sk-key-two-00001", chat_body("small"))] * CLIENTS)
+    assert statuses(other) == {200: 120 - 70, 429: CLIENTS - (120 - 70)}
+    refused = next(a for s, a in other if s == 429)
+    assert b"\r\nretry-after: " in refused.lower()
+    assert b"Rate limit exceeded: team: t. Limit type: requests" in refused
+
+
+def test_requests_at_a_time_are_bounded_and_freed(make_gateway, make_provider):
+    """No more than the limit reach the provider together, a killed worker's
+    places come back."""
+    lock, state = threading.Lock(), {"now": 0, "most": 0}
+    go = threading.Event()
+
+    def handler(_request, talk):
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        go.wait(20)
+        with lock:
+            state["now"] -= 1
+        send_json(talk, completion())
+    provider = make_provider(handler)
+    gateway = make_gateway(config(deployment("small", provider.base_url),
+                                  more=SETTINGS), workers=4)
+    admin(gateway, "/key/generate", key="sk-key-one-00001",
+          max_parallel_requests=9)
+    results = []
+    runner = threading.Thread(target=lambda: results.extend(burst(
+        gateway, [("sk-key-one-00001", chat_body("small"))] * 100)))
+    runner.start()
+    wait_until(lambda: state["now"] == 9, 20, "nine reach the provider")
+    go.set()
+    runner.join()
+    assert state["most"] == 9
+    assert statuses(results) == {200: 9, 429: 91}
+    # All places are free again.
+    again = burst(gateway, [("sk-key-one-00001", chat_body("small"))] * 9)
+    assert statuses(again) == {200: 9}
+
+
+def test_a_dead_workers_places_are_freed(make_gateway, make_provider):
+    held, go = threading.Semaphore(0), threading.Event()
+
+    def handler(_request, talk):
+        held.release()
+        go.wait(20)
+        send_json(talk, completion())
+    provider = make_provider(handler)
+    gateway = make_gateway(config(deployment("small", provider.base_url),
+                                  more=SETTINGS))
+    admin(gateway, "/key/generate", key="sk-key-one-00001",
+          max_parallel_requests=1)
+    first = threading.Thread(target=lambda: gateway_ask(gateway))
+    first.start()
+    assert held.acquire(timeout=20)
+    assert ask(gateway, "sk-key-one-00001") == 429
+    gateway.kill("worker")
+    first.join()
+    go.set()
+    wait_until(lambda: ask(gateway, "sk-key-one-00001") == 200, 20,
+               "the dead worker's place is free")
+
+
+def gateway_ask(gateway):
+    try:
+        ask(gateway, "sk-key-one-00001")
+    except (OSError, EOFError, AssertionError):
+        pass        # its worker is killed
+
+
+def ask(gateway, key, model="small"):
+    try:
+        return gateway.request("POST", "/v1/chat/completions",
+                               chat_body(model), bearer(key)).status
+    except OSError:
+        return 0
+
+
+# ---- caps --------------------------------------------------------------------
+
+
+def test_caps_of_key_team_and_user_are_exact_together(make_gateway, make_sim):
+    """Three keys of one team; one key's own cap and the team's bind."""
+    sim = make_sim(completion_tokens=20)
+    body = chat_body("small", "The same for all of them.", max_tokens=20)
+    gateway = make_gateway(config(deployment("small", sim.base_url, "m", PRICE),
+                                  more=SETTINGS), workers=4)
+    admin(gateway, "/key/generate", key="sk-probe-0000001")
+    answer = gateway.request("POST", "/v1/chat/completions", body,
+                             {**bearer("sk-probe-0000001"),
+                              "x-request-id": "probe"})
+    assert answer.status == 200, answer.describe()
+    held = gateway.trace("probe")["attempts"][0]["held_usd"]
+    # What is held is what it costs: the prompt's bound and all the output.
+    nanos = int(held * 10 ** 9)
+    sim.set(prompt_tokens=nanos - 200)
+    admin(gateway, "/team/new", team_id="t", max_budget=float(held * 50),
+          on_exhaust="refuse")
+    admin(gateway, "/key/generate", key="sk-small-000001", team_id="t",
+          user_id="u", max_budget=float(held * 11), on_exhaust="refuse")
+    admin(gateway, "/key/generate", key="sk-large-000001", team_id="t",
+          user_id="u")
+    results = burst(gateway, [("sk-small-000001", body)] * 150 +
+                    [("sk-large-000001", body)] * 10)
+    assert statuses(results) == {200: 21, 429: 139}
+    results = burst(gateway, [("sk-large-000001", body)] * 150)
+    assert statuses(results) == {200: 29, 429: 121}
+    assert info(gateway, "sk-small-000001")["spend"] * 10 ** 9 == \
+        11 * nanos
+    team = json.loads(gateway.request("GET", "/team/info?team_id=t",
+                                      headers=ADMIN).body)["team_info"]
+    assert team["spend"] * 10 ** 9 == 50 * nanos
+    assert team["held"] == 0
+    by_user = gateway.ctl("spend", "--by", "user", "--json").json()["rows"]
+    assert [r["cost_usd"] * 10 ** 9 for r in by_user if r["user"] == "u"] == \
+        [50 * nanos]
+
+
+# ---- changes -----------------------------------------------------------------
+
+
+def test_a_block_holds_for_all_workers_at_the_next_request(make_gateway):
+    gateway = make_gateway(config(mock(), more=SETTINGS), workers=4)
+    admin(gateway, "/key/generate", key="sk-key-one-00001", key_alias="k")
+    # Every worker has the key in its memory.
+    warm = burst(gateway, [("sk-key-one-00001", chat_body("small"))] * 64)
+    assert statuses(warm) == {200: 64}
+    for _ in range(5):
+        admin(gateway, "/key/block", key="k")
+        blocked = burst(gateway, [("sk-key-one-00001", chat_body("small"))] * 64)
+        assert statuses(blocked) == {401: 64}
+        assert gateway.ctl("key", "unblock", "k").status == 0
+        free = burst(gateway, [("sk-key-one-00001", chat_body("small"))] * 64)
+        assert statuses(free) == {200: 64}
+
+
+def test_workers_racing_to_change_lose_nothing(make_gateway):
+    """One alias is given once; updates of different fields are all kept; a
+    block and an update of the same key both hold."""
+    gateway = make_gateway(config(mock(), more=SETTINGS), workers=2)
+    made = burst(gateway, [(MASTER, {"key_alias": "only-one"})] * 40,
+                 "/key/generate")
+    assert statuses(made) == {200: 1, 400: 39}
+    fields = [(MASTER, {"key": "only-one", f"field_{i}": i})
+              for i in range(40)]
+    assert statuses(burst(gateway, fields, "/key/update")) == {200: 40}
+    row = info(gateway, "only-one")
+    assert [row[f"field_{i}"] for i in range(40)] == list(range(40))
+    both = threading.Thread(target=lambda: burst(
+        gateway, [(MASTER, {"key": "only-one"})] * 5, "/key/block"))
+    both.start()
+    burst(gateway, [(MASTER, {"key": "only-one", "rpm_limit": 7})] * 5,
+          "/key/update")
+    both.join()
+    row = info(gateway, "only-one")
+    assert row["blocked"] is True and row["rpm_limit"] == 7
+    lines = [json.loads(line) for line in
+             gateway.ctl("log", "-n", "100", "--json").text.splitlines()]
+    verbs = [line["verb"] for line in lines]
+    assert (verbs.count("create"), verbs.count("update"),
+            verbs.count("block")) == (1, 45, 5)
+    assert {line["who"] for line in lines} == {"master"}
+
+
+def test_keys_outlive_everything(make_gateway):
+    gateway = make_gateway(config(mock(), more=SETTINGS), workers=2)
+    admin(gateway, "/key/generate", key="sk-key-one-00001", max_budget=1)
+    for slot in (0, 1):
+        gateway.kill("worker", slot)
+    wait_until(lambda: ask(gateway, "sk-key-one-00001") == 200, 20,
+               "another worker knows the key")
+    store = gateway.state / "store"
+    for path in store.rglob("*"):
+        if path.is_file():
+            assert b"sk-key-one-00001" not in path.read_bytes(), path
