@@ -108,7 +108,8 @@ print_routes(void)
 	printf("| method | path | who may | what it answers |\n"
 	       "|---|---|---|---|\n");
 #define ROW(NAME, word, path)                                                  \
-	printf("| POST | `/v1%s` | any key | " word " |\n", path);
+	printf("| %s | `/v1%s` | any key | " word " |\n",                      \
+	    WIRE_##NAME == WIRE_RESPONSE ? "GET, DELETE" : "POST", path);
 	WIRE_APIS(ROW)
 #undef ROW
 	for (size_t i = 0; i < n; i++)

@@ -48,6 +48,7 @@ X(KEY_MODEL,        401, "key_model_access_denied", "401",             "This key
 X(TEAM_MODEL,       401, "team_model_access_denied", "401",            "This team is not allowed to access model.") \
 X(USER_MODEL,       401, "user_model_access_denied", "401",            "This user is not allowed to access model.") \
 X(FORBIDDEN,        403, "permission_error",      "forbidden",         "This key may not do that.") \
+X(NO_RESPONSE,      404, "invalid_request_error", "response_not_found", "No such response.") \
 X(NOT_FOUND,        404, "invalid_request_error", "unknown_url",       "Unknown request URL.") \
 X(METHOD,           405, "invalid_request_error", "method_not_allowed", "Not allowed method for this URL.") \
 X(REQUEST_TIMEOUT,  408, "invalid_request_error", "request_timeout",   "The request was not received in time.") \

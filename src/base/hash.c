@@ -113,13 +113,23 @@ hash_bytes(struct str data)
 }
 
 void
-hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES])
+hash_hmac(struct str key, struct str data, unsigned char out[SHA256_BYTES])
 {
-	unsigned char bytes[SHA256_BYTES];
+	unsigned char bytes[SHA256_BYTES]; /* out may be the key */
 	unsigned int n = sizeof(bytes);
 
 	if (HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)data.p,
 		data.n, bytes, &n) == NULL)
 		abort();
+	memcpy(out, bytes, sizeof(bytes));
+	explicit_bzero(bytes, sizeof(bytes));
+}
+
+void
+hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES])
+{
+	unsigned char bytes[SHA256_BYTES];
+
+	hash_hmac(key, data, bytes);
 	hash_hex(bytes, sizeof(bytes), out);
 }

@@ -16,6 +16,8 @@ void hash_sha256(struct str data, unsigned char out[SHA256_BYTES]);
 /* Over two pieces, as if they stood in one. */
 void hash_sha256_pair(struct str a, struct str b,
     unsigned char out[SHA256_BYTES]);
+void hash_hmac(struct str key, struct str data,
+    unsigned char out[SHA256_BYTES]);
 /* HMAC-SHA256, lower-case hex. */
 void hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES]);
 /* Lower-case hex of n bytes and a NUL: out has room for 2n + 1. */

@@ -27,11 +27,15 @@ struct config_deployment {
 				   hash over name, model and api_base;
 				   stable when a key changes */
 	const struct provider *provider;
-	const char *litellm_model;    /* as written: "openai/gpt-4o-mini" */
-	const char *upstream_model;   /* what the provider is asked for */
-	const char *api_base;         /* no slash at its end */
-	const char *api_key;          /* secret; "" when none is needed */
-	bool key_is_token;            /* api_key is one of Entra's tokens */
+	const char *litellm_model;  /* as written: "openai/gpt-4o-mini" */
+	const char *upstream_model; /* what the provider is asked for */
+	const char *api_base;       /* no slash at its end */
+	const char *api_key;        /* secret; "" when none is needed */
+	bool key_is_token;          /* api_key is one of Entra's tokens */
+	/* Bedrock, whose requests are signed; "" unset. Three secrets. */
+	const char *aws_access_key_id, *aws_secret_access_key;
+	const char *aws_session_token;
+	const char *aws_region;
 	const char *api_version;      /* "" unset */
 	const char *organization;     /* "" unset */
 	struct config_pairs headers;  /* headers and extra_headers */

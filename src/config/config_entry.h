@@ -19,6 +19,7 @@ struct config_entry {
 	const char *info_base_model;        /* model_info.base_model */
 	const char *azure_token;            /* azure_ad_token; secret */
 	int64_t info_max_tokens;            /* model_info.max_tokens */
+	const char *aws_endpoint;           /* aws_bedrock_runtime_endpoint */
 	bool blocked;
 	struct buf body_json; /* defaults_json under way: "k":v,"k":v */
 };
@@ -31,6 +32,13 @@ void config_entries_load(struct loader *l, const struct node *list);
    "no models available". */
 void config_entry_left_out(struct loader *l, const struct config_entry *e,
     const struct node *at, const char *fmt, ...) PRINTF(4, 5);
+/* The first set variable of a blank separated list; *name_r its name. NULL
+   none. */
+const char *config_variable(struct str names, char name_r[64]);
+/* Bedrock's region, address and credentials (config_aws.c); for others
+   nothing. 0; 1 left out. */
+int config_aws_resolve(struct loader *l, struct config_entry *e,
+    const struct node *n);
 /* Fills provider, upstream_model, api_base, api_key. False: the entry cannot
    be used, and a remark says why. */
 bool config_upstream_resolve(struct loader *l, struct config_entry *e,

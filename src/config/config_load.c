@@ -319,6 +319,9 @@ static void
 wipe_deployment(struct config_deployment *d)
 {
 	wipe(d->api_key);
+	wipe(d->aws_access_key_id);
+	wipe(d->aws_secret_access_key);
+	wipe(d->aws_session_token);
 	wipe(d->defaults_json);
 	wipe(d->extra_body_json);
 	for (size_t i = 0; i < d->headers.count; i++)

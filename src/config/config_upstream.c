@@ -18,9 +18,8 @@
 
 /* ---- address ------------------------------------------------------------ */
 
-/* The first set variable of a blank separated list; *name_r its name. */
-static const char *
-first_variable(struct str names, char name_r[64])
+const char *
+config_variable(struct str names, char name_r[64])
 {
 	while (names.n > 0) {
 		struct str name = str_cut(&names, ' ');
@@ -157,7 +156,7 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 	if (at == NULL)
 		at = node_find(params, "base_url");
 	if (base[0] == '\0' && p->base_vars[0] != '\0') {
-		base = first_variable(str_of(p->base_vars), from);
+		base = config_variable(str_of(p->base_vars), from);
 		if (base == NULL) {
 			base = "";
 			from[0] = '\0';
@@ -249,14 +248,14 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 		e->d.key_is_token = true;
 	}
 	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
-	    l->report->without_keys)
+	    l->report->without_keys || p->auth == AUTH_SIGV4)
 		return 0;
 	if (at != NULL && at->env != NULL) {
 		config_entry_left_out(l, e, at, "%s is %s", at->env,
 		    at->kind == NODE_NULL ? "not set" : "empty");
 		return 1;
 	}
-	value = first_variable(str_of(p->key_vars), name);
+	value = config_variable(str_of(p->key_vars), name);
 	if (value == NULL) {
 		if (own_base || (p->flags & PROVIDER_KEY_OPTIONAL) != 0)
 			return 0;
@@ -381,6 +380,7 @@ config_upstream_resolve(struct loader *l, struct config_entry *e,
 	bool own_base;
 
 	return resolve_provider(l, e, n) == 0 &&
+	       config_aws_resolve(l, e, n) == 0 &&
 	       resolve_base(l, e, n, &own_base) == 0 &&
 	       resolve_key(l, e, n, own_base) == 0;
 }

@@ -13,17 +13,19 @@
 #define NEEDED PROVIDER_BASE_REQUIRED
 #define ADD_V1 PROVIDER_BASE_V1
 #define LATER  PROVIDER_LATER
+#define REPLYS PROVIDER_RESPONSES
 #define DEPLOY PROVIDER_AZURE
 #define DATED  PROVIDER_VERSIONED
 
 /* clang-format off */
 const struct provider provider_table[] = {
 	/* The usual ones. */
-	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, 0, "OpenAI" },
+	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, REPLYS, "OpenAI" },
 	{ "mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "MISTRAL_API_BASE", BEARER, NOOPTS | ADD_V1, "Mistral" },
 	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, NOOPTS, "Anthropic" },
-	{ "azure", "openai", "", "AZURE_API_KEY AZURE_OPENAI_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | DEPLOY | DATED, "Azure OpenAI" },
+	{ "azure", "openai", "", "AZURE_API_KEY AZURE_OPENAI_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | DEPLOY | DATED | REPLYS, "Azure OpenAI" },
 	{ "azure_ai", "openai", "", "AZURE_AI_API_KEY", "AZURE_AI_API_BASE", AUTH_API_KEY, NEEDED | DATED, "Azure AI Foundry" },
+	{ "bedrock", "bedrock", "", "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEDROCK_RUNTIME_ENDPOINT", AUTH_SIGV4, NEEDED | NOOPTS, "AWS Bedrock" },
 	{ "gemini", "openai", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY GOOGLE_API_KEY", "", BEARER, 0, "Google Gemini" },
 	{ "groq", "openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "GROQ_API_BASE", BEARER, 0, "Groq" },
 	{ "deepseek", "openai", "https://api.deepseek.com", "DEEPSEEK_API_KEY", "DEEPSEEK_API_BASE", BEARER, 0, "DeepSeek" },
@@ -75,7 +77,6 @@ const struct provider provider_table[] = {
 	{ "text-completion-openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, 0, "OpenAI completions" },
 
 	/* Known by name; their dialects are not served yet. */
-	{ "bedrock", "bedrock", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS Bedrock" },
 	{ "sagemaker", "sagemaker", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS SageMaker" },
 	{ "sagemaker_chat", "sagemaker", "", "", "", AUTH_SIGV4, NEEDED | LATER, "AWS SageMaker" },
 	{ "vertex_ai", "vertex_ai", "", "", "", BEARER, NEEDED | LATER, "Google Vertex AI" },

@@ -25,7 +25,8 @@ enum provider_flag {
 	PROVIDER_LATER = 16,  /* known by name, its dialect is not served yet */
 	PROVIDER_AZURE = 32,  /* the deployment stands in the path, but for the
 				 v1 form (wire/call_url.h) */
-	PROVIDER_VERSIONED = 64, /* ?api-version= */
+	PROVIDER_VERSIONED = 64,  /* ?api-version= */
+	PROVIDER_RESPONSES = 128, /* has OpenAI's /responses, with its state */
 };
 
 struct provider {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "domain/budgets.h"
+#include "domain/change.h"
 
 #define SET_USAGE                                                              \
 	"budget set SCOPE[:NAME] AMOUNT [--duration D], "                      \
@@ -92,6 +93,33 @@ find_duration(const struct budgets *b, struct order *o)
 	return CTL_OK;
 }
 
+/* The cap's own line in the log of changes. */
+static int
+note_order(struct store_txn *t, const struct budget_order *o, struct err *err)
+{
+	char who[CTL_WHO_BYTES];
+	struct actor actor = { .who = who,
+		.claim = "",
+		.now_nsecs = o->now_nsecs };
+	char *id = xasprintf("%s%s" STR_FMT "%s" STR_FMT, scope_name(o->kind),
+	    o->match.n > 0 ? ":" : "", STR_ARG(o->match),
+	    o->duration.n > 0 ? " " : "", STR_ARG(o->duration));
+	json_t *row = o->amount == NULL
+			  ? NULL
+			  : json_pack("{s:s}", "max_budget", o->amount);
+	struct change change = { .verb = row != NULL ? "set" : "unset",
+		.word = "cap",
+		.id = str_of(id),
+		.after = row };
+	int rc;
+
+	ctl_who(who);
+	rc = change_note(t, &actor, &change, err);
+	json_decref(row);
+	free(id);
+	return rc;
+}
+
 static int
 write_order(struct ctl *c, const struct order *o)
 {
@@ -104,6 +132,8 @@ write_order(struct ctl *c, const struct order *o)
 		return CTL_FAILED;
 	}
 	rc = budgets_set(t, &o->order, &err);
+	if (rc == 0)
+		rc = note_order(t, &o->order, &err);
 	if (rc == 0) {
 		rc = store_commit(&t, &err);
 	} else {

@@ -144,13 +144,27 @@ state_cell(struct table *t, const struct health_row *r, int64_t now)
 		    breaker_state_name((enum breaker_state)r->state));
 }
 
+/* "3 of 12 failed"; "" without a call. */
+static void
+recent_cell(struct table *t, const struct health_row *r, int64_t now)
+{
+	int64_t calls, failures;
+
+	breaker_recent(r, now, &calls, &failures);
+	if (calls > 0)
+		table_cell(t, "%lld of %lld failed", (long long)failures,
+		    (long long)calls);
+	else
+		table_cell(t, "%s", "");
+}
+
 static void
 print_table(const struct ctl *c, const struct health_list *l)
 {
 	static const char *const heads[] = { "deployment", "model", "upstream",
-		"breaker", "ok", "failed", "latency ms", "ttft ms", "probe",
-		"last failure", "last error" };
-	struct table *t = table_new("llllrrrrlll");
+		"breaker", "ok", "failed", "last minute", "latency ms",
+		"ttft ms", "probe", "last failure", "last error" };
+	struct table *t = table_new("llllrrrrrlll");
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
 		table_cell(t, "%s", heads[i]);
@@ -165,6 +179,7 @@ print_table(const struct ctl *c, const struct health_list *l)
 		state_cell(t, &h->row, c->now_nsecs);
 		table_cell_int(t, (int64_t)h->row.successes);
 		table_cell_int(t, (int64_t)h->row.failures);
+		recent_cell(t, &h->row, c->now_nsecs);
 		table_cell(t, "%lld.%lld",
 		    (long long)(h->row.latency_micros / 1000),
 		    (long long)(h->row.latency_micros % 1000 / 100));
@@ -198,6 +213,7 @@ json_item(struct jsonw *w, const struct health_item *h)
 {
 	const struct health_row *r = &h->row;
 	const struct deployment *d = h->deployment;
+	int64_t calls, failures;
 
 	jsonw_open(w, '{');
 	jsonw_key(w, "deployment");
@@ -222,6 +238,11 @@ json_item(struct jsonw *w, const struct health_item *h)
 	jsonw_int(w, (int64_t)r->timeouts);
 	jsonw_key(w, "consecutive_failures");
 	jsonw_int(w, r->consecutive);
+	breaker_recent(r, clock_wall_nsecs(), &calls, &failures);
+	jsonw_key(w, "calls_last_minute");
+	jsonw_int(w, calls);
+	jsonw_key(w, "failures_last_minute");
+	jsonw_int(w, failures);
 	jsonw_key(w, "latency_s");
 	jsonw_decimal(w, r->latency_micros, 6);
 	jsonw_key(w, "ttft_s");

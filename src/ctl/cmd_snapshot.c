@@ -4,32 +4,8 @@
  * no note of its own: the owners' rows in it say up to which of their records
  * it goes.
  */
-#include "base/clock.h"
-#include "base/fd.h"
 #include "ctl/ctl.h"
 #include "station/recovery.h"
-
-/* STATE/snapshots/20261122T111810Z */
-static char *
-default_dir(const struct ctl *c, struct err *err)
-{
-	char *parent = path_join(c->state_dir, RECOVERY_SNAPSHOTS);
-	char when[CLOCK_RFC3339_BYTES], name[CLOCK_RFC3339_BYTES];
-	char *dir = NULL;
-	size_t n = 0;
-
-	clock_rfc3339(c->now_nsecs, when);
-	for (const char *p = when; *p != '\0' && *p != '.'; p++) {
-		if (*p != '-' && *p != ':')
-			name[n++] = *p;
-	}
-	name[n++] = 'Z';
-	name[n] = '\0';
-	if (dir_make(parent, 0700, err) == 0)
-		dir = path_join(parent, name);
-	free(parent);
-	return dir;
-}
 
 int
 cmd_snapshot(struct ctl *c, int argc, char **argv)
@@ -44,7 +20,9 @@ cmd_snapshot(struct ctl *c, int argc, char **argv)
 	rc = ctl_open_store(c, false);
 	if (rc != CTL_OK)
 		return rc;
-	dir = argc == 1 ? xstrdup(argv[0]) : default_dir(c, &err);
+	dir = argc == 1
+		  ? xstrdup(argv[0])
+		  : recovery_snapshot_dir(c->state_dir, c->now_nsecs, "", &err);
 	if (dir == NULL || store_snapshot(c->store, dir, &err) != 0) {
 		ctl_complain("%s", err.text);
 		free(dir);

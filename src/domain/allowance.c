@@ -355,8 +355,8 @@ scope_of(enum entity_kind kind)
 }
 
 int
-allowance_row_spend(const struct allowance_reader *reader,
-    enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,
+allowance_of_row(const struct allowance_reader *reader, enum entity_kind kind,
+    const json_t *row, struct arena *arena, struct allowance *a,
     struct err *err)
 {
 	struct allowance_source source = {
@@ -366,8 +366,6 @@ allowance_row_spend(const struct allowance_reader *reader,
 		.zone = reader->zone,
 		.now_nsecs = reader->now_nsecs,
 	};
-	struct allowance allowance;
-	struct arena arena;
 	json_t *budget;
 	int rc = entity_get(reader->accounts, ENTITY_BUDGET,
 	    jsonx_str(row, "budget_id"), &budget, err);
@@ -375,12 +373,25 @@ allowance_row_spend(const struct allowance_reader *reader,
 	if (rc < 0)
 		return -1;
 	source.budget = budget;
+	rc = allowance_read(&source, arena, a, err);
+	json_decref(budget);
+	return rc;
+}
+
+int
+allowance_row_spend(const struct allowance_reader *reader,
+    enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,
+    struct err *err)
+{
+	struct allowance allowance;
+	struct arena arena;
+	int rc;
+
 	arena_init(&arena, 1024);
-	rc = allowance_read(&source, &arena, &allowance, err);
+	rc = allowance_of_row(reader, kind, row, &arena, &allowance, err);
 	if (rc == 0)
 		rc = allowance_spend(reader->live, &allowance,
 		    reader->now_nsecs, spend_r, err);
 	arena_fini(&arena);
-	json_decref(budget);
 	return rc;
 }

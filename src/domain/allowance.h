@@ -83,12 +83,16 @@ struct allowance_spend {
 int allowance_spend(struct store_txn *live, const struct allowance *a,
     int64_t now_nsecs, struct allowance_spend *spend_r,
     struct err *err) MUST_CHECK;
-/* The same of a row (with the budget it names): accounts and live are read. */
+/* A row with the budget it names, and what it spent: accounts is read for the
+   one, live for the other too. */
 struct allowance_reader {
 	struct store_txn *accounts, *live;
 	const struct window_zone *zone;
 	int64_t now_nsecs;
 };
+int allowance_of_row(const struct allowance_reader *reader,
+    enum entity_kind kind, const json_t *row, struct arena *arena,
+    struct allowance *a_r, struct err *err) MUST_CHECK;
 int allowance_row_spend(const struct allowance_reader *reader,
     enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,
     struct err *err) MUST_CHECK;

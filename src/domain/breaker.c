@@ -341,23 +341,41 @@ count_minute(struct health_row *row, const struct breaker_rule *rule,
 	row->minute_failures += failed;
 }
 
-/*
- * The last 60 seconds: this minute's counts and the part of the last minute's
- * that is not yet 60 seconds old, taken as evenly spread.
- */
+/* How much of a minute that began at `start` is in the 60 seconds before now,
+   in milliseconds. */
+static int64_t
+recent_msecs(int64_t start, int64_t now)
+{
+	int64_t age = max_nsecs(now - start - MINUTE_NSECS, 0);
+
+	return (MINUTE_NSECS - min_nsecs(age, MINUTE_NSECS)) / NSECS_PER_MSEC;
+}
+
+/* This minute's counts and the part of the last minute's that is not yet 60
+   seconds old, taken as evenly spread. */
+void
+breaker_recent(const struct health_row *row, int64_t now, int64_t *calls_r,
+    int64_t *failures_r)
+{
+	int64_t start = row->minute * MINUTE_NSECS;
+	int64_t mine = recent_msecs(start, now);
+	int64_t last = recent_msecs(start - MINUTE_NSECS, now);
+
+	*calls_r =
+	    row->minute_calls * mine / 60000 + row->last_calls * last / 60000;
+	*failures_r = row->minute_failures * mine / 60000 +
+		      row->last_failures * last / 60000;
+}
+
 static bool
 error_rate_trips(const struct health_row *row, const struct breaker_rule *rule,
     int64_t now)
 {
-	int64_t into = now - row->minute * MINUTE_NSECS;
-	int64_t rest, calls, failures;
+	int64_t calls, failures;
 
 	if (rule->rate_percent == 0)
 		return false;
-	rest = MINUTE_NSECS - min_nsecs(max_nsecs(into, 0), MINUTE_NSECS);
-	rest /= NSECS_PER_MSEC; /* 0..60000: no overflow below */
-	calls = row->minute_calls + row->last_calls * rest / 60000;
-	failures = row->minute_failures + row->last_failures * rest / 60000;
+	breaker_recent(row, now, &calls, &failures);
 	return calls >= rule->rate_min_calls &&
 	       failures * 100 > calls * rule->rate_percent;
 }

@@ -177,6 +177,11 @@ void breaker_reset(struct health_row *row);
  */
 bool breaker_hasten(struct health_row *row, int64_t now_nsecs);
 
+/* Calls of the last 60 seconds and those of them that failed (5xx, connect,
+   timeouts): what the error rate is made of. */
+void breaker_recent(const struct health_row *row, int64_t now_nsecs,
+    int64_t *calls_r, int64_t *failures_r);
+
 /* Rows of HEALTH. 1 found, 0 fresh row, -1 failed. */
 int health_get(struct store_txn *t, const char *deployment_id,
     struct health_row *row_r) MUST_CHECK;

@@ -55,6 +55,9 @@ plan_error(const struct plan *p, struct err *err)
 		    "Not allowed to access model due to tags configuration. "
 		    "Passed model=%s",
 		    p->asked);
+	case REFUSED_STATE:
+		return err_set(err, ERR_BAD_REQUEST, "%s: %s", p->asked,
+		    reason);
 	case REFUSED_NONE:
 	case REFUSED_BREAKER:
 	case REFUSED_LIMIT:

@@ -17,8 +17,12 @@ read_use(void *arg, const struct deployment *d, struct limit_use *use_r)
 	const struct route_live *live = arg;
 	struct limit_demand demand = deployment_demand(d);
 
-	return live->txn != NULL && limiter_read(live->txn, &demand.scope,
-					live->state.now_nsecs, use_r) == 1;
+	if (live->txn == NULL || limiter_read(live->txn, &demand.scope,
+				     live->state.now_nsecs, use_r) != 1)
+		memset(use_r, 0, sizeof(*use_r));
+	if (live->asking != NULL)
+		use_r->calls += live->asking[d->index];
+	return true;
 }
 
 static double

@@ -11,6 +11,10 @@
 
 struct route_live {
 	struct store_txn *txn; /* NULL: no store, nothing is known */
+	/* Calls that this process has decided on and not yet written down, by
+	   deployment->index: a turn's requests must not all go to the one that
+	   was idle when it began. NULL: none. */
+	const uint32_t *asking;
 	struct route_state state;
 };
 

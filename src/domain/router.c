@@ -9,6 +9,7 @@
 #include "domain/router.h"
 
 #include "domain/router_private.h"
+#include "domain/state_tag.h"
 
 /* LiteLLM's default for max_fallbacks. */
 #define MAX_FALLBACKS 5
@@ -98,6 +99,33 @@ fill_pick(const struct routing *r, const struct catalog_match *match,
 	p->order = d->config->order >= 0 ? d->config->order : INT64_MAX;
 }
 
+/* What an earlier response left is kept at one deployment, and only at
+   providers that keep any. */
+static bool
+keeps_state(const struct routing *r, const struct deployment *d,
+    struct refused *no)
+{
+	const struct route_request *request = r->request;
+	char tag[STATE_TAG_CHARS + 1];
+
+	if (!request->needs_state)
+		return true;
+	no->why = REFUSED_STATE;
+	state_tag(d->config->id, tag);
+	if (request->state_tag.n > 0 && !str_is(request->state_tag, tag)) {
+		snprintf(no->reason, sizeof(no->reason),
+		    "the response is kept at another deployment");
+		return false;
+	}
+	if ((d->config->provider->flags & PROVIDER_RESPONSES) != 0)
+		return true;
+	snprintf(no->reason, sizeof(no->reason),
+	    "%s keeps no responses: previous_response_id, conversation and "
+	    "background do not work there",
+	    d->config->provider->title);
+	return false;
+}
+
 /* Leaves the pointers of those that pass in `kept`; returns how many. */
 static size_t
 filter_all(struct routing *r, const struct group *g, struct pick *picks,
@@ -117,6 +145,10 @@ filter_all(struct routing *r, const struct group *g, struct pick *picks,
 		if (!served)
 			snprintf(no.reason, sizeof(no.reason),
 			    "not allowed by the tags configuration");
+		if (!keeps_state(r, picks[i].deployment, &no)) {
+			add_refused(r, &no);
+			continue;
+		}
 		if (!served || !filter_pick(r, &picks[i], &no))
 			add_refused(r, &no);
 		else
@@ -258,7 +290,8 @@ static enum route_refusal
 main_refusal(const struct plan *plan)
 {
 	static const enum route_refusal order[] = { REFUSED_BREAKER,
-		REFUSED_LIMIT, REFUSED_BUDGET, REFUSED_CONTEXT, REFUSED_TAGS };
+		REFUSED_LIMIT, REFUSED_BUDGET, REFUSED_CONTEXT, REFUSED_TAGS,
+		REFUSED_STATE };
 
 	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
 		for (size_t i = 0; i < plan->refused_count; i++) {

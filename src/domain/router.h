@@ -30,6 +30,10 @@ struct route_request {
 	int64_t max_output;   /* CONFIG_UNSET: not asked */
 	enum service_tier tier; /* asked for */
 	bool stream;
+	/* Only providers that keep responses can answer; of them only the
+	   deployment of this tag (domain/state_tag.h; "" any). */
+	bool needs_state;
+	struct str state_tag;
 	size_t tag_count;
 	const struct str *tags;
 	bool disable_fallbacks;
@@ -84,7 +88,8 @@ X(BREAKER, "breaker") \
 X(BUDGET,  "budget")  \
 X(LIMIT,   "limit")   \
 X(CONTEXT, "context") \
-X(TAGS,    "tags")
+X(TAGS,    "tags")    \
+X(STATE,   "state")
 /* clang-format on */
 #define ROUTE_REFUSAL_ENUM(NAME, word) REFUSED_##NAME,
 enum route_refusal {

@@ -61,6 +61,15 @@ attempt_dialect(const struct attempt *a)
 		   : dialect_find(a->deployment->config->provider->dialect);
 }
 
+static const struct relay_ops *
+attempt_relay(const struct attempt *a, const struct dialect *dialect)
+{
+	const struct config_deployment *d = a->deployment->config;
+
+	return dialect_relay(dialect,
+	    d->mock_response != NULL ? NULL : d->provider, a->x->api);
+}
+
 int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
@@ -70,6 +79,9 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.request = &a->x->request,
 		.client_model = client_model(a),
 		.upstream_model = a->candidate->upstream_model,
+		.request_id = a->x->request_id,
+		.deployment_id = a->deployment->config->id,
+		.chat = dialect->relay(WIRE_CHAT),
 		.upstream_is_stream = is_stream,
 		.content_type = a->head.content_type,
 		.max_event_bytes = (size_t)c->limits.max_event_bytes,
@@ -81,13 +93,21 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 
 	/* Sound is given out as it comes, whatever it is called. */
 	a->is_stream = is_stream || a->x->api == WIRE_SPEECH;
-	if (relay_open(&a->relay, dialect->relay(a->x->api), &options,
+	if (relay_open(&a->relay, attempt_relay(a, dialect), &options,
 		&a->relay_err) != 0) {
 		a->relay_failed = true;
 		return -1;
 	}
 	a->relay_is_open = true;
 	return 0;
+}
+
+/* Server-sent events, or AWS's binary ones. */
+static bool
+is_stream_type(struct str content_type)
+{
+	return str_find_nocase(content_type, "event-stream") >= 0 ||
+	       str_find_nocase(content_type, "amazon.eventstream") >= 0;
 }
 
 static void
@@ -101,8 +121,7 @@ on_head(void *arg, const struct upstream_head *head)
 	if (head->status < 200 || head->status > 299)
 		a->plain_body = true;
 	else
-		attempt_open_relay(a,
-		    str_find_nocase(head->content_type, "event-stream") >= 0);
+		attempt_open_relay(a, is_stream_type(head->content_type));
 }
 
 static void
@@ -177,7 +196,7 @@ attempt_start(struct attempt *a, struct err *err)
 	if (dialect == NULL)
 		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
 		    a->deployment->config->provider->dialect);
-	if (dialect->relay(x->api) == NULL)
+	if (attempt_relay(a, dialect) == NULL)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s is not served for this model's provider (%s)",
 		    wire_api_path(x->api), a->deployment->provider);
@@ -285,6 +304,11 @@ attempt_judge(struct attempt *a)
 	if (a->plain_body) {
 		provider_error_read(a->head.status, buf_str(&a->body),
 		    a->deployment->config->api_key, &a->error);
+		/* A response that is not there says nothing about the
+		   deployment. */
+		if (a->x->api == WIRE_RESPONSE &&
+		    a->error.outcome == OUTCOME_NOT_FOUND)
+			a->error.outcome = OUTCOME_BAD_REQUEST;
 		set_outcome(a, a->error.outcome, a->error.message);
 		return;
 	}

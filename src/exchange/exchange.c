@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/holding.h"
 #include "exchange/question.h"
 
 #include <event2/event.h>
@@ -142,13 +143,8 @@ leave_if_gone(struct exchange *x)
 		return;
 	if (x->current != NULL)
 		attempt_stop(x->current);
-	if (x->hold_waiting) {
-		/* Not committed yet: nothing was taken. */
-		batch_cancel(x->env->batch, &x->hold_job);
-		x->hold_waiting = false;
-		if (!x->held)
-			x->hold.number = 0;
-	}
+	if (x->hold_waiting)
+		holding_cancel(x);
 	x->outcome = EXCHANGE_CLIENT_GONE;
 	x->error = ERR_CLIENT_GONE;
 	exchange_move(x, STEP_RECORD);
@@ -263,6 +259,8 @@ exchange_env_init(struct exchange_env *env)
 		list_init(&env->by_step[i]);
 	list_init(&env->pool);
 	env->next_number = 1;
+	env->asking =
+	    xcalloc(env->catalog->deployment_count + 1, sizeof(env->asking[0]));
 }
 
 void
@@ -277,6 +275,8 @@ exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->pooled = 0;
+	free(env->asking);
+	env->asking = NULL;
 }
 
 void

@@ -60,7 +60,7 @@ X(AUTHENTICATE, "authenticate", NOTHING,  RECORD, "the presented key becomes an 
 X(PARSE,        "parse",        NOTHING,  RECORD, "one strict pass over the body notes what routing and price need") \
 X(PLAN,         "plan",         NOTHING,  RECORD, "the router orders the candidates from the catalog and the shared state") \
 X(ADMIT,        "admit",        NOTHING,  RECORD, "limits and sizes; the worst price is worked out") \
-X(RESERVE,      "reserve",      STORE,    RECORD, "the worst price is held in every capped scope; a half-open breaker's ticket is taken") \
+X(RESERVE,      "reserve",      STORE,    RECORD, "the worst price is held in every capped scope; the deployment's limits and a half-open breaker's ticket are taken") \
 X(ATTEMPT,      "attempt",      TIMER,    RECORD, "the next candidate is asked, after a pause if the verdict says so") \
 X(AWAIT_HEAD,   "await_head",   UPSTREAM, RECORD, "waiting for the first token of a stream, or for a whole plain answer") \
 X(JUDGE,        "judge",        NOTHING,  RECORD, "relay, next attempt, fallback group, or fail") \
@@ -108,6 +108,7 @@ struct exchange_env {
 	struct owner *owner;
 	struct upstream *upstream;
 	uint64_t next_number; /* of holds, per owner */
+	uint32_t *asking;     /* holds queued, by deployment->index; owned */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
 	void *arg;
@@ -137,20 +138,18 @@ struct exchange {
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
-	const struct exchange_question *question; /* question.h; NULL: a
-						     client's */
+	const struct exchange_question *question; /* NULL: a client's */
 	enum wire_api api;
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_nsecs; /* mono */
 	int64_t started_wall_nsecs;
 	/* authenticate */
 	struct account *account; /* an owner of it; never NULL: nobody's */
-	/* parse: what the end user's and the tags' rows allow; owned */
-	size_t purse_count;
-	struct purse *purses[1 + WIRE_MAX_TAGS];
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	size_t purse_count;
+	struct purse *purses[1 + WIRE_MAX_TAGS]; /* end user, tags; owned */
 	const char *asked; /* the client's name for the model; "" before */
 	/* plan */
 	struct plan *plan;       /* in the arena; NULL before */
@@ -217,7 +216,7 @@ struct exchange {
 	bool flushed;
 };
 
-void exchange_env_init(struct exchange_env *env);
+void exchange_env_init(struct exchange_env *env); /* its catalog is set */
 void exchange_env_fini(struct exchange_env *env); /* none may be active */
 
 /* A request for one of the LLM APIs is here: takes the call over. */

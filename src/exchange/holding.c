@@ -253,11 +253,27 @@ hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 }
 
 static void
+stop_waiting(struct exchange *x)
+{
+	x->hold_waiting = false;
+	x->env->asking[next_candidate(x)->deployment->index]--;
+}
+
+void
+holding_cancel(struct exchange *x)
+{
+	batch_cancel(x->env->batch, &x->hold_job);
+	stop_waiting(x);
+	if (!x->held)
+		x->hold.number = 0;
+}
+
+static void
 hold_done(struct batch_job *job, const struct err *err)
 {
 	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
 
-	x->hold_waiting = false;
+	stop_waiting(x);
 	x->hold_failed = err != NULL;
 	if (err != NULL)
 		x->hold_err = *err;
@@ -334,6 +350,7 @@ holding_start(struct exchange *x, struct err *err)
 	fill_history(x, c);
 	batch_job_init(&x->hold_job, hold_run, hold_done);
 	x->hold_waiting = true;
+	x->env->asking[c->deployment->index]++;
 	batch_add(x->env->batch, &x->hold_job);
 	return 0;
 }

@@ -12,6 +12,9 @@
    for this one (*err for the client); another one may do. */
 int holding_start(struct exchange *x, struct err *err) MUST_CHECK;
 
+/* While its job is queued: it will not run, and nothing was taken. */
+void holding_cancel(struct exchange *x);
+
 /* What came of it, once x->hold_waiting is false. */
 enum holding_outcome {
 	HOLDING_READY,   /* held (or clamped: x->max_tokens is set) */

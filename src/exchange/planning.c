@@ -3,7 +3,25 @@
 
 #include "base/clock.h"
 #include "domain/route_live.h"
+#include "domain/state_tag.h"
 #include "wire/quote.h"
+
+int
+planning_find_kept(struct exchange *x, struct err *err)
+{
+	const struct config *c = x->env->config;
+	char tag[STATE_TAG_CHARS + 1];
+
+	for (size_t i = 0; i < c->deployment_count; i++) {
+		state_tag(c->deployments[i].id, tag);
+		if (str_is(x->request.state_tag, tag)) {
+			x->request.model = str_of(c->deployments[i].model_name);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NO_RESPONSE,
+	    "the deployment that keeps this response is no longer configured");
+}
 
 int
 planning_route(struct exchange *x, struct err *err)
@@ -15,6 +33,7 @@ planning_route(struct exchange *x, struct err *err)
 
 	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	rc =
 	    route(x->env->catalog, &request, &live.state, &x->arena, plan, err);
 	route_live_close(&live);
@@ -37,6 +56,7 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 
 	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);
@@ -65,6 +85,7 @@ planning_downgrade(struct exchange *x)
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
 	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
+	live.asking = x->env->asking;
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);

@@ -7,6 +7,9 @@
 
 #include "exchange/exchange.h"
 
+/* A call about a response that is kept goes to the group of the deployment its
+   id names. -1 ERR_NO_RESPONSE: there is none of that name any more. */
+int planning_find_kept(struct exchange *x, struct err *err) MUST_CHECK;
 /* The first plan of a request. -1: the model is not known. */
 int planning_route(struct exchange *x, struct err *err) MUST_CHECK;
 /*

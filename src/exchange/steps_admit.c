@@ -11,6 +11,7 @@
 #include "exchange/question.h"
 #include "wire/form.h"
 #include "wire/form_request.h"
+#include "wire/response_call.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */
@@ -81,12 +82,30 @@ step_run_AUTHENTICATE(struct exchange *x)
 
 /* ---- parse -------------------------------------------------------------- */
 
+/* A call about a response that its provider keeps has no body. */
+static int
+read_kept_call(struct exchange *x, struct err *err)
+{
+	struct str path = http_path(x->call);
+	ptrdiff_t at = str_find(path, "/responses/");
+
+	path = str_make(path.p + at, path.n - (size_t)at);
+	if (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (response_call_read(http_method(x->call), path, http_query(x->call),
+		&x->arena, &x->request, err) != 0)
+		return -1;
+	return planning_find_kept(x, err);
+}
+
 static int
 parse_body(struct exchange *x, struct str body, const char **param_r,
     struct err *err)
 {
 	struct str type = str_of("");
 
+	if (x->api == WIRE_RESPONSE)
+		return read_kept_call(x, err);
 	if (wire_api_takes_form(x->api) && x->call != NULL)
 		type = http_header(x->call, "content-type");
 	if (form_is_type(type))

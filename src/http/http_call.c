@@ -14,7 +14,7 @@
 
 /* A body up to this size is copied behind its head; a larger one waits in a
    piece of its own. */
-#define INLINE_BYTES 2048
+#define INLINE_BYTES 1024
 /* A stream that has this much waiting is written before the turn ends. */
 #define FLUSH_BYTES 65536
 /* A producer that goes on above this many times the high water is cut. */

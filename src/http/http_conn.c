@@ -77,7 +77,7 @@ reuse(struct http_conn *c)
 static bool
 may_reuse(const struct http_conn *c)
 {
-	return c->keep && !c->at_eof && !c->server->draining;
+	return c->keep && !c->at_eof;
 }
 
 /* All is written. */

@@ -1,7 +1,7 @@
 /* The table of header names. See http_name.h. */
 #include "http/http_name.h"
 
-#define NAMES_PER_LENGTH 5
+#define NAMES_PER_LENGTH 6
 
 struct row {
 	const char *text;
@@ -24,12 +24,17 @@ static const struct row rows[HTTP_NAME_BYTES + 1][NAMES_PER_LENGTH] = {
 	[13] = { { "authorization", HTTP_NAME_AUTHORIZATION } },
 	[14] = { { "content-length", HTTP_NAME_CONTENT_LENGTH },
 	    { "anthropic-beta", HTTP_NAME_ANTHROPIC_BETA },
-	    { "x-goog-api-key", HTTP_NAME_X_GOOG_API_KEY } },
+	    { "x-goog-api-key", HTTP_NAME_X_GOOG_API_KEY },
+	    { "x-litellm-tags", HTTP_NAME_X_LITELLM_TAGS } },
 	[16] = { { "proxy-connection", HTTP_NAME_PROXY_CONNECTION } },
 	[17] = { { "transfer-encoding", HTTP_NAME_TRANSFER_ENCODING },
 	    { "anthropic-version", HTTP_NAME_ANTHROPIC_VERSION },
 	    { "x-litellm-api-key", HTTP_NAME_X_LITELLM_API_KEY },
-	    { "x-litellm-call-id", HTTP_NAME_X_LITELLM_CALL_ID } },
+	    { "x-litellm-call-id", HTTP_NAME_X_LITELLM_CALL_ID },
+	    { "x-litellm-timeout", HTTP_NAME_X_LITELLM_TIMEOUT } },
+	[21] = { { "x-litellm-num-retries", HTTP_NAME_X_LITELLM_NUM_RETRIES } },
+	[24] = { { "x-litellm-stream-timeout",
+	    HTTP_NAME_X_LITELLM_STREAM_TIMEOUT } },
 };
 
 enum http_name
@@ -50,7 +55,7 @@ http_name_find_nocase(struct str name)
 {
 	char lower[HTTP_NAME_BYTES];
 
-	if (name.n > sizeof(lower))
+	if (name.n > sizeof(lower) || rows[name.n][0].text == NULL)
 		return HTTP_NAME_OTHER;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];

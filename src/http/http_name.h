@@ -25,7 +25,11 @@
 	X(TRANSFER_ENCODING, "transfer-encoding")                              \
 	X(ANTHROPIC_VERSION, "anthropic-version")                              \
 	X(X_LITELLM_API_KEY, "x-litellm-api-key")                              \
-	X(X_LITELLM_CALL_ID, "x-litellm-call-id")
+	X(X_LITELLM_CALL_ID, "x-litellm-call-id")                              \
+	X(X_LITELLM_TAGS, "x-litellm-tags")                                    \
+	X(X_LITELLM_TIMEOUT, "x-litellm-timeout")                              \
+	X(X_LITELLM_NUM_RETRIES, "x-litellm-num-retries")                      \
+	X(X_LITELLM_STREAM_TIMEOUT, "x-litellm-stream-timeout")
 
 /* Never an owner's to add, beside some of those above. */
 #define HTTP_RESERVED_NAMES(X)                                                 \

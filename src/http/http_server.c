@@ -20,6 +20,8 @@
 #define OTHER_FDS 64
 /* For an answer's way to a client that was still sending. */
 #define LINGER_MSECS 5000
+/* For a request that was on its way when the drain began. */
+#define DRAIN_MSECS 200
 /* The deadline timer fires at least this often. */
 #define MAX_SLEEP_NSECS (3600 * NSECS_PER_SEC)
 
@@ -346,6 +348,20 @@ http_server_new(struct event_base *base, const struct http_options *o,
 	return s;
 }
 
+/* All of a phase have this long from now on. */
+static void
+give_time(struct http_server *s, enum http_phase phase, int64_t nsecs)
+{
+	int64_t now = clock_mono_nsecs();
+
+	s->timeout_nsecs[phase] = nsecs;
+	LIST_EACH(n, &s->phases[phase])
+		LIST_OBJ(n, struct http_conn, phase_node)->since_nsecs = now;
+	if (!list_empty(&s->phases[phase]) &&
+	    (s->deadline_nsecs == 0 || now + nsecs < s->deadline_nsecs))
+		arm(s, now + nsecs, now);
+}
+
 static void
 close_all(struct http_server *s, enum http_phase phase)
 {
@@ -361,8 +377,8 @@ http_server_drain(struct http_server *s)
 	http_share_leave(&s->share);
 	http_server_update_listeners(s);
 	drop_listeners(s);
-	close_all(s, PHASE_FRESH);
-	close_all(s, PHASE_IDLE);
+	give_time(s, PHASE_FRESH, DRAIN_MSECS * NSECS_PER_MSEC);
+	give_time(s, PHASE_IDLE, DRAIN_MSECS * NSECS_PER_MSEC);
 }
 
 void

@@ -8,8 +8,9 @@
 
 #include "base/buf.h"
 
-#define HTTP_SPARE_BYTES 4096 /* most requests, most heads of answers */
-#define HTTP_SPARES      64
+/* Most requests and most answers fit. An open stream keeps one. */
+#define HTTP_SPARE_BYTES 2048
+#define HTTP_SPARES      128
 
 struct http_spares {
 	char *memory[HTTP_SPARES]; /* each of HTTP_SPARE_BYTES */

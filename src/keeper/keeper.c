@@ -12,6 +12,7 @@
 #include "keeper/alerts.h"
 #include "keeper/estate.h"
 #include "keeper/probes.h"
+#include "keeper/snapshots.h"
 #include "station/station.h"
 #include "store/key.h"
 
@@ -42,6 +43,8 @@ struct keeper {
 	struct outbox *outbox;
 	struct estates *estates;
 	struct alerts *alerts;
+	struct snapshots *snapshots;
+	char *trace_path;
 	struct probes *probes; /* NULL: not wanted */
 	struct batch_job compact_job;
 	struct key limits_from; /* where their sweep goes on */
@@ -161,6 +164,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	k->beats++;
 	store_check_readers(k->station.store);
 	alerts_tick(k->alerts);
+	snapshots_tick(k->snapshots);
 	if (k->probes != NULL)
 		probes_tick(k->probes);
 	if (k->beats % SYNC_SECS == 0 &&
@@ -241,6 +245,21 @@ open_estates(struct keeper *k)
 	k->estates = estates_new(&theirs);
 }
 
+static void
+open_snapshots(struct keeper *k)
+{
+	struct snapshots_options options = {
+		.store = k->station.store,
+		.state_dir = k->child.state_dir,
+		.keep = k->station.config->traces_keep,
+	};
+
+	k->trace_path =
+	    config_trace_path(k->station.config, k->child.state_dir);
+	options.trace_path = k->trace_path;
+	k->snapshots = snapshots_new(&options);
+}
+
 static int
 open_alerts(struct keeper *k, struct err *err)
 {
@@ -300,6 +319,8 @@ close_all(struct keeper *k)
 	estates_free(&k->estates);
 	probes_free(&k->probes);
 	alerts_free(&k->alerts);
+	snapshots_free(&k->snapshots);
+	free(k->trace_path);
 	outbox_free(&k->outbox);
 	batch_cancel(&k->station.batch, &k->compact_job);
 	if (store_sync(k->station.store, &err) != 0)
@@ -334,6 +355,7 @@ keeper_main(uint32_t slot, uint32_t generation)
 	watch_events(k);
 	k->socket_path = path_join(k->child.state_dir, RECORD_SOCKET);
 	open_estates(k);
+	open_snapshots(k);
 	contract_confine(&k->child, NULL);
 	contract_report(&k->child, CONTRACT_READY, 0, 0);
 	while (!k->stopping) {

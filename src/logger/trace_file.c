@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "ipc/record.h"
 #include "logger/checkpoint.h"
 #include "logger/rotation.h"
@@ -402,15 +403,23 @@ queue_line(struct trace_file *f, uint64_t owner, uint64_t seq,
     struct str payload)
 {
 	size_t start = f->queue.len;
+	char number[NUM_TEXT_BYTES];
 	struct str line;
 
 	buf_add(&f->queue, payload.p, payload.n - 1);
-	buf_printf(&f->queue, "%s\"owner\":%llu,\"seq\":%llu,\"prev\":\"%s\"",
-	    is_empty_object(payload) ? "" : ",", (unsigned long long)owner,
-	    (unsigned long long)seq, f->queued_hash);
+	buf_add_cstr(&f->queue,
+	    is_empty_object(payload) ? "\"owner\":" : ",\"owner\":");
+	buf_add(&f->queue, number, num_format_uint(owner, number));
+	buf_add_cstr(&f->queue, ",\"seq\":");
+	buf_add(&f->queue, number, num_format_uint(seq, number));
+	buf_add_cstr(&f->queue, ",\"prev\":\"");
+	buf_add_cstr(&f->queue, f->queued_hash);
+	buf_add_char(&f->queue, '"');
 	line = str_make(f->queue.data + start, f->queue.len - start);
 	hash_sha256_hex(line, f->queued_hash);
-	buf_printf(&f->queue, TRACE_HASH_KEY "%s\"}\n", f->queued_hash);
+	buf_add_cstr(&f->queue, TRACE_HASH_KEY);
+	buf_add_cstr(&f->queue, f->queued_hash);
+	buf_add_cstr(&f->queue, "\"}\n");
 	seq_marks_raise(&f->queued, owner, seq);
 	f->queued_lines++;
 }

@@ -303,6 +303,7 @@ chat_anthropic_next(void *ctx, struct reply_chunk *chunk)
 		t->stage = TALK_OVER;
 		return 1;
 	case TALK_USAGE:
+	case TALK_THOUGHT:
 	case TALK_OVER:
 		return 0;
 	}

@@ -408,6 +408,7 @@ chat_openai_next(void *ctx, struct reply_chunk *chunk)
 	case TALK_PING:
 	case TALK_TEXT_STOP:
 	case TALK_CALL_STOP:
+	case TALK_THOUGHT:
 	case TALK_OVER:
 		return 0;
 	}

@@ -195,6 +195,7 @@ completion_next(void *ctx, struct reply_chunk *chunk)
 	case TALK_CALL_HEAD:
 	case TALK_CALL_ARGS:
 	case TALK_CALL_STOP:
+	case TALK_THOUGHT:
 	case TALK_OVER:
 		return 0;
 	}

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sim/chat_bedrock.h"
 #include "sim/routes.h"
 
 #define MODEL_NAME_MAX 512
@@ -101,6 +102,9 @@ job_fail(struct job *job, const struct problem *p)
 	buf_clear(&r->body);
 	jsonw_init(&w, &r->body);
 	problem_write(p, job->dialect, str_of(id), &w);
+	if (job->dialect == DIALECT_BEDROCK)
+		buf_printf(&r->extra, "x-amzn-errortype: %s\r\n",
+		    problem_aws_type(p->status));
 	if (p->status / 100 == 3)
 		buf_add_cstr(&r->extra, "location: /moved\r\n");
 }
@@ -148,18 +152,40 @@ job_set_model(struct job *job, struct problem *p)
 	return 0;
 }
 
-int
-job_read_body(struct job *job, struct problem *p)
+/* The settings in the body, and the model. */
+static int
+use_body(struct job *job, struct problem *p)
 {
 	struct chat *chat = &job->chat;
 	struct err err;
 
-	if (chat_parse(chat, job->req->body, p) != 0)
-		return -1;
 	if (chat->faults != NULL &&
 	    faults_set_json(&job->reply.faults, chat->faults, &err) != 0)
 		return problem_set(p, 400, "", "x_sim: %.300s", err.text);
 	return job_set_model(job, p);
+}
+
+int
+job_read_body(struct job *job, struct problem *p)
+{
+	if (chat_parse(&job->chat, job->req->body, p) != 0)
+		return -1;
+	return use_body(job, p);
+}
+
+int
+job_read_converse(struct job *job, struct problem *p)
+{
+	struct chat *chat = &job->chat;
+
+	if (!chat_bedrock_path(job->req->path, &job->arena, &chat->model,
+		&chat->stream))
+		return problem_set(p, 404, "", "UnknownOperationException");
+	if (chat_bedrock_check(job->req, clock_wall_nsecs(), &job->arena, p) !=
+		0 ||
+	    chat_bedrock_read(chat, &job->arena, job->req->body, p) != 0)
+		return -1;
+	return use_body(job, p);
 }
 
 /* ---- its life ---------------------------------------------------------- */
@@ -187,7 +213,8 @@ static void
 add_id_header(struct job *job)
 {
 	static const char *const names[] = { "x-request-id: req_",
-		"request-id: req_", "mistral-correlation-id: " };
+		"request-id: req_",
+		"mistral-correlation-id: ", "x-amzn-requestid: " };
 	struct buf *extra = &job->reply.extra;
 
 	buf_add_cstr(extra, names[job->dialect]);
@@ -236,16 +263,13 @@ void
 job_begin(struct job *job, const struct request *req)
 {
 	const struct route *route;
-	bool anthropic;
 	struct problem p;
 
 	job->req = req;
 	reset(job);
 	job->reply.minor = req->minor;
 	job->reply.keep_alive = req->keep_alive;
-	route = routes_find(req, &anthropic, &p);
-	if (anthropic)
-		job->dialect = DIALECT_ANTHROPIC;
+	route = routes_find(req, &job->dialect, &p);
 	if (route == NULL || route->api) {
 		count(job);
 		add_id_header(job);

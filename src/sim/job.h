@@ -55,5 +55,8 @@ void job_fail(struct job *job, const struct problem *p);
 int job_set_model(struct job *job, struct problem *p) MUST_CHECK;
 /* Parses the body into job->chat: root, model, and the settings in x_sim. */
 int job_read_body(struct job *job, struct problem *p) MUST_CHECK;
+/* The same for Converse, whose model stands in the path; 403 for a wrong
+   signature. */
+int job_read_converse(struct job *job, struct problem *p) MUST_CHECK;
 
 #endif

@@ -88,7 +88,8 @@ set_dialect(struct options *o, const char *value, struct err *err)
 {
 	if (dialect_find(str_of(value), &o->dialect) != 0)
 		return err_set(err, ERR_USAGE,
-		    "--dialect takes openai, anthropic or mistral, not "
+		    "--dialect takes openai, anthropic, mistral or bedrock, "
+		    "not "
 		    "\"%.40s\"",
 		    value);
 	return 0;
@@ -134,7 +135,7 @@ static const struct option_row rows[] = {
 	{ "host",       "ADDRESS", set_host,    "address to listen on (127.0.0.1)" },
 	{ "port",       "PORT",    set_port,    "port to listen on (9101); 0 takes a free one" },
 	{ "name",       "NAME",    set_name,    "what it calls itself (sim)" },
-	{ "dialect",    "DIALECT", set_dialect, "openai, anthropic or mistral: the shape of errors, and the rules (openai)" },
+	{ "dialect",    "DIALECT", set_dialect, "openai, anthropic, mistral or bedrock: the shape of errors, and the rules (openai)" },
 	{ "models",     "A,B,...", set_models,  "models that exist; without it, any does" },
 	{ "workers",    "N",       set_workers, "processes that share the port (1)" },
 	{ "log",        "FILE",    set_log,     "append a JSON line for each request that ended" },

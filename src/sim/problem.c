@@ -92,7 +92,8 @@ status_phrase(int status)
 	return row->status == status ? row->phrase : "Error";
 }
 
-static const char *const dialects[] = { "openai", "anthropic", "mistral" };
+static const char *const dialects[] = { "openai", "anthropic", "mistral",
+	"bedrock" };
 
 const char *
 dialect_name(enum dialect dialect)
@@ -253,6 +254,37 @@ write_mistral(const struct problem *p, struct str request_id, struct jsonw *w)
 	jsonw_close(w, '}');
 }
 
+const char *
+problem_aws_type(int status)
+{
+	switch (status) {
+	case 400:
+		return "ValidationException";
+	case 403:
+		return "AccessDeniedException";
+	case 404:
+		return "ResourceNotFoundException";
+	case 408:
+		return "ModelTimeoutException";
+	case 424:
+		return "ModelErrorException";
+	case 429:
+		return "ThrottlingException";
+	case 503:
+		return "ServiceUnavailableException";
+	default:
+		return "InternalServerException";
+	}
+}
+
+static void
+write_bedrock(const struct problem *p, struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	add_member(w, "message", p->message);
+	jsonw_close(w, '}');
+}
+
 void
 problem_write(const struct problem *p, enum dialect dialect,
     struct str request_id, struct jsonw *w)
@@ -266,6 +298,9 @@ problem_write(const struct problem *p, enum dialect dialect,
 		return;
 	case DIALECT_MISTRAL:
 		write_mistral(p, request_id, w);
+		return;
+	case DIALECT_BEDROCK:
+		write_bedrock(p, w);
 		return;
 	}
 }

@@ -10,7 +10,8 @@
 enum dialect {
 	DIALECT_OPENAI,
 	DIALECT_ANTHROPIC,
-	DIALECT_MISTRAL
+	DIALECT_MISTRAL,
+	DIALECT_BEDROCK
 };
 
 struct problem {
@@ -36,6 +37,8 @@ void problem_script(struct problem *p, enum dialect dialect, int status,
 /* The error object of the dialect. request_id goes where the dialect has it. */
 void problem_write(const struct problem *p, enum dialect dialect,
     struct str request_id, struct jsonw *w);
+/* What AWS calls a status: "ThrottlingException". */
+const char *problem_aws_type(int status);
 const char *dialect_name(enum dialect dialect);
 /* 0 found, -1 no such dialect. */
 int dialect_find(struct str name, enum dialect *dialect_r) MUST_CHECK;

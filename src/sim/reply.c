@@ -2,6 +2,7 @@
 #include "sim/reply.h"
 
 #include "base/clock.h"
+#include "base/event_stream.h"
 #include "base/num.h"
 #include "sim/problem.h"
 
@@ -61,6 +62,7 @@ reply_reset(struct reply *r)
 	r->status = 200;
 	r->source = NULL;
 	r->source_ctx = NULL;
+	r->frames = false;
 	r->body_tokens = 0;
 	r->content_type = "application/json";
 	r->server = "";
@@ -284,6 +286,27 @@ add_hex(struct buf *out, size_t v)
 	buf_add(out, p, (size_t)(text + sizeof(text) - p));
 }
 
+/* A message of AWS's streams, framed as one HTTP chunk. */
+static void
+add_frame(const struct reply *r, const char *event, struct str json,
+    struct buf *out)
+{
+	bool error = event == r->error_event;
+	struct buf frame;
+
+	buf_init(&frame, REPLY_BODY_MAX);
+	event_stream_write(&frame, error ? "exception" : "event",
+	    error ? ":exception-type" : ":event-type", event, json);
+	if (is_chunked(r)) {
+		add_hex(out, frame.len);
+		buf_add_cstr(out, "\r\n");
+	}
+	buf_add_str(out, buf_str(&frame));
+	if (is_chunked(r))
+		buf_add_cstr(out, "\r\n");
+	buf_fini(&frame);
+}
+
 /* A server-sent event, framed as one HTTP chunk. */
 static void
 add_event(const struct reply *r, const char *event, struct str json,
@@ -292,6 +315,10 @@ add_event(const struct reply *r, const char *event, struct str json,
 	size_t name = event == NULL ? 0 : strlen(event);
 	size_t n = 6 + json.n + 2 + (name == 0 ? 0 : 7 + name + 1);
 
+	if (r->frames) {
+		add_frame(r, event, json, out);
+		return;
+	}
 	if (is_chunked(r)) {
 		add_hex(out, n);
 		buf_add_cstr(out, "\r\n");

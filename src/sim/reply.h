@@ -63,6 +63,7 @@ struct reply {
 	struct buf body;     /* of an answer that is no stream */
 	reply_source source; /* of a stream; NULL otherwise */
 	void *source_ctx;
+	bool frames;           /* events are messages of AWS's binary streams */
 	int64_t body_tokens;   /* that the body says, for its pace */
 	struct buf error_json; /* of error_after_chunks */
 	const char *error_event;

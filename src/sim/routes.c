@@ -2,8 +2,10 @@
 #include "sim/routes.h"
 
 #include "sim/chat_anthropic.h"
+#include "sim/chat_bedrock.h"
 #include "sim/chat_mistral.h"
 #include "sim/chat_openai.h"
+#include "sim/chat_responses.h"
 #include "sim/completion.h"
 #include "sim/control.h"
 #include "sim/embeddings.h"
@@ -38,6 +40,8 @@ prepare_error(struct job *job)
 	problem_write(&p, job->dialect, str_of(job->id), &w);
 	if (job->dialect == DIALECT_ANTHROPIC)
 		job->reply.error_event = "error";
+	else if (job->dialect == DIALECT_BEDROCK)
+		job->reply.error_event = problem_aws_type(p.status);
 }
 
 /* The request is read: makes the answer, whole or as a stream. */
@@ -67,6 +71,8 @@ say(struct job *job, void (*write)(const struct talk *t, struct buf *out),
 	t->word = 0;
 	t->call = 0;
 	t->at = 0;
+	t->step = 0;
+	t->sequence = 0;
 	buf_clear(&t->prefix);
 	r->source = next;
 	r->source_ctx = t;
@@ -124,6 +130,28 @@ handle_messages(struct job *job, struct problem *p)
 		0)
 		return -1;
 	return say(job, chat_anthropic_write, chat_anthropic_next);
+}
+
+static int
+handle_responses(struct job *job, struct problem *p)
+{
+	if (job_read_body(job, p) != 0 ||
+	    chat_responses_read(&job->chat, &job->arena, p) != 0)
+		return -1;
+	return say(job, chat_responses_write, chat_responses_next);
+}
+
+static int
+handle_converse(struct job *job, struct problem *p)
+{
+	if (job_read_converse(job, p) != 0 ||
+	    say(job, chat_bedrock_write, chat_bedrock_next) != 0)
+		return -1;
+	if (job->reply.source != NULL) {
+		job->reply.frames = true;
+		job->reply.content_type = "application/vnd.amazon.eventstream";
+	}
+	return 0;
 }
 
 static int
@@ -247,29 +275,32 @@ handle_health(struct job *job, struct problem *p)
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST", "/v1/chat/completions",      handle_chat,         true,  false },
-	{ "POST", "/chat/completions",         handle_chat,         true,  false },
-	{ "POST", "/v1/messages",              handle_messages,     true,  true  },
-	{ "POST", "/v1/messages/count_tokens", handle_count_tokens, true,  true  },
-	{ "POST", "/v1/embeddings",            handle_embeddings,   true,  false },
-	{ "POST", "/embeddings",               handle_embeddings,   true,  false },
-	{ "POST", "/v1/completions",           handle_completion,   true,  false },
-	{ "POST", "/completions",              handle_completion,   true,  false },
-	{ "POST", "/v1/moderations",           media_moderations,   true,  false },
-	{ "POST", "/v1/rerank",                media_rerank,        true,  false },
-	{ "POST", "/v1/images/generations",    media_images,        true,  false },
-	{ "POST", "/v1/audio/speech",          media_speech,        true,  false },
-	{ "POST", "/v1/audio/transcriptions",  media_transcript,    true,  false },
-	{ "POST", "/v1/audio/translations",    media_transcript,    true,  false },
-	{ "GET",  "/v1/models",                handle_models,       true,  false },
-	{ "GET",  "/models",                   handle_models,       true,  false },
-	{ "GET",  "/v1/models/*",              handle_model,        true,  false },
-	{ "GET",  "/models/*",                 handle_model,        true,  false },
-	{ "GET",  "/health",                   handle_health,       false, false },
-	{ "GET",  "/control",                  control_get,         false, false },
-	{ "POST", "/control",                  control_post,        false, false },
-	{ "GET",  "/control/log",              control_log,         false, false },
-	{ "GET",  "/control/last",             control_last,        false, false },
+	{ "POST", "/v1/chat/completions",      handle_chat,         true, -1 },
+	{ "POST", "/chat/completions",         handle_chat,         true, -1 },
+	{ "POST", "/v1/messages",              handle_messages,     true, DIALECT_ANTHROPIC },
+	{ "POST", "/v1/messages/count_tokens", handle_count_tokens, true, DIALECT_ANTHROPIC },
+	{ "POST", "/model/*",                  handle_converse,     true, DIALECT_BEDROCK },
+	{ "POST", "/v1/responses",             handle_responses,    true, -1 },
+	{ "POST", "/responses",                handle_responses,    true, -1 },
+	{ "POST", "/v1/embeddings",            handle_embeddings,   true, -1 },
+	{ "POST", "/embeddings",               handle_embeddings,   true, -1 },
+	{ "POST", "/v1/completions",           handle_completion,   true, -1 },
+	{ "POST", "/completions",              handle_completion,   true, -1 },
+	{ "POST", "/v1/moderations",           media_moderations,   true, -1 },
+	{ "POST", "/v1/rerank",                media_rerank,        true, -1 },
+	{ "POST", "/v1/images/generations",    media_images,        true, -1 },
+	{ "POST", "/v1/audio/speech",          media_speech,        true, -1 },
+	{ "POST", "/v1/audio/transcriptions",  media_transcript,    true, -1 },
+	{ "POST", "/v1/audio/translations",    media_transcript,    true, -1 },
+	{ "GET",  "/v1/models",                handle_models,       true, -1 },
+	{ "GET",  "/models",                   handle_models,       true, -1 },
+	{ "GET",  "/v1/models/*",              handle_model,        true, -1 },
+	{ "GET",  "/models/*",                 handle_model,        true, -1 },
+	{ "GET",  "/health",                   handle_health,       false, -1 },
+	{ "GET",  "/control",                  control_get,         false, -1 },
+	{ "POST", "/control",                  control_post,        false, -1 },
+	{ "GET",  "/control/log",              control_log,         false, -1 },
+	{ "GET",  "/control/last",             control_last,        false, -1 },
 };
 /* clang-format on */
 
@@ -305,16 +336,16 @@ path_matches(struct str path, const char *pattern)
 }
 
 const struct route *
-routes_find(const struct request *req, bool *anthropic_r, struct problem *p)
+routes_find(const struct request *req, enum dialect *dialect, struct problem *p)
 {
 	bool path_known = false;
 
-	*anthropic_r = false;
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		if (!path_matches(req->path, routes[i].path))
 			continue;
 		path_known = true;
-		*anthropic_r = routes[i].anthropic;
+		if (routes[i].dialect >= 0)
+			*dialect = (enum dialect)routes[i].dialect;
 		if (str_is(req->method, routes[i].method))
 			return &routes[i];
 	}

@@ -10,15 +10,15 @@ struct route {
 	/* Fills job->reply; 0, or -1 and *p. */
 	int (*handle)(struct job *job, struct problem *p);
 	bool api; /* counted, logged, and subject to faults */
-	/* Errors and answers have Anthropic's shape, whatever --dialect. */
-	bool anthropic;
+	/* The dialect of its errors and answers; -1: as --dialect says. */
+	int dialect;
 };
 
 /*
  * The route of a request; NULL and *p with 404 or 405 when there is none.
- * *anthropic_r: the path is one of Anthropic's.
+ * *dialect is set when the path is one dialect's own.
  */
-const struct route *routes_find(const struct request *req, bool *anthropic_r,
-    struct problem *p);
+const struct route *routes_find(const struct request *req,
+    enum dialect *dialect, struct problem *p);
 
 #endif

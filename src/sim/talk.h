@@ -13,6 +13,7 @@ enum talk_stage {
 	TALK_OPENING,    /* role chunk, message_start */
 	TALK_TEXT_START, /* content_block_start of the text */
 	TALK_PING,
+	TALK_THOUGHT, /* a reasoning item */
 	TALK_WORDS,
 	TALK_TEXT_STOP,
 	TALK_CALL_HEAD, /* id and name of a call */
@@ -36,6 +37,8 @@ struct talk {
 	int choice;        /* the next chunk's */
 	int64_t word;      /* words told */
 	size_t call;       /* being told */
+	int step;          /* events told of a stage that has several */
+	int64_t sequence;  /* of the next event (responses) */
 	size_t at;         /* place in the text, or in the call's arguments */
 	struct str said;   /* word or fragment that the choices tell in turn */
 	struct buf prefix; /* what all chunks of a stream begin with */

@@ -8,6 +8,7 @@
  */
 #include "station/recovery.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "station/trace_files.h"
 
@@ -162,8 +163,8 @@ copy_file(const char *from, const char *to, struct err *err)
 }
 
 /* A store's folder: two folders of two files. */
-static void
-remove_store(const char *dir)
+void
+recovery_remove_store(const char *dir)
 {
 	static const char *const files[] = { "live/data.mdb", "live/lock.mdb",
 		"live/mark", "accounts/data.mdb", "accounts/lock.mdb",
@@ -204,7 +205,7 @@ make_work(struct recovery *g, struct err *err)
 	char *live = path_join(g->work, "live");
 	int rc;
 
-	remove_store(g->work);
+	recovery_remove_store(g->work);
 	rc = dir_make(live, 0700, err);
 	if (rc == 0 && g->result.snapshot != NULL) {
 		char *from = path_join(g->result.snapshot, DATA);
@@ -306,7 +307,7 @@ put_in_place(struct recovery *g, struct err *err)
 		rc = err_set_errno(err, ERR_IO, "%s", made);
 	if (rc == 0)
 		rc = sync_dir(g->o.store_dir, err);
-	remove_store(g->work);
+	recovery_remove_store(g->work);
 	free(live);
 	free(made);
 	return rc;
@@ -318,7 +319,7 @@ run(struct recovery *g, struct err *err)
 	if (prove_lines(g, err) != 0 || choose_base(g, err) != 0)
 		return -1;
 	if (build(g, err) != 0) {
-		remove_store(g->work);
+		recovery_remove_store(g->work);
 		return -1;
 	}
 	return replace_accounts(g, err) == 0 ? put_in_place(g, err) : -1;
@@ -343,6 +344,28 @@ recovery_run(const struct recovery_options *options,
 	else
 		recovery_result_free(&g.result);
 	return rc;
+}
+
+char *
+recovery_snapshot_dir(const char *state_dir, int64_t now_nsecs,
+    const char *suffix, struct err *err)
+{
+	char *parent = path_join(state_dir, RECOVERY_SNAPSHOTS);
+	char when[CLOCK_RFC3339_BYTES], name[CLOCK_RFC3339_BYTES];
+	char *dir = NULL;
+	size_t n = 0;
+
+	clock_rfc3339(now_nsecs, when);
+	for (const char *p = when; *p != '\0' && *p != '.'; p++) {
+		if (*p != '-' && *p != ':')
+			name[n++] = *p;
+	}
+	name[n++] = 'Z';
+	name[n] = '\0';
+	if (dir_make(parent, 0700, err) == 0)
+		dir = xasprintf("%s/%s%s", parent, name, suffix);
+	free(parent);
+	return dir;
 }
 
 void

@@ -41,4 +41,11 @@ int recovery_run(const struct recovery_options *options,
     struct recovery_result *result_r, struct err *err) MUST_CHECK;
 void recovery_result_free(struct recovery_result *r);
 
+/* Where a snapshot of this moment goes: STATE/snapshots/20261122T111810Z and
+   the suffix; its parent is made. On the heap; NULL with *err. */
+char *recovery_snapshot_dir(const char *state_dir, int64_t now_nsecs,
+    const char *suffix, struct err *err);
+/* Removes a snapshot, or another copy of a store: only what belongs there. */
+void recovery_remove_store(const char *dir);
+
 #endif

@@ -101,7 +101,8 @@ check_exposure(const struct config *c, const char *host_given)
 		return;
 	if (host[0] != '\0' && is_loopback(host)) {
 		log_warn("no general_settings.master_key: everybody on this "
-			 "host may use the gateway");
+			 "host may use the gateway until there is a virtual "
+			 "key");
 		return;
 	}
 	if (c->open) {
@@ -110,9 +111,9 @@ check_exposure(const struct config *c, const char *host_given)
 			 "gateway and spend your money");
 		return;
 	}
-	log_warn("no general_settings.master_key: everybody who reaches this "
-		 "address may use the gateway; set a master key, listen on "
-		 "127.0.0.1, or say tallygate.open: true");
+	log_warn("no general_settings.master_key: who has a virtual key is let "
+		 "in, nobody administers over HTTP; without any virtual key "
+		 "the gateway does not start here");
 }
 
 int

@@ -28,10 +28,10 @@ set_defaults(struct upstream_options *o)
 		o->max_connections = 16384;
 	if (o->max_idle_connections == 0)
 		o->max_idle_connections = 512;
-	if (o->max_idle_secs == 0)
-		o->max_idle_secs = 50;
-	if (o->max_age_secs == 0)
-		o->max_age_secs = 600;
+	if (o->max_idle_msecs <= 0)
+		o->max_idle_msecs = 50000;
+	if (o->max_age_msecs <= 0)
+		o->max_age_msecs = 600000;
 	if (o->connect_timeout_msecs <= 0)
 		o->connect_timeout_msecs = 5000;
 }
@@ -45,6 +45,7 @@ upstream_new(struct event_base *base, const struct upstream_options *o,
 	u->base = base;
 	u->options = *o;
 	set_defaults(&u->options);
+	u->tick_msecs = u->options.max_idle_msecs / UPSTREAM_IDLE_TICKS + 1;
 	list_init(&u->calls);
 	list_init(&u->pool);
 	list_init(&u->later);

@@ -38,9 +38,9 @@ struct upstream_options {
 	size_t max_connections, max_host_connections;
 	size_t max_idle_connections; /* kept in all; 0: 512 */
 	/* How long one is kept idle (below the usual 60 s of the other side:
-	   fewer are found closed; 0: 50), and at all, so that a host's change
-	   of address is followed (0: 600). To 5 s. */
-	unsigned max_idle_secs, max_age_secs;
+	   fewer are found closed; 0: 50 s), and at all, so that a host's change
+	   of address is followed (0: 600 s). To a tenth of the first. */
+	int64_t max_idle_msecs, max_age_msecs;
 	int64_t connect_timeout_msecs; /* name, TCP and TLS together; 0: 5 s */
 	bool verify_tls;               /* true but for tests */
 	const char *ca_file;           /* NULL: the system's; see tls.h */

@@ -507,7 +507,6 @@ static bool
 take_in(struct upstream_call *c, char *p, size_t n)
 {
 	struct upstream *u = c->u;
-	struct conn *k = c->conn;
 	enum given given = answer_give(c, p, n);
 
 	u->giving = NULL;
@@ -533,8 +532,6 @@ take_in(struct upstream_call *c, char *p, size_t n)
 	case GIVEN_PART:
 		break;
 	}
-	if (c->paused)
-		conn_hold(k);
 	return !c->paused;
 }
 

@@ -55,8 +55,6 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct upstream *u = arg;
-	unsigned most = u->options.max_idle_secs / UPSTREAM_TICK_SECS;
-
 	(void)fd;
 	(void)what;
 	u->tick++;
@@ -67,7 +65,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			struct conn *k =
 			    LIST_OBJ(o->idle.next, struct conn, node);
 
-			if (u->tick - k->idle_tick <= most)
+			if (u->tick - k->idle_tick <= UPSTREAM_IDLE_TICKS)
 				break;
 			conn_close(k);
 		}
@@ -77,7 +75,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 static void
 watch_ticks(struct upstream *u)
 {
-	struct timeval tv = { UPSTREAM_TICK_SECS, 0 };
+	struct timeval tv = { u->tick_msecs / 1000,
+		u->tick_msecs % 1000 * 1000 };
 
 	if (!event_initialized(&u->ticker))
 		event_assign(&u->ticker, u->base, -1, EV_PERSIST, on_tick, u);
@@ -172,7 +171,7 @@ conn_keep(struct conn *k)
 	struct upstream *u = k->u;
 	const struct upstream_options *o = &u->options;
 
-	if (u->tick - k->born_tick >= o->max_age_secs / UPSTREAM_TICK_SECS ||
+	if ((u->tick - k->born_tick) * u->tick_msecs >= o->max_age_msecs ||
 	    u->idle_count >= o->max_idle_connections) {
 		conn_close(k);
 		return;

@@ -18,8 +18,8 @@
 #define UPSTREAM_TURN_BYTES (256 * 1024)
 #define UPSTREAM_READ_BYTES (64 * 1024)
 #define UPSTREAM_TLS_BYTES  (16 * 1024) /* a record's most */
-/* Time for kept connections goes in ticks. */
-#define UPSTREAM_TICK_SECS 5
+/* Time for kept connections goes in ticks: so many are max_idle_msecs. */
+#define UPSTREAM_IDLE_TICKS 10
 
 /* A connection to an origin: idle, or with its one call. */
 struct conn {
@@ -89,6 +89,7 @@ struct upstream {
 	struct event deferred; /* looks at `later` */
 	struct event ticker;   /* while there are connections */
 	unsigned tick;
+	int64_t tick_msecs;
 	size_t conn_count; /* with dials under way */
 	size_t idle_count;
 	/* The connection whose bytes are being given out; NULL as soon as

@@ -1,6 +1,7 @@
 /*
  * The Anthropic dialect: /v1/messages. Requests of its own API are spliced as
- * OpenAI's are (openai_body.c), chat requests translated (anthropic_body.c);
+ * OpenAI's are (openai_body.c), chat requests translated (anthropic_body.c),
+ * responses by way of chat (responses_chat.c, responses_relay.c);
  * answers are relayed by anthropic_relay.c. Other APIs are an
  * ERR_BAD_REQUEST.
  */
@@ -8,6 +9,7 @@
 #include "wire/anthropic_relay.h"
 #include "wire/call_head.h"
 #include "wire/openai_body.h"
+#include "wire/responses_chat.h"
 
 /* The version whose sampling parameters OpenAI's clients rely on; a
    deployment's api_version says otherwise. */
@@ -51,9 +53,15 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
     struct arena *arena, struct wire_call *call_r, struct err *err)
 {
 	const char *path = "/v1/messages";
+	struct wire_request chat;
 	int result = -1;
 
 	memset(call_r, 0, sizeof(*call_r));
+	if (r->api == WIRE_RESPONSES) {
+		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
+			return -1;
+		r = &chat;
+	}
 	switch (r->api) {
 	case WIRE_CHAT:
 		result = anthropic_body_write(r, choice, arena, call_r, err);
@@ -68,6 +76,7 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
 	case WIRE_COMPLETIONS:
 	case WIRE_EMBEDDINGS:
 	case WIRE_RESPONSES:
+	case WIRE_RESPONSE:
 	case WIRE_MODERATIONS:
 	case WIRE_RERANK:
 	case WIRE_IMAGES:

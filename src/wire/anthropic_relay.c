@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "wire/count_relay.h"
 #include "wire/messages_event.h"
+#include "wire/responses_relay.h"
 
 /* ---- facts ------------------------------------------------------------- */
 
@@ -452,5 +453,7 @@ anthropic_relay_find(enum wire_api api)
 		return &chat;
 	if (api == WIRE_MESSAGES)
 		return &messages;
+	if (api == WIRE_RESPONSES)
+		return &responses_relay;
 	return api == WIRE_COUNT ? &count_relay : NULL;
 }

@@ -99,8 +99,9 @@ auth_of(const struct config_deployment *d)
 					      ".inference.ai.azure.com") >= 0
 			   ? AUTH_BEARER
 			   : AUTH_API_KEY;
+	case AUTH_SIGV4: /* a key of Bedrock's own, which signs nothing */
+		return AUTH_BEARER;
 	case AUTH_BEARER:
-	case AUTH_SIGV4:
 	case AUTH_NONE:
 		break;
 	}

@@ -66,7 +66,7 @@ azure_base(const struct wire_choice *choice, const char *base, const char *path,
 		return base;
 	if (!ends_with(base, "/openai"))
 		base = arena_join(arena, base, "/openai");
-	if (strcmp(path, "/responses") == 0)
+	if (str_starts(str_of(path), "/responses"))
 		return base; /* the one API with its model in the body */
 	return arena_printf(arena, "%s/deployments/%s", base,
 	    escaped(name, arena));
@@ -101,5 +101,6 @@ call_url(const struct wire_choice *choice, const char *path,
 	if ((d->provider->flags & PROVIDER_VERSIONED) == 0 ||
 	    d->api_version[0] == '\0')
 		return url;
-	return arena_printf(arena, "%s?api-version=%s", url, d->api_version);
+	return arena_printf(arena, "%s%sapi-version=%s", url,
+	    has(url, "?") ? "&" : "?", d->api_version);
 }

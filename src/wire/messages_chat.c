@@ -19,9 +19,6 @@
 #define TAKES_TOP_K                                                            \
 	"hosted_vllm vllm openrouter together_ai fireworks_ai deepinfra "      \
 	"ollama ollama_chat"
-/* Beside OpenAI's reasoning models: who takes reasoning_effort from any
-   model. */
-#define TAKES_EFFORT "openrouter hosted_vllm vllm gemini"
 
 enum fate {
 	FATE_MAPPED, /* below, by its own function */
@@ -291,9 +288,7 @@ write_effort(struct messages_chat *m)
 	struct skim_value thinking = param(m, "thinking");
 	struct skim_value type = pick_one(&thinking, "type");
 	struct skim_value budget = pick_one(&thinking, "budget_tokens");
-	bool takes = is_openai(m)
-			 ? param_model_reasons(m->model)
-			 : param_is_listed(TAKES_EFFORT, str_of(m->provider));
+	bool takes = param_takes_effort(m->provider, m->model);
 	int64_t tokens;
 
 	if (!takes || skim_string_is(&type, "disabled"))

@@ -3,9 +3,9 @@
 
 #include "wire/anthropic_usage.h"
 #include "wire/messages_event.h"
-#include "wire/openai_relay.h"
 #include "wire/pick.h"
 #include "wire/relay_note.h"
+#include "wire/sse.h"
 
 /* More tool calls in one answer share the last block. */
 #define MAX_TOOLS 128
@@ -48,8 +48,7 @@ start(struct relay *r, struct err *err)
 	m->chat.continuous_usage = false;
 	m->chat.n = m->chat.outputs = 1;
 	options.request = &m->chat;
-	if (relay_open(&m->inner, openai_relay_find(WIRE_CHAT), &options,
-		err) != 0)
+	if (relay_open(&m->inner, r->options.chat, &options, err) != 0)
 		return -1;
 	m->inner_is_open = true;
 	/* Whatever one feed gives out stands here. */

@@ -11,10 +11,6 @@
 
 #define WHERE_BYTES 32
 
-/* Providers that take a model's reasoning back, and others that refuse the
-   member. */
-#define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
-
 /* One turn while its blocks are read. Texts are kept without quotes. */
 struct turn {
 	struct messages_chat *m;
@@ -418,8 +414,7 @@ write_assistant(struct turn *t, const struct skim_value *content)
 		jsonw_key(w, "content");
 		jsonw_null(w);
 	}
-	if (t->reasoning.len > 0 &&
-	    param_is_listed(TAKES_REASONING, str_of(t->m->provider)))
+	if (t->reasoning.len > 0 && param_takes_reasoning(t->m->provider))
 		write_inside(w, "reasoning_content", &t->reasoning);
 	if (t->calls.len > 0) {
 		jsonw_key(w, "tool_calls");

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "wire/messages_mend.h"
 #include "wire/openai_messages.h"
+#include "wire/pick.h"
 
 enum decision_kind {
 	DECIDE_KEEP,
@@ -140,8 +141,10 @@ decide_rename(struct body *b, size_t i, const char *name)
 }
 
 static bool
-is_limit(enum request_key id)
+is_limit(const struct body *b, enum request_key id)
 {
+	if (b->r->api == WIRE_RESPONSES)
+		return id == KEY_MAX_OUTPUT_TOKENS;
 	return id == KEY_MAX_TOKENS || id == KEY_MAX_COMPLETION_TOKENS;
 }
 
@@ -260,9 +263,14 @@ decide_member(struct body *b, size_t i)
 	if (m->id == KEY_MODEL) {
 		d->kind = DECIDE_VALUE;
 		d->value = quoted_text(b, b->rules.model);
+	} else if (m->id == KEY_PREVIOUS_RESPONSE && b->r->state_tag.n > 0) {
+		d->kind = DECIDE_VALUE;
+		d->value = quoted_text(b,
+		    arena_strndup(b->arena, b->r->previous_response.p,
+			b->r->previous_response.n));
 	} else if (m->id == KEY_STREAM_OPTIONS) {
 		decide_stream_options(b, i);
-	} else if (is_limit(m->id) && d->kind != DECIDE_DROP) {
+	} else if (is_limit(b, m->id) && d->kind != DECIDE_DROP) {
 		decide_limit(b, i);
 	} else if (m->id == KEY_MESSAGES && b->r->api == WIRE_CHAT) {
 		d->value = openai_messages_mend(b->r,
@@ -285,6 +293,8 @@ limit_name(const struct body *b)
 	const char *base =
 	    d->api_base[0] != '\0' ? d->api_base : d->provider->base_url;
 
+	if (b->r->api == WIRE_RESPONSES)
+		return "max_output_tokens";
 	return b->r->api == WIRE_CHAT &&
 		       str_find(str_of(base), "://api.openai.com/") >= 0
 		   ? "max_completion_tokens"
@@ -296,7 +306,7 @@ static bool
 has_limit(const struct body *b)
 {
 	for (size_t i = 0; i < b->r->member_count; i++) {
-		if (is_limit(b->r->members[i].id) &&
+		if (is_limit(b, b->r->members[i].id) &&
 		    b->decisions[i].kind != DECIDE_DROP)
 			return true;
 	}
@@ -332,7 +342,7 @@ is_added(const struct body *b, struct str key)
 static bool
 client_has(const struct body *b, struct str key)
 {
-	if (is_limit(request_key_find(key)))
+	if (is_limit(b, request_key_find(key)))
 		return b->choice->max_tokens != CONFIG_UNSET ||
 		       b->r->max_tokens != CONFIG_UNSET;
 	return wire_request_member(b->r, key) != NULL;
@@ -344,7 +354,7 @@ is_ours(const struct body *b, enum request_key id)
 {
 	return id == KEY_MODEL || id == KEY_STREAM ||
 	       (id == KEY_STREAM_OPTIONS && b->r->stream) ||
-	       (is_limit(id) && b->choice->max_tokens != CONFIG_UNSET);
+	       (is_limit(b, id) && b->choice->max_tokens != CONFIG_UNSET);
 }
 
 static void
@@ -367,6 +377,46 @@ add_extra_body(struct body *b)
 	}
 }
 
+/* A deployment's parameters are a chat's: what they are called in a response's
+   request; NULL: they have no place there. */
+static const char *
+default_name(const struct body *b, const char *name)
+{
+	static const char *const chat_only[] = { "n", "stop", "seed",
+		"frequency_penalty", "presence_penalty", "logit_bias",
+		"logprobs", "response_format", "modalities", "audio",
+		"prediction", "functions", "function_call", "messages",
+		"reasoning_effort", "verbosity", "stream_options" };
+
+	if (b->r->api != WIRE_RESPONSES)
+		return name;
+	if (strcmp(name, "max_tokens") == 0 ||
+	    strcmp(name, "max_completion_tokens") == 0)
+		return "max_output_tokens";
+	for (size_t i = 0; i < ARRAY_LEN(chat_only); i++) {
+		if (strcmp(name, chat_only[i]) == 0)
+			return NULL;
+	}
+	return name;
+}
+
+/* reasoning_effort and verbosity are inside of objects there. */
+static void
+add_nested_default(struct body *b, const char *name, const char *object,
+    const char *member)
+{
+	struct skim_value defaults = pick_root(
+			      str_of(b->choice->deployment->defaults_json)),
+			  v = pick_one(&defaults, name);
+
+	if (b->r->api != WIRE_RESPONSES || v.type != SKIM_STRING ||
+	    client_has(b, str_of(object)) || is_added(b, str_of(object)))
+		return;
+	add_own(b, object,
+	    str_of(arena_printf(b->arena, "{\"%s\":" STR_FMT "}", member,
+		STR_ARG(v.value))));
+}
+
 static void
 add_defaults(struct body *b)
 {
@@ -379,11 +429,18 @@ add_defaults(struct body *b)
 		return;
 	skim_iter_init(&it, json);
 	while (skim_iter_next(&it, &key, &v) == 1) {
+		const char *name =
+		    default_name(b, arena_strndup(b->arena, key.p, key.n));
+
+		if (name == NULL)
+			continue;
+		key = str_of(name);
 		if (!client_has(b, key) && !is_added(b, key) &&
 		    !is_ours(b, request_key_find(key)))
-			add_own(b, arena_strndup(b->arena, key.p, key.n),
-			    v.value);
+			add_own(b, name, v.value);
 	}
+	add_nested_default(b, "reasoning_effort", "reasoning", "effort");
+	add_nested_default(b, "verbosity", "text", "verbosity");
 }
 
 /* The operator's members take the place of the client's. */

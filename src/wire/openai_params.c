@@ -166,6 +166,7 @@ static const struct {
 	{ "mistral",     NULL,      ROWS(mistral_rows) },
 	{ "codestral",   NULL,      ROWS(mistral_rows) },
 	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
+	{ "bedrock",     NULL,      ROWS(anthropic_rows) },
 	{ "groq",        NULL,      ROWS(groq_rows) },
 	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
 	{ "ollama",      NULL,      ROWS(old_limit_rows) },
@@ -220,6 +221,24 @@ bool
 param_model_reasons(const char *model)
 {
 	return is_of_family(REASONING, model);
+}
+
+/* Beside OpenAI's reasoning models: who takes it from any model. */
+#define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
+#define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
+
+bool
+param_takes_effort(const char *provider, const char *model)
+{
+	if (param_is_listed("openai azure", str_of(provider)))
+		return param_model_reasons(model);
+	return param_is_listed(TAKES_EFFORT, str_of(provider));
+}
+
+bool
+param_takes_reasoning(const char *provider)
+{
+	return param_is_listed(TAKES_REASONING, str_of(provider));
 }
 
 /* A deployment of Azure's may be called anything: base_model says what it is.

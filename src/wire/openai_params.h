@@ -30,6 +30,10 @@ struct param_row;
 bool param_is_listed(const char *list, struct str word);
 /* OpenAI's models that reason, and take reasoning_effort. */
 bool param_model_reasons(const char *model);
+/* The provider (its prefix) takes reasoning_effort for this model. */
+bool param_takes_effort(const char *provider, const char *model);
+/* The provider takes a model's reasoning_content back; others refuse it. */
+bool param_takes_reasoning(const char *provider);
 
 /* The rules for one request to one deployment. */
 struct param_rules {

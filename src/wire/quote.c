@@ -17,6 +17,8 @@ quote_route_request(const struct wire_request *r, struct route_request *q)
 		.max_output = r->max_tokens,
 		.tier = r->service_tier,
 		.stream = r->stream,
+		.needs_state = r->needs_state,
+		.state_tag = r->state_tag,
 		.tag_count = r->tag_count,
 		.tags = r->tags,
 		.disable_fallbacks = r->disable_fallbacks,

@@ -12,10 +12,18 @@
 #include "domain/verdict.h"
 #include "wire/request.h"
 
+struct relay_ops;
+
 struct relay_options {
 	const struct wire_request *request; /* outlives the relay */
 	const char *client_model;           /* name to stand in the answer */
 	const char *upstream_model;
+	const char *request_id; /* for ids the provider does not give; NULL */
+	/* Stands in ids that must come back to it; NULL: ids stay. */
+	const char *deployment_id;
+	/* The same provider's relay for chat: what a relay that translates
+	   stands on. */
+	const struct relay_ops *chat;
 	bool upstream_is_stream; /* by Content-Type; a relay looks at the
 				    first bytes itself */
 	struct str content_type; /* of the answer; read at start only */

@@ -112,6 +112,7 @@ request_prompt_key(enum wire_api api)
 	case WIRE_TRANSLATIONS:
 		return KEY_INPUT;
 	case WIRE_CHAT:
+	case WIRE_RESPONSE:
 	case WIRE_MESSAGES:
 	case WIRE_COUNT:
 	case WIRE_API_COUNT:
@@ -308,7 +309,7 @@ wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
 	r->api = api;
 	r->body = body;
 	r->form_type = "";
-	r->user = str_make("", 0);
+	r->user = r->state_tag = r->previous_response = str_make("", 0);
 	r->n = r->outputs = 1;
 	r->max_tokens = CONFIG_UNSET;
 	r->num_retries = r->timeout_msecs = r->stream_timeout_msecs =

@@ -19,6 +19,7 @@ X(CHAT,        "chat",        "/chat/completions") \
 X(COMPLETIONS, "completions", "/completions") \
 X(EMBEDDINGS,  "embeddings",  "/embeddings") \
 X(RESPONSES,   "responses",   "/responses") \
+X(RESPONSE,    "response",    "/responses/{id}") /* response_call.h */ \
 X(MESSAGES,    "messages",    "/messages") \
 X(COUNT,       "count_tokens", "/messages/count_tokens") \
 X(MODERATIONS, "moderations", "/moderations") \
@@ -140,6 +141,14 @@ struct wire_request {
 	/* Of these: what may be billed at the price of images, of audio. */
 	int64_t image_bound_tokens, audio_bound_tokens;
 	bool audio_output; /* the answer may be sound */
+	/* Responses: only a provider that keeps them can answer
+	   (previous_response_id, conversation, background); and the one
+	   deployment that can, by its tag (wire/response_id.h; "" any). */
+	bool needs_state, background;
+	struct str state_tag;
+	struct str previous_response; /* the provider's id; "" none */
+	/* A call about a response that is kept (WIRE_RESPONSE). */
+	const char *method, *path;
 	bool image_output; /* or pictures */
 	/* Paid by the piece: pictures asked for, seconds of sound at most,
 	   characters to be spoken. */

@@ -4,6 +4,7 @@
  */
 #include "config/config.h"
 #include "wire/request_parse.h"
+#include "wire/response_id.h"
 
 static int
 take_model(struct request_parse *p)
@@ -101,6 +102,9 @@ take_prompt(struct request_parse *p)
 			  !wire_api_is_media(r->api);
 	r->prompt_bound_tokens = prompt_bound(&p->size);
 	r->prompt_guess_tokens = prompt_guess(&p->size);
+	/* A request without any prompt (rerank of nothing). */
+	if (r->prompt_bound_tokens < r->prompt_guess_tokens)
+		r->prompt_bound_tokens = r->prompt_guess_tokens;
 	r->image_bound_tokens = prompt_image_bound(&p->size);
 	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
 	r->audio_output = wants_sound(r);
@@ -277,11 +281,35 @@ take_user(struct request_parse *p)
 	return 0;
 }
 
+/* What the provider must have kept, or keep. */
+static int
+take_state(struct request_parse *p)
+{
+	struct skim_value v = request_value(p, KEY_PREVIOUS_RESPONSE);
+	struct wire_request *r = p->r;
+
+	if (r->api != WIRE_RESPONSES)
+		return 0;
+	if (request_flag(p, KEY_BACKGROUND, &r->background) != 0)
+		return -1;
+	r->needs_state = r->background || v.type != SKIM_ABSENT ||
+			 request_value(p, KEY_CONVERSATION).type != SKIM_ABSENT;
+	if (v.type == SKIM_ABSENT)
+		return 0;
+	if (v.type != SKIM_STRING)
+		return request_bad(p, KEY_PREVIOUS_RESPONSE,
+		    "must be a string");
+	response_id_split(request_text(p, &v), &r->previous_response,
+	    &r->state_tag);
+	return 0;
+}
+
 int
 request_check(struct request_parse *p)
 {
 	if (take_model(p) != 0 || take_prompt(p) != 0 || take_stream(p) != 0 ||
-	    take_max_tokens(p) != 0 || take_n(p) != 0 || take_user(p) != 0)
+	    take_max_tokens(p) != 0 || take_n(p) != 0 || take_user(p) != 0 ||
+	    take_state(p) != 0)
 		return -1;
 	return 0;
 }

@@ -67,6 +67,7 @@ X(MAX_TOKENS,        "max_tokens",            FORWARD,  false, "output limit; ma
 X(GUARDRAILS,        "guardrails",            CUT,      false, "LiteLLM guardrails") \
 X(PREDICTION,        "prediction",            FORWARD,  true,  "rejected parts are billed as output") \
 X(EXTRA_BODY,        "extra_body",            PROVIDER, true,  "Gemini's own options; else no effect") \
+X(BACKGROUND,        "background",            FORWARD,  false, "needs a provider that keeps state (responses)") \
 L(11) \
 X(NUM_RETRIES,       "num_retries",           CUT,      false, "retries of this request") \
 X(MAX_RETRIES,       "max_retries",           CUT,      false, "the same, when num_retries is absent") \
@@ -77,6 +78,7 @@ X(API_VERSION,       "api_version",           CUT,      false, "no effect") \
 L(12) \
 X(SERVICE_TIER,      "service_tier",          FORWARD,  false, "price tier asked for") \
 X(INSTRUCTIONS,      "instructions",          FORWARD,  true,  "part of the prompt (responses)") \
+X(CONVERSATION,      "conversation",          FORWARD,  false, "needs a provider that keeps state (responses)") \
 L(13) \
 X(EXTRA_HEADERS,     "extra_headers",         CUT,      false, "no effect") \
 L(14) \
@@ -94,6 +96,7 @@ X(SPECIFIC_DEPLOYMENT, "specific_deployment", CUT,      false, "no effect") \
 X(CUSTOM_PROVIDER,   "custom_llm_provider",   CUT,      false, "no effect") \
 L(20) \
 X(PROXY_REQUEST,     "proxy_server_request",  CUT,      false, "no effect") \
+X(PREVIOUS_RESPONSE, "previous_response_id",  FORWARD,  false, "goes to the deployment it names (responses)") \
 L(21) \
 X(MAX_COMPLETION_TOKENS, "max_completion_tokens", FORWARD, false, "output limit; may be lowered") \
 X(ALLOWED_PARAMS,    "allowed_openai_params", CUT,      false, "parameters to let through") \

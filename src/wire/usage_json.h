@@ -5,6 +5,7 @@
  *   OpenAI        prompt_tokens_details{cached_tokens, cache_write_tokens,
  *                 audio_tokens, image_tokens}, completion_tokens_details
  *                 {reasoning_tokens, audio_tokens}
+ *   Responses     input_tokens, output_tokens, and their _details
  *   Mistral       prompt_token_details (sic), num_cached_tokens
  *   DeepSeek      prompt_cache_hit_tokens
  *   Moonshot      cached_tokens beside prompt_tokens

@@ -6,6 +6,7 @@
 
 #include "base/jsonw.h"
 #include "wire/apierror.h"
+#include "wire/response_call.h"
 
 /*
  * Heads that say nothing here: /v1, Cohere's /v2, and those with a model's name
@@ -67,6 +68,23 @@ refuse_method(struct http_call *call, const char *allowed)
 	free(detail);
 }
 
+/* A call about a response that is kept? It is answered here then. */
+static bool
+take_response_call(struct worker *w, struct http_call *call, struct str path)
+{
+	const char *allowed;
+	bool served;
+
+	if (!response_call_find(without_head(path), http_method(call), &served,
+		&allowed))
+		return false;
+	if (served)
+		exchange_begin(&w->env, call, WIRE_RESPONSE);
+	else
+		refuse_method(call, allowed);
+	return true;
+}
+
 void
 front_on_call(void *arg, struct http_call *call)
 {
@@ -87,6 +105,8 @@ front_on_call(void *arg, struct http_call *call)
 			exchange_begin(&w->env, call, api);
 		return;
 	}
+	if (take_response_call(w, call, path))
+		return;
 	route = admin_find(method, path, &argument, &allowed);
 	if (route != NULL) {
 		admin_run(&w->admin, route, call, argument);

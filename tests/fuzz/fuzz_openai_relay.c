@@ -58,6 +58,8 @@ relay_text(const struct wire_request *r, int64_t limit, struct str text,
 	}
 	if (run->result == 0)
 		run->result = relay.ops->finish(&relay, &run->out, &err);
+	if (run->out.len > 0)
+		fuzz_mask(run->out.data, run->out.len);
 	run->facts = relay.facts;
 	run->code = err.code;
 	if (run->result != 0)

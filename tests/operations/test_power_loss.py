@@ -130,6 +130,40 @@ def test_without_all_lines_it_does_not_start_but_says_what_to_do(make_gateway):
     gateway.stopped = True      # there are no books to look at
 
 
+def test_when_the_first_files_are_gone_it_builds_on_a_snapshot(make_gateway):
+    """The keeper takes them by itself, and keeps two."""
+    more = BUDGETS + "  traces: {rotate_bytes: 64K, keep: 2}\n"
+    gateway = make_gateway(config(mock(), more=more), workers=2,
+                           env={BOOT: "the boot before"})
+    gateway.complete_chain = False
+    snapshots = gateway.state / "snapshots"
+    taken = set()
+
+    def another():
+        # Named by the second: each needs one of its own.
+        ask(gateway, 60)
+        taken.update(p.name for p in snapshots.glob("*-auto"))
+        return len(taken) > 3
+    wait_until(another, 30, lambda: f"snapshots are taken: {taken}")
+    asked = 0
+    while gateway.chat("small").status == 200 and asked < 20:
+        asked += 1
+    assert asked == 20
+    result = gateway.ctl("audit", "--json")
+    wait_until(lambda: gateway.ctl("audit", "--json").json()["waiting"] == 0,
+               10, "all is on file")
+    before = budgets(gateway)[("global", None)]
+    assert result.status == 0 and before > 0
+    kill_all(gateway)
+    tear(gateway)
+    gateway.env[BOOT] = "the boot after"
+    gateway.start()
+    assert "the store is built anew on " + str(snapshots) in gateway.log_text()
+    assert budgets(gateway)[("global", None)] == before
+    assert gateway.ctl("audit").status == 0
+    wait_until(lambda: len(list(snapshots.glob("*-auto"))) <= 3, 10, "pruned")
+
+
 def test_a_clean_stop_is_trusted_after_a_boot(make_gateway):
     gateway = start(make_gateway)
     ask(gateway, 3)

@@ -31,6 +31,11 @@ def breaker(gateway, deployment_id):
     return {r["deployment"]: r for r in result.json()}[deployment_id]
 
 
+def lasting(row):
+    """What does not change with the mere passing of time."""
+    return {k: v for k, v in row.items() if not k.endswith("last_minute")}
+
+
 def served(sim):
     return len([r for r in sim.log() if r["status"] == 200])
 
@@ -194,13 +199,12 @@ def test_the_breaker_survives_the_death_of_everything(make_gateway, make_sim):
         os.kill(pid, signal.SIGKILL)
     gateway.program.popen.wait()
     # Read with nobody running, the same.
-    assert breaker(gateway, first_id) == before
+    assert lasting(breaker(gateway, first_id)) == lasting(before)
     gateway.start()
     for _ in range(8):
         assert gateway.chat("small").header("x-tallygate-model") == "m2"
     assert asked(first) == count
-    after = breaker(gateway, first_id)
-    assert after["open_until"] == before["open_until"]
+    assert lasting(breaker(gateway, first_id)) == lasting(before)
     gateway.expected_exit = 0
 
 

@@ -3,9 +3,15 @@ the next request; caps and limits are exact under a burst."""
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
 import threading
 
+import pytest
+
 from configs import config, deployment, mock
+from harness import paths
 from harness.answers import completion, send_json
 from harness.gateway import chat_body
 from harness.wait import wait_until
@@ -91,6 +97,23 @@ def test_500_clients_never_pass_a_limit_by_one(make_gateway):
     refused = next(a for s, a in other if s == 429)
     assert b"\r\nretry-after: " in refused.lower()
     assert b"Rate limit exceeded: team: t. Limit type: requests" in refused
+
+
+def test_what_a_deployment_refuses_uses_up_nothing(make_gateway):
+    """All plan before the first is counted: the refusal comes in the
+    transaction, behind what was taken for the key."""
+    once = mock("once") + "\n      rpm: 5"
+    gateway = make_gateway(config(
+        once, mock(), more=SETTINGS + "router_settings: "
+        "{optional_pre_call_checks: [enforce_model_rate_limits]}\n"),
+        workers=2)
+    admin(gateway, "/key/generate", key="sk-key-one-00001", rpm_limit=100)
+    results = burst(gateway, [("sk-key-one-00001", chat_body("once"))] * 90)
+    assert statuses(results) == {200: 5, 429: 85}
+    answer = gateway.request("POST", "/v1/chat/completions",
+                             chat_body("small"), bearer("sk-key-one-00001"))
+    assert answer.status == 200
+    assert answer.header("x-ratelimit-remaining-requests") == "94"
 
 
 def test_requests_at_a_time_are_bounded_and_freed(make_gateway, make_provider):
@@ -261,3 +284,30 @@ def test_keys_outlive_everything(make_gateway):
     for path in store.rglob("*"):
         if path.is_file():
             assert b"sk-key-one-00001" not in path.read_bytes(), path
+
+
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("unshare") is None,
+                    reason="needs a network of its own")
+def test_open_only_where_nobody_else_comes_in(directory):
+    """In a network namespace: 0.0.0.0 there is nobody's address."""
+    path = directory / "open.yaml"
+
+    def start(settings):
+        path.write_text(config(mock(), more=settings))
+        argv = ["unshare", "--net", paths.program("tallygate"), "--config",
+                str(path), "--host", "0.0.0.0", "--port", "4000", "--state",
+                str(directory / "state")]
+        return subprocess.Popen([str(a) for a in argv],
+                                stderr=subprocess.PIPE, text=True)
+    refused = start("")
+    _, log = refused.communicate(timeout=20)
+    assert refused.returncode == 2
+    assert "no master" not in log and "set a master key" in log
+    for settings in ("tallygate: {open: true}\n", SETTINGS):
+        running = start(settings)
+        for line in running.stderr:
+            if "ready: " in line:
+                break
+        running.terminate()
+        running.communicate(timeout=20)
+        assert running.returncode == 0

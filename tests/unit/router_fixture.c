@@ -2,9 +2,12 @@
 #include "router_fixture.h"
 
 static const struct provider providers[] = {
-	{ .prefix = "openai", .dialect = "openai" },
+	{ .prefix = "openai",
+	    .dialect = "openai",
+	    .flags = PROVIDER_RESPONSES,
+	    .title = "OpenAI" },
 	{ .prefix = "azure", .dialect = "openai" },
-	{ .prefix = "mistral", .dialect = "openai" },
+	{ .prefix = "mistral", .dialect = "openai", .title = "Mistral" },
 	{ .prefix = "anthropic", .dialect = "anthropic" },
 };
 

@@ -340,6 +340,70 @@ tear_down(void **state)
 	return 0;
 }
 
+/* What providers say, in words OpenAI's SDKs know; "" the outcome's own. */
+static void
+test_clients_get_words_they_know(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		int want_status;
+		const char *type, *code;
+	} words[] = {
+		{ 529,
+		    "{\"type\":\"error\",\"error\":{\"type\":"
+		    "\"overloaded_error\",\"message\":\"Overloaded\"}}",
+		    0, "", "" },
+		{ 400,
+		    "{\"error\":{\"message\":\"maximum context length\","
+		    "\"type\":\"BadRequestError\",\"code\":400}}",
+		    0, "", "" },
+		{ 402, "{\"error\":{\"message\":\"Insufficient Balance\"}}", 0,
+		    "", "" },
+		{ 429,
+		    "{\"error\":{\"message\":\"slow\",\"type\":\"tokens\","
+		    "\"code\":\"rate_limit_exceeded\"}}",
+		    0, "tokens", "rate_limit_exceeded" },
+		{ 429,
+		    "{\"object\":\"error\",\"message\":\"slow\",\"type\":"
+		    "\"rate_limited\",\"code\":\"1300\"}",
+		    0, "", "rate_limit_exceeded" },
+		{ 404,
+		    "{\"error\":{\"code\":\"DeploymentNotFound\","
+		    "\"message\":\"no\"}}",
+		    404, "invalid_request_error", "model_not_found" },
+		{ 400,
+		    "{\"error\":{\"message\":\"filtered\",\"type\":null,"
+		    "\"code\":\"content_filter\"}}",
+		    0, "", "content_filter" },
+		{ 400,
+		    "{\"error\":{\"message\":\"bad seed\",\"type\":"
+		    "\"INVALID_ARGUMENT\",\"code\":400}}",
+		    400, "", "" },
+		{ 400,
+		    "{\"error\":{\"message\":\"bad\",\"type\":"
+		    "\"invalid_request_error\",\"code\":\"invalid_value\"}}",
+		    400, "", "invalid_value" },
+		{ 520, "<html>", 520, "server_error", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct provider_error e;
+		struct error_words w;
+
+		provider_error_read(words[i].status, str_of(words[i].body),
+		    NULL, &e);
+		provider_error_words(&e, &w);
+		if (w.status != words[i].want_status ||
+		    strcmp(w.type != NULL ? w.type : "", words[i].type) != 0 ||
+		    strcmp(w.code != NULL ? w.code : "", words[i].code) != 0)
+			fail_msg("%zu: %d %s %s", i, w.status,
+			    w.type != NULL ? w.type : "-",
+			    w.code != NULL ? w.code : "-");
+	}
+}
+
 int
 main(void)
 {
@@ -351,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_in_band_errors_tell_their_status),
 		cmocka_unit_test(test_keys_never_show),
 		cmocka_unit_test(test_the_secret_is_masked_in_every_field),
+		cmocka_unit_test(test_clients_get_words_they_know),
 		cmocka_unit_test(test_long_and_deep_bodies_are_bounded),
 	};
 

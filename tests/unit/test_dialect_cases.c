@@ -10,16 +10,20 @@
  *   --- upstream               expected; or --- refused: a part of the error
  *   --- call                   lines that must be there: the address, headers
  *   --- answer                 the provider's
+ *                              (@event TYPE JSON, @exception TYPE JSON: a
+ *                              message of AWS's event streams)
  *   --- client                 expected; empty: nothing
  *   --- facts                  words of facts_text() that must be there
  *
- * JSON is compared without the blanks between its tokens, "created" is 0, and
- * so are the digits of ids that the gateway made ("call_" and 16 of them).
+ * JSON is compared without the blanks between its tokens, "created" and
+ * "created_at" are 0, and so are the digits of ids that the gateway made
+ * ("call_" and 16 of them).
  */
 #include "unit.h"
 
 #include <glob.h>
 
+#include "base/event_stream.h"
 #include "base/hash.h"
 #include "config/config.h"
 #include "wire/apierror.h"
@@ -137,6 +141,28 @@ section(struct kase *k, struct str name)
 
 /* ---- comparing --------------------------------------------------------- */
 
+/* The digits behind a key become 0. */
+static void
+hide_clock(struct buf *out, const char *key)
+{
+	for (ptrdiff_t at = 0;;) {
+		struct str rest =
+		    str_make(out->data + at, out->len - (size_t)at);
+		ptrdiff_t hit = str_find(rest, key);
+		size_t i;
+
+		if (hit < 0)
+			break;
+		at += hit + (ptrdiff_t)strlen(key);
+		for (i = (size_t)at; out->data[i] >= '0' && out->data[i] <= '9';
+		     i++)
+			;
+		memmove(out->data + at + 1, out->data + i, out->len - i + 1);
+		out->data[at] = '0';
+		out->len -= i - (size_t)at - 1;
+	}
+}
+
 /* 16 hex digits behind this prefix are chance. */
 static void
 zero_ids(struct buf *b, const char *prefix)
@@ -176,23 +202,8 @@ normal_form(struct str text, struct buf *out)
 	}
 	zero_ids(out, "\"call_");
 	zero_ids(out, "\"chatcmpl-");
-	/* The clock. */
-	for (ptrdiff_t at = 0;;) {
-		struct str rest =
-		    str_make(out->data + at, out->len - (size_t)at);
-		ptrdiff_t hit = str_find(rest, "\"created\":");
-		size_t i;
-
-		if (hit < 0)
-			break;
-		at += hit + 10;
-		for (i = (size_t)at; out->data[i] >= '0' && out->data[i] <= '9';
-		     i++)
-			;
-		memmove(out->data + at + 1, out->data + i, out->len - i + 1);
-		out->data[at] = '0';
-		out->len -= i - (size_t)at - 1;
-	}
+	hide_clock(out, "\"created\":");
+	hide_clock(out, "\"created_at\":");
 }
 
 static void
@@ -238,6 +249,8 @@ use(const struct kase *k)
 	deployment.key_is_token = k->token;
 	deployment.base_model = k->base_model;
 	deployment.organization = "";
+	deployment.aws_access_key_id = deployment.aws_secret_access_key = "";
+	deployment.aws_session_token = deployment.aws_region = "";
 	deployment.api_version = k->version;
 	deployment.defaults_json = k->defaults;
 	deployment.extra_body_json = k->extra;
@@ -250,7 +263,8 @@ parse(const struct kase *k, struct wire_request *r)
 {
 	struct str body = k->request.n > 0
 			      ? k->request
-			      : str_of("{\"model\":\"mine\",\"messages\":["
+			      : str_of("{\"model\":\"mine\",\"input\":\"x\","
+				       "\"messages\":["
 				       "{\"role\":\"user\",\"content\":\"x\"}"
 				       "]}");
 	const char *param;
@@ -347,6 +361,33 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    (long long)u->characters, f->content_type);
 }
 
+/* The answer's bytes: as written, or the messages its lines stand for. */
+static struct str
+answer_bytes(const struct kase *k)
+{
+	struct str rest = k->answer, line, word, type;
+	struct str bytes;
+	struct buf b;
+
+	if (!str_starts(k->answer, "@"))
+		return k->answer;
+	buf_init(&b, OUT_BYTES);
+	while (rest.n > 0) {
+		line = str_trim(str_cut(&rest, '\n'));
+		if (line.n == 0)
+			continue;
+		word = str_cut(&line, ' ');
+		type = str_cut(&line, ' ');
+		event_stream_write(&b,
+		    str_is(word, "@event") ? "event" : "exception",
+		    str_is(word, "@event") ? ":event-type" : ":exception-type",
+		    arena_strndup(&arena, type.p, type.n), line);
+	}
+	bytes = arena_str(&arena, buf_str(&b));
+	buf_fini(&b);
+	return bytes;
+}
+
 /* Feeds the answer in pieces of a size, or of random ones (0). */
 static void
 run_answer(const struct kase *k, const struct wire_request *r, size_t step,
@@ -355,20 +396,25 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 	const struct dialect *dialect = use(k);
 	struct relay_options options = {
 		.request = r,
+		.request_id = "req-1",
 		.client_model = k->client_model,
 		.upstream_model = k->model,
+		.deployment_id = "dep-1",
+		.chat = dialect->relay(WIRE_CHAT),
 		.content_type = str_of(k->type),
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20,
 		.stop_after_tokens = k->stop_after,
 	};
 	struct err err = { .code = ERR_NONE };
-	struct str rest = k->answer;
+	struct str rest = answer_bytes(k);
+	const struct relay_ops *ops;
 	struct relay relay;
 	int result;
 
-	assert_non_null(dialect->relay(r->api));
-	result = relay_open(&relay, dialect->relay(r->api), &options, &err);
+	ops = dialect_relay(dialect, deployment.provider, r->api);
+	assert_non_null(ops);
+	result = relay_open(&relay, ops, &options, &err);
 	assert_int_equal(result, 0);
 	while (result == 0 && rest.n > 0) {
 		size_t n = step > 0 ? step : 1 + random_u64() % 40;

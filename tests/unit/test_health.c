@@ -1,4 +1,5 @@
-/* Rows of HEALTH in a real store, shared by two openings of it. */
+/* Rows of HEALTH in a real store, shared by two openings of it; and what a row
+   says of the last minute. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -105,6 +106,38 @@ test_long_ids_do_not_meet(void **state)
 	store_abort(&t);
 }
 
+static void
+test_recent_calls(void **state)
+{
+	const int64_t sec = NSECS_PER_SEC, minute = 60 * sec;
+	const int64_t begin = INT64_C(28333333) * minute;
+	const struct breaker_rule off = { .cooldown_nsecs = 0 };
+	struct health_report r = { .event = HEALTH_SUCCESS };
+	struct health_row row;
+	int64_t calls, failures;
+
+	(void)state;
+	health_row_init(&row);
+	for (int i = 0; i < 20; i++) {
+		r.now_nsecs = begin + i * sec;
+		r.event = i < 10 ? HEALTH_FAILURE : HEALTH_SUCCESS;
+		breaker_report(&row, &off, &r);
+	}
+	breaker_recent(&row, begin + 30 * sec, &calls, &failures);
+	assert_int_equal(calls, 20);
+	assert_int_equal(failures, 10);
+	/* Half of the next minute: half of them are taken to be older. */
+	breaker_recent(&row, begin + minute + 30 * sec, &calls, &failures);
+	assert_int_equal(calls, 10);
+	assert_int_equal(failures, 5);
+	breaker_recent(&row, begin + 2 * minute, &calls, &failures);
+	assert_int_equal(calls, 0);
+	r.now_nsecs = begin + minute + 30 * sec;
+	breaker_report(&row, &off, &r);
+	breaker_recent(&row, r.now_nsecs, &calls, &failures);
+	assert_int_equal(calls, 11);
+}
+
 int
 main(void)
 {
@@ -113,6 +146,7 @@ main(void)
 		    test_a_row_survives_and_a_missing_one_is_fresh),
 		cmocka_unit_test(test_a_row_of_another_version_is_a_fresh_one),
 		cmocka_unit_test(test_long_ids_do_not_meet),
+		cmocka_unit_test(test_recent_calls),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -106,6 +106,32 @@ test_half_close_behind_a_quick_answer_is_served(void **state)
 	close(fd);
 }
 
+/* What is complete and on its way is not cut by a client that has said all it
+   wanted to say. */
+static void
+test_half_close_in_an_answer_on_its_way_is_served(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, HOLD, 8192);
+	struct buf answer, b;
+
+	buf_init(&answer, 16 << 20);
+	buf_init(&b, 32 << 20);
+	for (int i = 0; i < (8 << 20) / 16; i++)
+		buf_add(&answer, "0123456789abcdef", 16);
+	buf_add_cstr(&answer, "END!");
+	http_reply_take(fx->call, 200, "text/plain", &answer);
+	fx->call = NULL;
+	fixture_run(fx, 5);
+	shutdown(fd, SHUT_WR);
+	fixture_run(fx, 5);
+	assert_true(client_sees_end(fx, fd, &b, 5000));
+	assert_true(b.len > (8 << 20));
+	assert_true(str_ends(buf_str(&b), "END!"));
+	buf_fini(&b);
+	close(fd);
+}
+
 static void
 test_client_leaving_with_a_pipelined_request_is_noticed(void **state)
 {
@@ -417,7 +443,7 @@ test_drain_finishes_what_runs_and_takes_no_more(void **state)
 	fixture_run(fx, 5);
 	http_server_drain(fx->server);
 	late = client_connect(fx, 0); /* the kernel still takes it */
-	assert_true(client_sees_end(fx, idle, &b, 100));
+	assert_true(client_sees_end(fx, idle, &b, 1000));
 	assert_int_equal(b.len, 0);
 	client_say(fx, begun, H "\r\n");
 	assert_true(client_sees_end(fx, begun, &b, 500));
@@ -435,6 +461,40 @@ test_drain_finishes_what_runs_and_takes_no_more(void **state)
 	close(begun);
 	close(held);
 	close(late);
+	buf_fini(&b);
+}
+
+/* Its client could not know: it gets an answer, not a closed connection. */
+static void
+test_request_on_its_way_to_a_draining_server_is_answered(void **state)
+{
+	struct fixture *fx = *state;
+	int idle = client_connect(fx, 0), fresh = client_connect(fx, 0);
+	int busy = hold(fx);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	exchange(fx, idle, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
+	http_start(fx->call, 200, "text/plain"); /* its head says nothing */
+	fixture_run(fx, 5);
+	http_server_drain(fx->server);
+	fixture_run(fx, 20);
+	client_say(fx, idle, "GET /i HTTP/1.1\r\n" H "\r\n");
+	client_say(fx, fresh, "GET /f HTTP/1.1\r\n" H "\r\n");
+	assert_true(client_sees_end(fx, idle, &b, 500));
+	assert_true(str_ends(buf_str(&b), "GET /i  0"));
+	assert_true(client_sees_end(fx, fresh, &b, 500));
+	assert_true(str_ends(buf_str(&b), "GET /f  0"));
+	http_end(fx->call);
+	fixture_run(fx, 20);
+	client_say(fx, busy, "GET /b HTTP/1.1\r\n" H "\r\n");
+	assert_true(client_sees_end(fx, busy, &b, 500));
+	assert_true(str_find(buf_str(&b), "Connection: close\r\n") > 0);
+	assert_true(str_ends(buf_str(&b), "GET /b  0"));
+	assert_int_equal(http_server_connections(fx->server), 0);
+	close(idle);
+	close(fresh);
+	close(busy);
 	buf_fini(&b);
 }
 
@@ -545,6 +605,7 @@ main(void)
 		T(test_owner_hears_of_a_reset),
 		T(test_half_close_counts_as_leaving),
 		T(test_half_close_behind_a_quick_answer_is_served),
+		T(test_half_close_in_an_answer_on_its_way_is_served),
 		T(test_client_leaving_with_a_pipelined_request_is_noticed),
 		T(test_client_leaving_in_a_stream_is_noticed),
 		T(test_client_leaving_before_its_request_is_whole),
@@ -557,6 +618,7 @@ main(void)
 		T(test_connection_limit_is_exact),
 		T(test_running_out_of_descriptors_does_not_spin),
 		T(test_drain_finishes_what_runs_and_takes_no_more),
+		T(test_request_on_its_way_to_a_draining_server_is_answered),
 		T(test_drained_listener_does_not_wake_the_loop),
 		T(test_stream_begun_before_the_drain_is_not_cut),
 		T(test_free_tells_the_owners_and_leaves_no_trace),

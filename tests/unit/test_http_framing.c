@@ -138,6 +138,7 @@ static const struct row {
 	{ "chunk with LF behind", C "5\r\nhello\n0\r\n\r\n", 400, 0, NULL },
 	{ "chunk size with LF", C "5\nhello\r\n0\r\n\r\n", 400, 0, NULL },
 	{ "chunk with CR alone", C "5\r\nhello\r0\r\n\r\n", 400, 0, NULL },
+	{ "chunk with CR and junk", C "5\r\nhello\rX0\r\n\r\n", 400, 0, NULL },
 	{ "chunk too long", C "5\r\nhello!\r\n0\r\n\r\n", 400, 0, NULL },
 	{ "chunk size of 9 digits", C "000000005\r\nhello\r\n0\r\n\r\n", 400, 0, NULL },
 	{ "end of chunks with LF", C "0\r\n\n", 400, 0, NULL },

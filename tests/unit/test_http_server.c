@@ -443,7 +443,7 @@ test_any_header_can_be_asked_for(void **state)
 static void
 test_answer_is_written_where_it_is_given(void **state)
 {
-	static const size_t sizes[] = { 5, 739, 2048, 2049, 30000 };
+	static const size_t sizes[] = { 5, 739, 1024, 1025, 2048, 30000 };
 	static char block[65536];
 	struct fixture *fx = *state;
 	int fd = client_connect(fx, 0);
@@ -496,6 +496,15 @@ test_expect_continue(void **state)
 	client_say(fx, fd,
 	    "POST /e HTTP/1.1\r\n" H
 	    "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi");
+	assert_true(client_read(fx, fd, &b, "POST /e  2", 1000));
+	assert_true(str_starts(buf_str(&b), "HTTP/1.1 200 "));
+	/* Nor when it has begun: this client does not wait. */
+	buf_clear(&b);
+	client_say(fx, fd,
+	    "POST /e HTTP/1.1\r\n" H
+	    "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nh");
+	fixture_run(fx, 5);
+	client_say(fx, fd, "i");
 	assert_true(client_read(fx, fd, &b, "POST /e  2", 1000));
 	assert_true(str_starts(buf_str(&b), "HTTP/1.1 200 "));
 	/* With chunks, and the next request behind them. */

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "wire/prompt_bound.h"
 #include "wire/request.h"
+#include "wire/response_call.h"
 
 static struct arena arena;
 static struct wire_request request;
@@ -643,6 +644,81 @@ test_the_guess_is_fair(void **state)
 	assert_true(request.prompt_guess_tokens < 220);
 }
 
+static void
+test_a_response_goes_back_to_where_it_is_kept(void **state)
+{
+	(void)state;
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":"
+	    "\"resp_1_at_0123456789ab\"}");
+	assert_true(request.needs_state);
+	assert_str(request.state_tag, "0123456789ab");
+	assert_str(request.previous_response, "resp_1");
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":"
+	    "\"resp_1_at_0123456789aB\"}");
+	assert_true(request.needs_state);
+	assert_str(request.state_tag, "");
+	assert_str(request.previous_response, "resp_1_at_0123456789aB");
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"background\":true}");
+	assert_true(request.needs_state && request.background);
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"background\":false,"
+	    "\"conversation\":null,\"previous_response_id\":null}");
+	assert_false(request.needs_state);
+	assert_int_equal(parse(WIRE_RESPONSES,
+			     "{\"model\":\"m\",\"previous_response_id\":5}"),
+	    -1);
+	assert_string_equal(param, "previous_response_id");
+	/* It means nothing in a chat. */
+	parse_ok(WIRE_CHAT,
+	    "{\"model\":\"m\"," HELLO ",\"previous_response_id\":5,"
+	    "\"background\":\"sky\"}");
+	assert_false(request.needs_state);
+}
+
+static int
+read_call(const char *method, const char *path, const char *query)
+{
+	return response_call_read(str_of(method), str_of(path), str_of(query),
+	    &arena, &request, &err);
+}
+
+static void
+test_calls_about_a_response_that_is_kept(void **state)
+{
+	static const char *const others[] = { "/responses", "/responses/",
+		"/responses/a/b", "/responses/a/cancel/", "/responses/../x",
+		"/responses/a%2fb", "/responses/a.b", "/responsesx/a" };
+	const char *allowed;
+	bool served;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_false(response_call_find(str_of(others[i]),
+		    str_of("GET"), &served, &allowed));
+	assert_true(response_call_find(str_of("/responses/a"), str_of("GET"),
+	    &served, &allowed));
+	assert_true(served);
+	assert_true(response_call_find(str_of("/responses/a"), str_of("POST"),
+	    &served, &allowed));
+	assert_false(served);
+	assert_string_equal(allowed, "GET, DELETE");
+	assert_int_equal(read_call("GET",
+			     "/responses/resp_1_at_0123456789ab/input_items",
+			     "after=x&stream=true"),
+	    0);
+	assert_string_equal(request.path,
+	    "/responses/resp_1/input_items?after=x&stream=true");
+	assert_string_equal(request.method, "GET");
+	assert_str(request.state_tag, "0123456789ab");
+	assert_true(request.stream);
+	assert_int_equal(request.outputs, 0);
+	assert_int_equal(request.prompt_bound_tokens, 0);
+	assert_int_equal(read_call("GET", "/responses/resp_1", ""), -1);
+}
+
 static int
 set_up(void **state)
 {
@@ -682,6 +758,8 @@ main(void)
 		cmocka_unit_test(test_image_lookalikes_in_arguments_are_text),
 		cmocka_unit_test(test_files_and_sounds),
 		cmocka_unit_test(test_the_guess_is_fair),
+		cmocka_unit_test(test_a_response_goes_back_to_where_it_is_kept),
+		cmocka_unit_test(test_calls_about_a_response_that_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -223,7 +223,8 @@ test_bad_flags_get_one_clear_line(void **state)
 		{ { "t", "--port", "70000", NULL }, "0 to 65535" },
 		{ { "t", "9101", NULL, NULL }, "is not a flag" },
 		{ { "t", "--name", "a b", NULL }, "--name takes" },
-		{ { "t", "--dialect", "x", NULL }, "openai, anthropic or" },
+		{ { "t", "--dialect", "x", NULL },
+		    "openai, anthropic, mistral or bedrock" },
 		{ { "t", "--error-status", "20", NULL }, "error_status takes" },
 	};
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <event2/event.h>
+#include <unistd.h>
 
 static void
 once(struct watch *w, const char *path)
@@ -225,6 +226,29 @@ test_pause_holds_data_back(void **state)
 	watch_close(&w);
 }
 
+/* Before there is a connection: nothing is told, but the request goes out. */
+static void
+test_pause_from_the_start(void **state)
+{
+	int before = server_counts->requests;
+	struct watch w;
+
+	(void)state;
+	watch_open(&w, NULL);
+	watch_start(&w, server_url("/ok"));
+	upstream_pause(w.call);
+	while (server_counts->requests == before)
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	usleep(20000); /* the answer is here by now, or proves less */
+	run_idle(&w);
+	assert_int_equal(w.heads, 0);
+	upstream_resume(w.call);
+	assert_int_equal(w.heads, 0);
+	watch_run_until(&w, &w.dones);
+	assert_int_equal(w.result.end, UPSTREAM_DONE);
+	watch_close(&w);
+}
+
 /* The whole answer came with its head: nothing of it is given, nor its end. */
 static void
 test_pause_at_the_head(void **state)
@@ -378,6 +402,7 @@ main(void)
 		cmocka_unit_test(test_addresses_that_are_none),
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_pause_holds_data_back),
+		cmocka_unit_test(test_pause_from_the_start),
 		cmocka_unit_test(test_pause_at_the_head),
 		cmocka_unit_test(test_the_end_waits_for_the_pause),
 		cmocka_unit_test(test_callbacks_may_cancel_and_start),

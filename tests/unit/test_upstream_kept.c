@@ -140,6 +140,52 @@ test_a_closed_connection_is_noticed(void **state)
 	watch_close(&w);
 }
 
+static void
+test_an_idle_connection_has_its_time(void **state)
+{
+	struct upstream_options options = { .max_idle_msecs = 50,
+		.verify_tls = true };
+	int64_t began = clock_mono_nsecs();
+	struct upstream_stats stats;
+	struct watch w;
+
+	(void)state;
+	watch_open(&w, &options);
+	watch_call(&w, server_url("/ok"));
+	do {
+		event_base_loop(w.base, EVLOOP_ONCE);
+		upstream_stats(w.u, &stats);
+	} while (stats.connections_open > 0 &&
+		 clock_mono_nsecs() - began < 10 * NSECS_PER_SEC);
+	assert_int_equal(stats.connections_open, 0);
+	assert_true(clock_mono_nsecs() - began >= 45 * NSECS_PER_MSEC);
+	watch_close(&w);
+}
+
+/* However busy: a host's new address is found. */
+static void
+test_no_connection_lives_for_ever(void **state)
+{
+	struct upstream_options options = { .max_idle_msecs = 50,
+		.max_age_msecs = 20,
+		.verify_tls = true };
+	int64_t began = clock_mono_nsecs();
+	struct upstream_stats stats;
+	struct watch w;
+
+	(void)state;
+	watch_open(&w, &options);
+	do {
+		watch_call(&w, server_url("/ok"));
+		assert_int_equal(w.result.end, UPSTREAM_DONE);
+		upstream_stats(w.u, &stats);
+	} while (stats.connections_opened < 3 &&
+		 clock_mono_nsecs() - began < 10 * NSECS_PER_SEC);
+	assert_int_equal(stats.connections_opened, 3);
+	assert_true(clock_mono_nsecs() - began >= 30 * NSECS_PER_MSEC);
+	watch_close(&w);
+}
+
 /* Bytes nobody asked for: they must not become the next answer. */
 static void
 test_surplus_bytes_end_the_connection(void **state)
@@ -311,6 +357,8 @@ main(void)
 		cmocka_unit_test(test_a_get_is_sent_again),
 		cmocka_unit_test(test_a_stale_connection_is_replaced),
 		cmocka_unit_test(test_a_closed_connection_is_noticed),
+		cmocka_unit_test(test_an_idle_connection_has_its_time),
+		cmocka_unit_test(test_no_connection_lives_for_ever),
 		cmocka_unit_test(test_surplus_bytes_end_the_connection),
 		cmocka_unit_test(test_limits_of_connections),
 		cmocka_unit_test(test_an_idle_connection_makes_room),
