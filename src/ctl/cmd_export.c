@@ -241,7 +241,7 @@ static int export(struct ctl *c, struct exporting *x)
 {
 	char *path = ctl_trace_path(c);
 	struct trace_files files;
-	int rc = trace_files_open(path, x->since_nsecs, &files, &x->err);
+	int rc = trace_files_open(path, NULL, x->since_nsecs, &files, &x->err);
 
 	if (rc == 0 && files.count == 0 && access(path, F_OK) != 0)
 		rc = err_set(&x->err, ERR_IO,
