@@ -69,6 +69,7 @@ struct config_group {
 	const char *name;
 	enum config_strategy strategy;      /* the router's, where not given */
 	const char *strategy_args_json;     /* NULL: not given */
+	const char *hedge_after;            /* "p95", "800ms"; "" never */
 	int64_t num_retries, allowed_fails; /* CONFIG_UNSET */
 	int64_t cooldown_msecs, max_cooldown_msecs; /* CONFIG_UNSET */
 	struct config_policy allowed_fails_policy, retry_policy;

@@ -569,6 +569,8 @@ const struct config_key config_keys[] = {
 	USED("tallygate.groups", MAP, NIL, NULL, 0, 0, "group: its own settings"),
 	PICK("tallygate.groups[].routing_strategy", STRATEGY, GROUP(strategy), NULL, STRATEGIES, "as router_settings.routing_strategy"),
 	USED("tallygate.groups[].routing_strategy_args", JSON, GROUP(strategy_args_json), NULL, 0, 0, "as router_settings.routing_strategy_args"),
+	USED("tallygate.groups[].hedge", MAP, NIL, NULL, 0, 0, "a second attempt at another deployment when the first one is late"),
+	USED("tallygate.groups[].hedge.after", STRING, GROUP(hedge_after), "", 0, 0, "p95, or a time such as 800ms: without a first token (or a whole plain answer) for so long"),
 	USED("tallygate.groups[].num_retries", INT, GROUP(num_retries), NULL, 0, 100, "retries in this group"),
 	USED("tallygate.groups[].retry_policy", MAP, NIL, NULL, 0, 0, "num_retries by class of error, instead of the router's"),
 	RETRY_POLICY("tallygate.groups[].retry_policy", GROUP),

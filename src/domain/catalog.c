@@ -158,6 +158,7 @@ set_options(struct catalog *c, const struct map *own, struct err *err)
 			return -1;
 		g->strategy = o.strategy;
 		g->retries = o.retries;
+		g->hedge = o.hedge;
 		for (size_t k = 0; k < FALLBACK_KIND_COUNT; k++)
 			g->fallbacks[k] = catalog_fallbacks(c,
 			    (enum fallback_kind)k, NULL, str_of(g->name));

@@ -72,12 +72,24 @@ struct group_retries {
 	const struct config_policy *policy; /* the group's, else the router's */
 };
 
+/* A second attempt at another deployment when the first one is late. */
+enum hedge_when {
+	HEDGE_NEVER,
+	HEDGE_FIXED, /* after after_nsecs */
+	HEDGE_P95,   /* after what 95 % of its answers take */
+};
+struct group_hedge {
+	enum hedge_when when;
+	int64_t after_nsecs;
+};
+
 struct group {
 	const char *name;
 	size_t count;
 	const struct deployment **members; /* in the file's order */
 	bool is_wildcard;
 	struct group_strategy strategy;
+	struct group_hedge hedge;
 	struct group_retries retries;
 	/* By its name or "*"; NULL: none. */
 	const struct config_strings *fallbacks[FALLBACK_KIND_COUNT];

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/jsonx.h"
+#include "base/num.h"
 
 /* LiteLLM's defaults for latency-based-routing. */
 #define LATENCY_TTL_NSECS (3600 * NSECS_PER_SEC)
@@ -116,6 +117,27 @@ read_args_json(const char *json, const char *where, struct group_strategy *s,
 	return rc;
 }
 
+static int
+read_hedge(const struct config_group *own, struct group_hedge *h,
+    struct err *err)
+{
+	struct str after = str_of(own->hedge_after);
+
+	if (after.n == 0)
+		return 0;
+	h->when = HEDGE_P95;
+	if (str_is(after, "p95"))
+		return 0;
+	h->when = HEDGE_FIXED;
+	if (num_duration(after, "s", &h->after_nsecs) == 0 &&
+	    h->after_nsecs > 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "%s:%d: tallygate.groups.%s.hedge.after: has to be p95 or a time "
+	    "such as 800ms",
+	    own->file, own->line, own->name);
+}
+
 /* A policy of its own replaces the router's, as in LiteLLM. */
 static const struct config_policy *
 policy_of(const struct config_policy *own, const struct config_policy *common)
@@ -140,6 +162,8 @@ add_own(const struct config_group *own, struct group_options *o,
 	    read_args_json(own->strategy_args_json, where, &o->strategy, err) !=
 		0)
 		return err_prefix(err, "%s:%d", own->file, own->line);
+	if (read_hedge(own, &o->hedge, err) != 0)
+		return -1;
 	if (own->num_retries >= 0)
 		o->retries.count = own->num_retries;
 	if (own->cooldown_msecs >= 0)

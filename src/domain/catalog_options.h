@@ -10,6 +10,7 @@
 /* router_settings with what the group's own entry puts in their place. */
 struct group_options {
 	struct group_strategy strategy;
+	struct group_hedge hedge;
 	struct group_retries retries;
 	int64_t cooldown_msecs, allowed_fails; /* CONFIG_UNSET */
 	int64_t max_cooldown_msecs;            /* CONFIG_UNSET */

@@ -60,7 +60,8 @@ struct spend_slot {
 
 struct spend_set {
 	size_t count;
-	struct spend_slot slots[2 * LEDGER_MAX_CAPS];
+	/* Two holds' windows, and room for the key that is looked for. */
+	struct spend_slot slots[2 * LEDGER_MAX_CAPS + 1];
 };
 
 static int
@@ -524,7 +525,9 @@ check_settlement(const struct settlement *s, struct err *err)
 
 	for (size_t i = 0; i < s->charge_count; i++)
 		sum = money_add(sum, s->charges[i].amounts.cost_nanos);
-	if (s->cost_nanos < 0 || sum != s->cost_nanos)
+	if (s->cost_nanos < 0 || sum != s->cost_nanos ||
+	    s->second_cost_nanos < 0 || s->second_cost_nanos > sum ||
+	    (s->second_cost_nanos > 0 && s->second_number == 0))
 		return err_set(err, ERR_INTERNAL,
 		    "settlement of hold %llu: cost %lld, its charges %lld",
 		    (unsigned long long)s->number, (long long)s->cost_nanos,
@@ -553,27 +556,48 @@ settle_windows(struct store_txn *t, const struct hold *h, int64_t cost_nanos,
 	cost_nanos = unbooked(h, cost_nanos);
 	if (give_back(t, h, set, even_r, err) != 0)
 		return -1;
-	for (size_t i = 0; cost_nanos > 0 && i < set->count; i++) {
-		struct spend_row *row = &set->slots[i].row;
+	for (size_t i = 0; cost_nanos > 0 && i < h->scope_count; i++) {
+		struct spend_slot *slot = add_slot(t, set, &h->scopes[i], err);
 
-		row->spent_nanos = money_add(row->spent_nanos, cost_nanos);
-		set->slots[i].changed = true;
+		if (slot == NULL)
+			return -1;
+		slot->row.spent_nanos =
+		    money_add(slot->row.spent_nanos, cost_nanos);
+		slot->changed = true;
 	}
 	return 0;
 }
 
 static int
 remove_hold(struct store_txn *t, uint64_t owner, uint64_t number,
-    const struct spend_set *set, struct err *err)
+    struct err *err)
 {
 	struct key k;
 
+	if (number == 0)
+		return 0;
 	hold_key(&k, owner, number);
-	if (write_set(t, set, err) != 0)
-		return -1;
 	return store_del(t, STORE_HOLDS, key_str(&k)) == 0
 		   ? 0
 		   : ledger_store_error(t, err);
+}
+
+/* One of a settlement's holds, in the set; nothing for number 0. */
+static int
+settle_hold(struct store_txn *t, struct settlement *s, uint64_t number,
+    int64_t cost_nanos, struct spend_set *set, struct err *err)
+{
+	struct hold h;
+	bool even;
+
+	if (number == 0)
+		return 0;
+	if (read_hold(t, s->owner, number, &h, err) != 0 ||
+	    settle_windows(t, &h, cost_nanos, set, &even, err) != 0)
+		return -1;
+	s->overrun_r |= unbooked(&h, cost_nanos) > h.amount_nanos;
+	s->uneven_r |= !even;
+	return 0;
 }
 
 /* The record under the owner's next sequence. */
@@ -596,19 +620,16 @@ int
 ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 {
 	struct spend_set set;
-	bool even = true;
-	struct hold h;
 
 	if (check_settlement(s, err) != 0)
 		return -1;
 	set.count = 0;
-	if (s->number != 0 &&
-	    (read_hold(t, s->owner, s->number, &h, err) != 0 ||
-		settle_windows(t, &h, s->cost_nanos, &set, &even, err) != 0))
+	s->overrun_r = s->uneven_r = false;
+	if (settle_hold(t, s, s->number, s->cost_nanos - s->second_cost_nanos,
+		&set, err) != 0 ||
+	    settle_hold(t, s, s->second_number, s->second_cost_nanos, &set,
+		err) != 0)
 		return -1;
-	s->overrun_r =
-	    s->number != 0 && unbooked(&h, s->cost_nanos) > h.amount_nanos;
-	s->uneven_r = !even;
 	/* From here on the transaction writes. */
 	if (put_record(t, s, err) != 0)
 		return -1;
@@ -617,9 +638,10 @@ ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 			s->now_nsecs) != 0)
 			return ledger_store_error(t, err);
 	}
-	if (s->number == 0)
-		return 0;
-	return remove_hold(t, s->owner, s->number, &set, err);
+	if (write_set(t, &set, err) != 0 ||
+	    remove_hold(t, s->owner, s->number, err) != 0)
+		return -1;
+	return remove_hold(t, s->owner, s->second_number, err);
 }
 
 int
@@ -632,9 +654,10 @@ ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
 
 	set.count = 0;
 	if (read_hold(t, owner, number, &h, err) != 0 ||
-	    settle_windows(t, &h, 0, &set, &even, err) != 0)
+	    settle_windows(t, &h, 0, &set, &even, err) != 0 ||
+	    write_set(t, &set, err) != 0)
 		return -1;
-	return remove_hold(t, owner, number, &set, err);
+	return remove_hold(t, owner, number, err);
 }
 
 /* ---- spend rows one by one ---------------------------------------------- */

@@ -108,14 +108,18 @@ int ledger_progress(struct store_txn *t, uint64_t owner, uint64_t number,
 
 struct settlement {
 	uint64_t owner, number; /* the hold; number 0: none was taken */
-	int64_t cost_nanos;     /* all attempts: the sum of the charges */
-	int64_t now_nsecs;      /* wall: which roll-up bucket */
-	size_t charge_count;    /* one per attempt */
+	/* A second hold of the same request (two attempts ran at a time),
+	   settled with it; number 0: none was taken. */
+	uint64_t second_number;
+	int64_t cost_nanos;        /* all attempts: the sum of the charges */
+	int64_t second_cost_nanos; /* ... of that, under the second hold */
+	int64_t now_nsecs;         /* wall: which roll-up bucket */
+	size_t charge_count;       /* one per attempt */
 	const struct charge *charges;
 	struct str record; /* the trace record, whole; goes to OUTBOX */
 	struct owner *outbox_owner; /* whose outbox and sequence; not NULL */
 	uint64_t seq_r;             /* out: its sequence */
-	bool overrun_r;             /* out: cost > held */
+	bool overrun_r;             /* out: cost > held, under either */
 	bool uneven_r; /* out: a scope held less than this hold; its held is
 			  0 now, and the caller says so in the log */
 };

@@ -175,7 +175,8 @@ take_attempt(struct reader *r, struct trace_attempt *a)
 	a->cost_nanos = take_usd(r, "cost_usd");
 	a->latency_micros = take_decimal(r, "latency_s", 1e6);
 	a->ok = error.n == 0;
-	a->client_gone = str_is(error, outcome_info(OUTCOME_CLIENT_GONE)->word);
+	a->cancelled = str_is(error, outcome_info(OUTCOME_CLIENT_GONE)->word) ||
+		       str_is(error, outcome_info(OUTCOME_HEDGED)->word);
 	a->lost = str_is(error, "lost");
 	list = take_list(r, "scopes", LEDGER_MAX_CAPS, &a->scope_count);
 	for (size_t i = 0; i < a->scope_count; i++) {
@@ -323,7 +324,7 @@ trace_line_charge(const struct trace_line *l, size_t i, struct charge *charge_r)
 	memset(r, 0, sizeof(*r));
 	r->requests = i + 1 == l->attempt_count;
 	r->attempts = 1;
-	r->failures = !a->ok && !a->client_gone;
+	r->failures = !a->ok && !a->cancelled;
 	r->prompt_tokens = a->usage.prompt_tokens;
 	r->completion_tokens = a->usage.completion_tokens;
 	r->cached_tokens = a->usage.cached_tokens;

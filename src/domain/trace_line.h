@@ -22,7 +22,8 @@ struct trace_attempt {
 	struct usage usage;
 	struct str price_version; /* "" when no price was known */
 	int64_t cost_nanos, latency_micros;
-	bool ok, client_gone;
+	bool ok;
+	bool cancelled; /* the client left, or another attempt was faster */
 	bool lost; /* under way when its process died: charged by the rule */
 	/* The windows its cost is booked in. */
 	size_t scope_count;

@@ -123,6 +123,7 @@ class_retries(const struct config_policy *p, enum outcome o, int status)
 	case OUTCOME_CONTEXT_LENGTH: /* the same prompt is as long again */
 	case OUTCOME_CONFLICT:
 	case OUTCOME_CLIENT_GONE:
+	case OUTCOME_HEDGED:
 	case OUTCOME_INTERNAL:
 	case OUTCOME_COUNT:
 		break;

@@ -38,6 +38,7 @@ X(QUOTA,           "quota",           RATE_LIMIT, true,  true,  UPSTREAM_QUOTA) 
 X(SERVER_ERROR,    "server_error",    FAILURE,    true,  true,  UPSTREAM) \
 X(OVERLOADED,      "overloaded",      FAILURE,    true,  true,  UPSTREAM_OVERLOADED) \
 X(CLIENT_GONE,     "client_gone",     NEUTRAL,    false, false, CLIENT_GONE) \
+X(HEDGED,          "hedged",          NEUTRAL,    false, false, INTERNAL) \
 X(INTERNAL,        "internal",        NEUTRAL,    false, false, INTERNAL)
 /* clang-format on */
 #define OUTCOME_ENUM(NAME, word, event, retry, fallback, error) OUTCOME_##NAME,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "exchange/exchange.h"
+#include "exchange/report.h"
 
 /* An error answer longer than this says nothing more. */
 #define ERROR_BODY_BYTES (64 * 1024)
@@ -25,20 +26,24 @@ copy_scopes(struct attempt *a, const struct hold *h)
 }
 
 struct attempt *
-attempt_new(struct exchange *x, const struct candidate *candidate)
+attempt_new(struct holding *h, struct buf *out)
 {
+	struct exchange *x = h->x;
 	struct attempt *a = arena_alloc(&x->arena, sizeof(*a));
 
 	a->x = x;
-	a->candidate = candidate;
-	a->deployment = candidate->deployment;
-	a->probe = candidate->probe;
-	a->held_nanos = x->hold.amount_nanos;
-	copy_scopes(a, &x->hold);
+	a->candidate = h->candidate;
+	a->deployment = h->candidate->deployment;
+	a->probe = h->candidate->probe;
+	a->out = out;
+	a->max_tokens = h->max_tokens;
+	a->paid_tokens = h->paid_tokens;
+	a->hold_number = h->hold.number;
+	a->held_nanos = h->hold.amount_nanos;
+	copy_scopes(a, &h->hold);
 	buf_init(&a->body, ERROR_BODY_BYTES);
-	limiting_carry(x, a);
+	limiting_carry(h, a);
 	x->attempts[x->attempt_count++] = a;
-	x->current = a;
 	return a;
 }
 
@@ -88,7 +93,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.max_answer_bytes = (size_t)c->limits.max_answer_bytes,
 		/* A provider that ignores max_tokens must not outrun the
 		   hold that was taken for it. */
-		.stop_after_tokens = a->x->paid_tokens,
+		.stop_after_tokens = a->paid_tokens,
 	};
 
 	/* Sound is given out as it comes, whatever it is called. */
@@ -138,7 +143,7 @@ on_data(void *arg, struct str bytes)
 	}
 	if (!a->relay_is_open || a->relay_failed)
 		return;
-	if (a->relay.ops->feed(&a->relay, bytes, &x->out, &a->relay_err) != 0)
+	if (a->relay.ops->feed(&a->relay, bytes, a->out, &a->relay_err) != 0)
 		a->relay_failed = true;
 	if (a->first_token_nsecs == 0 && a->relay.facts.first_token)
 		a->first_token_nsecs = clock_mono_nsecs();
@@ -157,7 +162,7 @@ on_done(void *arg, const struct upstream_result *result)
 	a->ended_nsecs = clock_mono_nsecs();
 	if (result->end == UPSTREAM_DONE && a->relay_is_open &&
 	    !a->relay_failed &&
-	    a->relay.ops->finish(&a->relay, &x->out, &a->relay_err) != 0)
+	    a->relay.ops->finish(&a->relay, a->out, &a->relay_err) != 0)
 		a->relay_failed = true;
 	exchange_resume(x);
 }
@@ -170,8 +175,8 @@ static const struct upstream_callbacks upstream_callbacks = {
 
 /* ---- start and stop ----------------------------------------------------- */
 
-int
-attempt_start(struct attempt *a, struct err *err)
+static int
+start(struct attempt *a, struct err *err)
 {
 	struct exchange *x = a->x;
 	const struct dialect *dialect =
@@ -180,7 +185,7 @@ attempt_start(struct attempt *a, struct err *err)
 		.config = x->env->config,
 		.deployment = a->deployment->config,
 		.upstream_model = a->candidate->upstream_model,
-		.max_tokens = x->max_tokens,
+		.max_tokens = a->max_tokens,
 		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
@@ -214,6 +219,37 @@ attempt_start(struct attempt *a, struct err *err)
 		.arg = a,
 	};
 	return upstream_start(x->env->upstream, &request, &a->call, err);
+}
+
+static int
+begin(struct attempt *a, struct err *err)
+{
+	const struct dialect *dialect = attempt_dialect(a);
+
+	if (attempt_play(a))
+		return 0;
+	if (a->x->api == WIRE_COUNT && dialect != NULL &&
+	    !dialect->counts_tokens)
+		return attempt_start_count(a, err);
+	if (attempt_is_mock(a))
+		return attempt_start_mock(a, err);
+	return start(a, err);
+}
+
+int
+attempt_begin(struct attempt *a)
+{
+	struct err err;
+
+	if (begin(a, &err) == 0)
+		return 0;
+	a->judged = true;
+	a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
+						 : OUTCOME_INTERNAL;
+	snprintf(a->error_text, sizeof(a->error_text), "%.*s",
+	    (int)sizeof(a->error_text) - 1, err.text);
+	attempt_stop(a);
+	return -1;
 }
 
 void
@@ -349,7 +385,7 @@ int64_t
 attempt_delivered_tokens(const struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
-	int64_t paid = a->x->paid_tokens;
+	int64_t paid = a->paid_tokens;
 
 	if (paid >= 0 && f->output_guess_tokens > paid &&
 	    relay_least_tokens(f->delivered_bytes) <= paid)
@@ -395,7 +431,8 @@ attempt_charge(struct attempt *a)
 		a->usage.source = USAGE_NONE;
 		a->possibly_billed = is_unanswered(a);
 		if (a->possibly_billed &&
-		    a->x->env->config->possibly_billed_prompt)
+		    (a->outcome == OUTCOME_HEDGED ||
+			a->x->env->config->possibly_billed_prompt))
 			charge_estimate(a, 0);
 	}
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
@@ -407,6 +444,15 @@ attempt_charge(struct attempt *a)
 			 "charged by estimate",
 		    a->x->request_id, a->deployment->id);
 	}
+}
+
+void
+attempt_give_up(struct attempt *a)
+{
+	attempt_stop(a);
+	attempt_charge(a);
+	report_failure(a->x, a);
+	limiting_return(a->x, a);
 }
 
 /* A timeout that is shorter than ours says nothing about the deployment. */

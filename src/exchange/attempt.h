@@ -15,6 +15,7 @@
 #include "wire/relay.h"
 
 struct exchange;
+struct holding;
 
 /* What a report did to the deployment's breaker. */
 struct report_change {
@@ -27,6 +28,10 @@ struct attempt {
 	struct exchange *x;
 	const struct candidate *candidate;
 	const struct deployment *deployment;
+	struct buf *out;            /* where its answer goes */
+	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
+	int64_t paid_tokens;        /* output that its hold pays for; -1: all */
+	uint64_t hold_number;       /* the hold it was made under */
 	struct wire_call wire;      /* what was sent */
 	struct upstream_call *call; /* NULL before start and after the end */
 	struct relay relay;
@@ -68,12 +73,17 @@ struct attempt {
 	struct limited *limited;     /* limits it was made under; NULL none */
 };
 
-/* A fresh attempt for the exchange's next candidate; not started. */
-struct attempt *attempt_new(struct exchange *x,
-    const struct candidate *candidate);
-/* Encodes and sends. -1: could not be sent; *err says why and err->code
-   whether it is the client's fault. */
-int attempt_start(struct attempt *a, struct err *err) MUST_CHECK;
+/* A fresh attempt under this holding, not started; its answer goes to out. */
+struct attempt *attempt_new(struct holding *h, struct buf *out);
+/*
+ * Sends it; or plays the failure, gives the mock_response or the estimate of a
+ * count that stand for an answer. -1: it could not be sent; it is judged then,
+ * as the client's fault or as ours.
+ */
+int attempt_begin(struct attempt *a) MUST_CHECK;
+/* It has failed, and something else may follow: charged, told to the breaker
+   and the log, its place under limits given back. */
+void attempt_give_up(struct attempt *a);
 /* The relay for a 2xx answer; for upstream's head and for mock.c. */
 int attempt_open_relay(struct attempt *a, bool is_stream);
 /* Fails as the client asked to see it (wire_request.play), without upstream;

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "exchange/holding.h"
+#include "exchange/hedge.h"
 #include "exchange/question.h"
 
 #include <event2/event.h>
@@ -143,8 +143,8 @@ leave_if_gone(struct exchange *x)
 		return;
 	if (x->current != NULL)
 		attempt_stop(x->current);
-	if (x->hold_waiting)
-		holding_cancel(x);
+	holding_cancel(&x->holding);
+	hedge_stop(x);
 	x->outcome = EXCHANGE_CLIENT_GONE;
 	x->error = ERR_CLIENT_GONE;
 	exchange_move(x, STEP_RECORD);
@@ -209,8 +209,7 @@ exchange_new(struct exchange_env *env)
 	}
 	x->env = env;
 	x->account = account_ref(account_nobody());
-	x->max_tokens = CONFIG_UNSET;
-	x->paid_tokens = -1;
+	holding_init(&x->holding, x);
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
 	buf_init(&x->record, RECORD_MAX_BYTES);
@@ -240,6 +239,7 @@ exchange_free(struct exchange *x)
 	env->step_counts[x->step]--;
 	env->active--;
 	env->finished++;
+	hedge_free(x);
 	buf_fini(&x->out);
 	buf_fini(&x->record);
 	arena_reset(&x->arena);
@@ -259,6 +259,13 @@ exchange_env_init(struct exchange_env *env)
 		list_init(&env->by_step[i]);
 	list_init(&env->pool);
 	env->next_number = 1;
+	for (size_t i = 0; i < env->catalog->group_count; i++) {
+		if (env->catalog->groups[i].hedge.when == HEDGE_NEVER ||
+		    env->tempos != NULL)
+			continue;
+		env->tempos = xcalloc(env->catalog->deployment_count,
+		    sizeof(*env->tempos));
+	}
 	env->asking =
 	    xcalloc(env->catalog->deployment_count + 1, sizeof(env->asking[0]));
 }
@@ -275,6 +282,8 @@ exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->pooled = 0;
+	free(env->tempos);
+	env->tempos = NULL;
 	free(env->asking);
 	env->asking = NULL;
 }

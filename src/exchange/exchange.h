@@ -23,14 +23,14 @@
 #include "domain/router.h"
 #include "domain/verdict.h"
 #include "exchange/attempt.h"
-#include "exchange/limiting.h"
+#include "exchange/holding.h"
 #include "exchange/quota.h"
+#include "exchange/reserving.h"
 #include "http/http.h"
 #include "store/batch.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/request.h"
-#include "wire/worst.h"
 
 #include <event2/event_struct.h>
 
@@ -107,8 +107,9 @@ struct exchange_env {
 	struct batch *batch;
 	struct owner *owner;
 	struct upstream *upstream;
-	uint64_t next_number; /* of holds, per owner */
-	uint32_t *asking;     /* holds queued, by deployment->index; owned */
+	struct tempos *tempos; /* by deployment; NULL: no group hedges */
+	uint64_t next_number;  /* of holds, per owner */
+	uint32_t *asking;      /* holds queued, by deployment->index; owned */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
 	void *arg;
@@ -156,30 +157,10 @@ struct exchange {
 	size_t next_candidate;   /* into plan->candidates */
 	uint32_t group_attempts; /* in the current group */
 	/* admit, reserve */
-	struct batch_job hold_job;
-	struct hold hold; /* number 0: nothing is held */
-	struct hold_request hold_request;
-	struct hold_answer hold_answer;
-	bool reserving;    /* the step has started a hold */
-	bool hold_waiting; /* its job is queued */
-	bool hold_failed;  /* it came back with hold_err */
-	struct err hold_err;
-	bool held;                   /* hold.number is in the store */
-	struct limiting limiting;    /* of the same candidate */
-	struct quota quota;          /* of the caller */
-	struct report_change ticket; /* what taking it did to the breaker */
-	struct worst worst;          /* of the candidate that is held for */
-	bool whole_only;    /* not clamped: another may have room for all */
-	bool second_pass;   /* none had: now it may */
-	size_t first_short; /* 1 + index of the first that had not */
-	const struct err *refusal;  /* the first one by a cap; in the arena */
-	bool cap_refused;           /* the last hold was refused by a cap */
-	bool downgraded;            /* once per request */
-	const char *hold_downgrade; /* group to go to instead; NULL none */
-	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
-	bool clamped;               /* ... because room was short */
-	int64_t paid_tokens;        /* of all answers; -1: no cap counts it */
-	int64_t booked_nanos;       /* see struct hold */
+	struct holding holding; /* for the next candidate, or the current one */
+	struct reserving reserving;
+	struct quota quota;  /* of the caller */
+	struct hedge *hedge; /* hedge.h; in the arena; NULL none */
 	/* relay: what is noted with the hold while a stream runs */
 	struct batch_job progress_job;
 	int64_t progress_nsecs;  /* mono, of the last note */
@@ -216,7 +197,8 @@ struct exchange {
 	bool flushed;
 };
 
-void exchange_env_init(struct exchange_env *env); /* its catalog is set */
+/* The fields in front of by_step are the caller's and set before. */
+void exchange_env_init(struct exchange_env *env);
 void exchange_env_fini(struct exchange_env *env); /* none may be active */
 
 /* A request for one of the LLM APIs is here: takes the call over. */

@@ -1,28 +1,30 @@
-/* Holding money for the next candidate. See holding.h. */
+/* What is held for one candidate. See holding.h. */
 #include "exchange/holding.h"
 
 #include "base/clock.h"
 #include "domain/alert.h"
 #include "exchange/record.h"
 #include "exchange/report.h"
-#include "wire/quote.h"
 
-static const struct candidate *
-next_candidate(const struct exchange *x)
+void
+holding_init(struct holding *h, struct exchange *x)
 {
-	return &x->plan->candidates[x->next_candidate];
+	h->x = x;
+	h->max_tokens = CONFIG_UNSET;
+	h->paid_tokens = -1;
 }
 
 /* ---- the worst price ---------------------------------------------------- */
 
 static int
-find_caps(struct exchange *x, const struct candidate *c, struct err *err)
+find_caps(struct holding *h, struct err *err)
 {
-	struct rollup_names *names = &x->hold.names;
+	struct exchange *x = h->x;
+	struct rollup_names *names = &h->hold.names;
 	struct budget_subject who = {
 		.provider = names->provider,
 		.deployment = names->deployment,
-		.model = str_of(c->group->name),
+		.model = str_of(h->candidate->group->name),
 		.key = names->key,
 		.team = names->team,
 		.user = x->account->user,
@@ -32,7 +34,7 @@ find_caps(struct exchange *x, const struct candidate *c, struct err *err)
 		.asked = str_of(x->asked),
 	};
 	const struct allowance *all[ACCOUNT_MAX_ALLOWANCES + 1 + WIRE_MAX_TAGS];
-	struct hold_request *request = &x->hold_request;
+	struct hold_request *request = &h->request;
 	int n;
 
 	for (size_t i = 0; i < x->account->allowance_count; i++)
@@ -49,39 +51,22 @@ find_caps(struct exchange *x, const struct candidate *c, struct err *err)
 	return 0;
 }
 
-/* Caps that another deployment of the group may not have. */
-static bool
-is_local(const struct cap *cap)
+bool
+holding_is_local(const struct cap *cap)
 {
 	return cap->kind == SCOPE_DEPLOYMENT || cap->kind == SCOPE_PROVIDER;
 }
 
 static bool
-has_neighbours(const struct exchange *x)
+is_whole_only(const struct holding *h, enum holding_share share)
 {
-	const struct plan *p = x->plan;
-	uint32_t group = next_candidate(x)->group_index;
-	size_t n = 0;
+	const struct hold_request *r = &h->request;
 
-	for (size_t i = 0; i < p->count; i++)
-		n += p->candidates[i].group_index == group;
-	return n > 1;
-}
-
-/* Before one deployment's cap lowers max_tokens, the others of its group are
-   asked whether they have room for all of it. */
-static bool
-wants_whole(const struct exchange *x)
-{
-	const struct hold_request *r = &x->hold_request;
-
-	if (x->second_pass || x->attempt_count > 0 || !has_neighbours(x))
-		return false;
-	if (x->first_short > 0 ||
-	    next_candidate(x)->deployment->limits.tokens >= 0)
-		return true;
+	if (share != HOLDING_WHOLE_IF_LOCAL ||
+	    h->candidate->deployment->limits.tokens >= 0)
+		return share != HOLDING_LESS;
 	for (size_t i = 0; i < r->cap_count; i++) {
-		if (is_local(&r->caps[i]))
+		if (holding_is_local(&r->caps[i]))
 			return true;
 	}
 	return false;
@@ -89,11 +74,11 @@ wants_whole(const struct exchange *x)
 
 /* A limit that never reaches the provider bounds nothing. */
 static int
-check_open(const struct exchange *x, struct err *err)
+check_open(const struct holding *h, struct err *err)
 {
-	const struct worst *w = &x->worst;
+	const struct worst *w = &h->worst;
 
-	if (!w->open || !w->guessed || x->hold_request.cap_count == 0 ||
+	if (!w->open || !w->guessed || h->request.cap_count == 0 ||
 	    worst_nanos(w, w->limit) == worst_nanos(w, 0))
 		return 0;
 	return err_set(err, ERR_BAD_REQUEST,
@@ -102,10 +87,10 @@ check_open(const struct exchange *x, struct err *err)
 }
 
 static int
-check_price(const struct exchange *x, const struct candidate *c,
-    struct err *err)
+check_price(const struct holding *h, struct err *err)
 {
-	const struct hold_request *r = &x->hold_request;
+	const struct candidate *c = h->candidate;
+	const struct hold_request *r = &h->request;
 
 	if (c->price->known)
 		return 0;
@@ -117,7 +102,7 @@ check_price(const struct exchange *x, const struct candidate *c,
 		    c->group->name, c->upstream_model, c->deployment->id,
 		    scope_name(r->caps[0].kind),
 		    r->caps[0].id[0] != '\0' ? " " : "", r->caps[0].id);
-	if (x->env->config->unpriced_refuse)
+	if (h->x->env->config->unpriced_refuse)
 		return err_set(err, ERR_UNPRICED,
 		    "model %s (%s, deployment %s): tallygate.unpriced says "
 		    "refuse; give it input_cost_per_token and "
@@ -128,107 +113,113 @@ check_price(const struct exchange *x, const struct candidate *c,
 }
 
 static int
-price_it(struct exchange *x, const struct candidate *c, struct err *err)
+price_it(struct holding *h, enum holding_share share, struct err *err)
 {
-	struct hold_request *request = &x->hold_request;
-	struct worst *w = &x->worst;
+	struct hold_request *request = &h->request;
+	const struct exchange *x = h->x;
+	struct worst *w = &h->worst;
 	int64_t least;
 
-	worst_find(&x->request, c, w);
-	if (check_price(x, c, err) != 0 || check_open(x, err) != 0)
+	worst_find(&x->request, h->candidate, w);
+	if (check_price(h, err) != 0 || check_open(h, err) != 0)
 		return -1;
-	x->whole_only = wants_whole(x);
+	h->whole_only = is_whole_only(h, share);
 	least = quote_least_limit(w, x->env->config->min_output_tokens,
-	    x->whole_only);
+	    h->whole_only);
 	request->worst_nanos = worst_nanos(w, w->limit);
 	request->least_nanos = worst_nanos(w, least);
-	request->unpriced = !c->price->known;
-	x->hold.prompt_nanos = price_bound_nanos(c->price, &w->prompt);
-	x->hold.prompt_tokens = w->prompt.prompt_tokens;
-	limiting_prepare(x, c);
-	return quota_prepare(x, err);
+	request->unpriced = !h->candidate->price->known;
+	h->hold.prompt_nanos =
+	    price_bound_nanos(h->candidate->price, &w->prompt);
+	h->hold.prompt_tokens = w->prompt.prompt_tokens;
+	limiting_prepare(h);
+	return quota_prepare(h, err);
 }
 
 /* ---- the job ------------------------------------------------------------ */
 
 /* The ticket before the hold: who does not get it has written nothing. */
 static int
-take_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
-    struct health_row *row_r, struct err *err)
+take_ticket(struct holding *h, struct store_txn *t, struct health_row *row_r,
+    struct err *err)
 {
+	const struct deployment *d = h->candidate->deployment;
+	const struct exchange_env *env = h->x->env;
 	struct breaker_rule rule;
 	uint32_t before;
 
-	route_breaker_rule(x->env->catalog, c->deployment, &rule);
-	if (health_get(t, c->deployment->id, row_r) < 0)
+	route_breaker_rule(env->catalog, d, &rule);
+	if (health_get(t, d->id, row_r) < 0)
 		return err_set(err, ERR_STORE, "health row");
 	before = row_r->state;
-	if (breaker_enter(row_r, &rule, x->env->owner->id,
-		x->hold_request.now_nsecs) == BREAKER_DENY)
+	if (breaker_enter(row_r, &rule, env->owner->id, h->request.now_nsecs) ==
+	    BREAKER_DENY)
 		return err_set(err, ERR_NO_DEPLOYMENT,
-		    "another request probes deployment %s", c->deployment->id);
-	x->ticket.changed = row_r->state != before;
+		    "another request probes deployment %s", d->id);
+	h->ticket.changed = row_r->state != before;
 	return 0;
 }
 
 static int
-store_ticket(struct exchange *x, const struct candidate *c, struct store_txn *t,
+store_ticket(struct holding *h, struct store_txn *t,
     const struct health_row *row, struct err *err)
 {
-	if (health_put(t, c->deployment->id, row) != 0)
+	const struct deployment *d = h->candidate->deployment;
+
+	if (health_put(t, d->id, row) != 0)
 		return err_set(err, ERR_STORE, "health row");
-	x->ticket.state = (enum breaker_state)row->state;
-	return x->ticket.changed ? report_change_alert(c->deployment, row,
-				       x->hold_request.now_nsecs, t, err)
-				 : 0;
+	h->ticket.state = (enum breaker_state)row->state;
+	return h->ticket.changed
+		   ? report_change_alert(d, row, h->request.now_nsecs, t, err)
+		   : 0;
 }
 
 /* The caller's and the deployment's, both or none. */
 static int
-take_limits(struct exchange *x, struct store_txn *t, struct err *err)
+take_limits(struct holding *h, struct store_txn *t, struct err *err)
 {
-	if (quota_take(x, t, err) != 0)
+	if (quota_take(h, t, err) != 0)
 		return -1;
-	if (limiting_take(x, t, err) == 0)
+	if (limiting_take(h, t, err) == 0)
 		return 0;
 	/* A failed transaction undoes itself. */
-	if (!store_failed(t, NULL) && quota_undo(x, t, NULL) != 0)
+	if (!store_failed(t, NULL) && quota_undo(h->x, t, NULL) != 0)
 		store_failed(t, err);
 	return -1;
 }
 
 static int
-undo_limits(struct exchange *x, struct store_txn *t, struct err *err)
+undo_limits(const struct holding *h, struct store_txn *t, struct err *err)
 {
-	if (limiting_undo(x, t, err) != 0)
+	if (limiting_undo(h, t, err) != 0)
 		return -1;
-	return quota_undo(x, t, err);
+	return quota_undo(h->x, t, err);
 }
 
 /* Output tokens per answer that both leave. */
 static int64_t
-token_limit(const struct exchange *x)
+token_limit(const struct holding *h)
 {
-	return x->quota.limit < x->limiting.limit ? x->quota.limit
-						  : x->limiting.limit;
+	int64_t quota = h->x->quota.limit;
+
+	return quota < h->limiting.limit ? quota : h->limiting.limit;
 }
 
 /* Limits first: where they leave fewer tokens, less money is held. */
 static int
-hold_money(struct exchange *x, struct store_txn *t, struct err *err)
+hold_money(struct holding *h, struct store_txn *t, struct err *err)
 {
-	struct hold_request request = x->hold_request;
+	struct hold_request request = h->request;
 	int rc;
 
-	if (take_limits(x, t, err) != 0)
+	if (take_limits(h, t, err) != 0)
 		return -1;
-	if (token_limit(x) < x->worst.limit)
-		request.worst_nanos = worst_nanos(&x->worst, token_limit(x));
-	rc = x->held
-		 ? ledger_rehold(t, &request, &x->hold, &x->hold_answer, err)
-		 : ledger_hold(t, &request, &x->hold, &x->hold_answer, err);
-	if ((rc != 0 || x->hold_answer.verdict == HOLD_REFUSED) &&
-	    undo_limits(x, t, err) != 0)
+	if (token_limit(h) < h->worst.limit)
+		request.worst_nanos = worst_nanos(&h->worst, token_limit(h));
+	rc = h->held ? ledger_rehold(t, &request, &h->hold, &h->answer, err)
+		     : ledger_hold(t, &request, &h->hold, &h->answer, err);
+	if ((rc != 0 || h->answer.verdict == HOLD_REFUSED) &&
+	    undo_limits(h, t, err) != 0)
 		return -1;
 	return rc;
 }
@@ -236,81 +227,87 @@ hold_money(struct exchange *x, struct store_txn *t, struct err *err)
 static int
 hold_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
-	const struct candidate *c = next_candidate(x);
+	struct holding *h = LIST_OBJ(job, struct holding, job);
+	const struct candidate *c = h->candidate;
 	struct health_row row;
 	int rc;
 
-	if (c->probe && take_ticket(x, c, t, &row, err) != 0)
+	if (c->probe && take_ticket(h, t, &row, err) != 0)
 		return -1;
-	rc = hold_money(x, t, err);
-	if (rc == 0 && x->hold_answer.verdict == HOLD_REFUSED && !x->whole_only)
-		return alert_check_refused(t, &x->hold_request, &x->hold_answer,
-		    err);
-	if (rc != 0 || x->hold_answer.verdict == HOLD_REFUSED || !c->probe)
+	rc = hold_money(h, t, err);
+	if (rc == 0 && h->answer.verdict == HOLD_REFUSED && !h->whole_only)
+		return alert_check_refused(t, &h->request, &h->answer, err);
+	if (rc != 0 || h->answer.verdict == HOLD_REFUSED || !c->probe)
 		return rc;
-	return store_ticket(x, c, t, &row, err);
+	return store_ticket(h, t, &row, err);
 }
 
 static void
-stop_waiting(struct exchange *x)
+stop_waiting(struct holding *h)
 {
-	x->hold_waiting = false;
-	x->env->asking[next_candidate(x)->deployment->index]--;
-}
-
-void
-holding_cancel(struct exchange *x)
-{
-	batch_cancel(x->env->batch, &x->hold_job);
-	stop_waiting(x);
-	if (!x->held)
-		x->hold.number = 0;
+	h->waiting = false;
+	h->x->env->asking[h->candidate->deployment->index]--;
 }
 
 static void
 hold_done(struct batch_job *job, const struct err *err)
 {
-	struct exchange *x = LIST_OBJ(job, struct exchange, hold_job);
+	struct holding *h = LIST_OBJ(job, struct holding, job);
 
-	stop_waiting(x);
-	x->hold_failed = err != NULL;
+	stop_waiting(h);
+	h->failed = err != NULL;
 	if (err != NULL)
-		x->hold_err = *err;
-	else if (x->hold_answer.verdict != HOLD_REFUSED) {
-		x->held = true;
-		x->limiting.taken = x->limiting.wanted;
-		report_log_change(next_candidate(x)->deployment, &x->ticket,
-		    "");
-		x->quota.taken = x->quota.count > 0;
-		x->booked_nanos = x->hold.booked_nanos;
+		h->err = *err;
+	else if (h->answer.verdict != HOLD_REFUSED) {
+		h->held = true;
+		h->limiting.taken = h->limiting.wanted;
+		report_log_change(h->candidate->deployment, &h->ticket, "");
+		h->x->quota.taken = h->x->quota.count > 0;
+		h->booked_nanos = h->hold.booked_nanos;
 	}
-	exchange_resume(x);
+	exchange_resume(h->x);
+}
+
+int64_t
+holding_cost_nanos(const struct holding *h)
+{
+	const struct exchange *x = h->x;
+	int64_t nanos = 0;
+
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		if (x->attempts[i]->hold_number == h->hold.number)
+			nanos = money_add(nanos, x->attempts[i]->cost_nanos);
+	}
+	return nanos;
+}
+
+bool
+holding_is_overrun(const struct holding *h)
+{
+	return h->held && h->hold.scope_count > 0 &&
+	       holding_cost_nanos(h) - h->booked_nanos > h->hold.amount_nanos;
 }
 
 /* The record's opening, and what the attempts before this one have cost. */
 static void
-fill_history(struct exchange *x, const struct candidate *c)
+fill_history(struct holding *holding)
 {
 	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
-	struct hold *h = &x->hold;
+	struct exchange *x = holding->x;
+	struct hold *h = &holding->hold;
 	struct charge *ended;
 	struct buf text;
 
 	buf_init(&text, LEDGER_RECORD_BYTES);
-	record_write_opening(x, c, &text);
+	record_write_opening(x, holding->candidate, &text);
 	h->record = arena_str(&x->arena, buf_str(&text));
 	if (x->attempt_count > 0) {
 		ended =
 		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
-		record_charges(x, ended, false);
+		h->ended_count = record_charges_so_far(x, h->number, ended);
 		h->ended = ended;
-		h->ended_count = x->attempt_count;
-		h->booked_nanos = 0;
-		for (size_t i = 0; i < x->attempt_count; i++)
-			h->booked_nanos = money_add(h->booked_nanos,
-			    x->attempts[i]->cost_nanos);
-		record_write_attempts(x,
+		h->booked_nanos = holding_cost_nanos(holding);
+		record_write_attempts(x, h->number,
 		    room > h->record.n ? room - h->record.n : 0, &text);
 		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
 	}
@@ -320,48 +317,60 @@ fill_history(struct exchange *x, const struct candidate *c)
 }
 
 int
-holding_start(struct exchange *x, struct err *err)
+holding_start(struct holding *h, const struct candidate *c,
+    enum holding_share share, struct err *err)
 {
-	const struct candidate *c = next_candidate(x);
-	struct hold *h = &x->hold;
+	const struct exchange_env *env = h->x->env;
 
-	x->cap_refused = x->whole_only = x->clamped = false;
-	x->ticket.changed = false;
-	x->max_tokens = CONFIG_UNSET;
-	x->hold_request.now_nsecs = clock_wall_nsecs();
-	record_names(x, c, &h->names);
+	h->candidate = c;
+	h->whole_only = h->clamped = false;
+	h->ticket.changed = false;
+	h->max_tokens = CONFIG_UNSET;
+	h->request.now_nsecs = clock_wall_nsecs();
+	record_names(h->x, c, &h->hold.names);
 	/* A wildcard's price may be new: it is entered before it is used. */
-	if (price_book_add(x->env->prices, c->price, err) != 0 ||
-	    budgets_refresh(x->env->budgets, x->env->store, err) != 0 ||
-	    find_caps(x, c, err) != 0 || price_it(x, c, err) != 0)
+	if (price_book_add(env->prices, c->price, err) != 0 ||
+	    budgets_refresh(env->budgets, env->store, err) != 0 ||
+	    find_caps(h, err) != 0 || price_it(h, share, err) != 0)
 		return -1;
-	if (h->number == 0) {
-		h->owner = x->env->owner->id;
-		h->number = x->env->next_number++;
-		h->taken_nsecs = x->hold_request.now_nsecs;
+	if (h->hold.number == 0) {
+		h->hold.owner = env->owner->id;
+		h->hold.number = h->x->env->next_number++;
+		h->hold.taken_nsecs = h->request.now_nsecs;
 	}
 	/* It goes out right after the commit; a worker killed in between
 	   overstates by a prompt, and the record says so. */
-	h->state = HOLD_SENT;
-	h->deadline_nsecs =
-	    x->hold_request.now_nsecs +
-	    x->env->config->router.timeout_msecs * NSECS_PER_MSEC;
-	h->price_version = str_of(c->price->version);
-	fill_history(x, c);
-	batch_job_init(&x->hold_job, hold_run, hold_done);
-	x->hold_waiting = true;
-	x->env->asking[c->deployment->index]++;
-	batch_add(x->env->batch, &x->hold_job);
+	h->hold.state = HOLD_SENT;
+	h->hold.deadline_nsecs =
+	    h->request.now_nsecs +
+	    env->config->router.timeout_msecs * NSECS_PER_MSEC;
+	h->hold.price_version = str_of(c->price->version);
+	fill_history(h);
+	batch_job_init(&h->job, hold_run, hold_done);
+	h->waiting = true;
+	env->asking[c->deployment->index]++;
+	batch_add(env->batch, &h->job);
 	return 0;
+}
+
+void
+holding_cancel(struct holding *h)
+{
+	if (!h->waiting)
+		return;
+	batch_cancel(h->x->env->batch, &h->job);
+	stop_waiting(h);
+	if (!h->held)
+		h->hold.number = 0;
 }
 
 /* ---- what came of it ---------------------------------------------------- */
 
 static void
-say_refused(struct exchange *x, struct err *err)
+say_capped(struct holding *h, struct err *err)
 {
-	const struct hold_answer *a = &x->hold_answer;
-	const struct cap *cap = &x->hold_request.caps[a->cap_index];
+	const struct hold_answer *a = &h->answer;
+	const struct cap *cap = &h->request.caps[a->cap_index];
 	char spent[MONEY_TEXT_BYTES], max[MONEY_TEXT_BYTES];
 	char held[MONEY_TEXT_BYTES], when[CLOCK_RFC3339_BYTES];
 	int64_t end = (int64_t)a->cap_window_end * NSECS_PER_SEC;
@@ -379,157 +388,51 @@ say_refused(struct exchange *x, struct err *err)
 	    "way: %s, resets at: %s",
 	    scope_name(cap->kind), cap->id[0] != '\0' ? " " : "", cap->id,
 	    spent, max, held, when);
-	x->retry_after_nsecs = end > 0 ? end - x->hold_request.now_nsecs : 0;
-}
-
-static enum holding_outcome
-refused(struct exchange *x, struct err *err)
-{
-	const struct cap *cap = &x->hold_request.caps[x->hold_answer.cap_index];
-
-	x->cap_refused = true;
-	say_refused(x, err);
-	if (x->refusal == NULL)
-		x->refusal = memcpy(arena_alloc(&x->arena, sizeof(*err)), err,
-		    sizeof(*err));
-	if (cap->policy == CAP_DOWNGRADE && x->hold_downgrade == NULL)
-		x->hold_downgrade = cap->downgrade_to;
-	return HOLDING_SKIP;
 }
 
 /* What the hold pays for is what may be asked for, and what a stream may
    deliver. */
 static void
-set_limits(struct exchange *x)
+set_limits(struct holding *h)
 {
-	const struct worst *w = &x->worst;
-	int64_t limit = token_limit(x);
+	const struct worst *w = &h->worst;
+	int64_t limit = token_limit(h);
 
 	if (limit < w->limit) {
-		x->max_tokens = limit;
-		x->clamped = true;
+		h->max_tokens = limit;
+		h->clamped = true;
 	}
-	if (x->hold_answer.verdict == HOLD_CLAMPED) {
-		limit = worst_affordable(w, x->hold_answer.amount_nanos);
-		x->max_tokens = limit;
-		x->clamped = true;
-	} else if (w->guessed && !w->open && x->hold_request.cap_count > 0) {
+	if (h->answer.verdict == HOLD_CLAMPED) {
+		limit = worst_affordable(w, h->answer.amount_nanos);
+		h->max_tokens = limit;
+		h->clamped = true;
+	} else if (w->guessed && !w->open && h->request.cap_count > 0) {
 		/* Nobody else bounds it: we do, so that the hold holds. */
-		x->max_tokens = limit;
+		h->max_tokens = limit;
 	}
-	x->paid_tokens = -1;
-	if (x->hold_request.cap_count > 0 &&
+	h->paid_tokens = -1;
+	if (h->request.cap_count > 0 &&
 	    worst_nanos(w, limit) > worst_nanos(w, 0))
-		x->paid_tokens = worst_tokens(w, limit);
+		h->paid_tokens = worst_tokens(w, limit);
 }
 
 enum holding_outcome
-holding_outcome(struct exchange *x, struct err *err)
+holding_outcome(struct holding *h, struct err *err)
 {
-	bool failed = x->hold_failed;
+	bool failed = h->failed;
 
-	x->hold_failed = false;
-	if (!x->held)
-		x->hold.number = 0;
+	h->failed = false;
+	if (!h->held)
+		h->hold.number = 0;
 	if (failed) {
-		*err = x->hold_err;
-		if (err->code == ERR_NO_DEPLOYMENT)
-			x->retry_after_nsecs = x->limiting.wait_nsecs;
-		else if (err->code == ERR_RATE_LIMIT)
-			x->retry_after_nsecs = quota_wait_nsecs(x);
+		*err = h->err;
 		return err->code == ERR_NO_DEPLOYMENT ? HOLDING_SKIP
 						      : HOLDING_REFUSED;
 	}
-	if (x->hold_answer.verdict == HOLD_REFUSED)
-		return refused(x, err);
-	set_limits(x);
+	if (h->answer.verdict == HOLD_REFUSED) {
+		say_capped(h, err);
+		return HOLDING_CAPPED;
+	}
+	set_limits(h);
 	return HOLDING_READY;
-}
-
-/* ---- another candidate -------------------------------------------------- */
-
-/* The cap counts this candidate too. */
-static bool
-cap_touches(const struct cap *cap, const struct candidate *c)
-{
-	switch (cap->kind) {
-	case SCOPE_PROVIDER:
-		return strcmp(cap->id, c->deployment->provider) == 0;
-	case SCOPE_DEPLOYMENT:
-		return strcmp(cap->id, c->deployment->id) == 0;
-	case SCOPE_MODEL:
-		return strcmp(cap->id, c->group->name) == 0;
-	case SCOPE_GLOBAL:
-	case SCOPE_KEY:
-	case SCOPE_TEAM:
-	case SCOPE_USER:
-	case SCOPE_END_USER:
-	case SCOPE_TAG:
-	case SCOPE_MEMBER:
-	case SCOPE_KEY_MODEL:
-	case SCOPE_TEAM_MODEL:
-	case SCOPE_USER_MODEL:
-	case SCOPE_END_USER_MODEL:
-	case SCOPE_COUNT:
-		break;
-	}
-	return true;
-}
-
-/* The cap that refused may let this one pass: it does not count it, or it is
-   cheap enough. Other groups are for failures, and for what their own
-   deployments' caps leave over. */
-static bool
-may_fit(const struct exchange *x, const struct candidate *c)
-{
-	const struct hold_answer *a = &x->hold_answer;
-	const struct cap *cap;
-	struct worst w;
-	int64_t least;
-
-	if (!x->cap_refused || x->whole_only)
-		return true;
-	cap = &x->hold_request.caps[a->cap_index];
-	if (c->group_index != next_candidate(x)->group_index && !is_local(cap))
-		return false;
-	if (!cap_touches(cap, c))
-		return true;
-	if (!c->price->known)
-		return false;
-	worst_find(&x->request, c, &w);
-	least = quote_least_limit(&w, x->env->config->min_output_tokens,
-	    cap->policy != CAP_CLAMP);
-	return worst_nanos(&w, w.limit) == 0 ||
-	       worst_nanos(&w, least) <= a->cap_room_nanos;
-}
-
-bool
-holding_advance(struct exchange *x)
-{
-	const struct plan *p = x->plan;
-	uint32_t group = next_candidate(x)->group_index;
-
-	if (x->whole_only && x->first_short == 0)
-		x->first_short = x->next_candidate + 1;
-	for (size_t i = x->next_candidate + 1; i < p->count; i++) {
-		bool same = p->candidates[i].group_index == group;
-
-		if (!same && x->first_short > 0)
-			break;
-		if (!may_fit(x, &p->candidates[i]))
-			continue;
-		if (!same) {
-			x->group_attempts = 0;
-			x->second_pass = false;
-		}
-		x->next_candidate = i;
-		return true;
-	}
-	if (x->first_short == 0)
-		return false;
-	/* Nobody had room for all of it: now with less. */
-	x->next_candidate = x->first_short - 1;
-	x->first_short = 0;
-	x->second_pass = true;
-	return true;
 }

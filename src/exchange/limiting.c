@@ -7,40 +7,44 @@
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
+#include "exchange/hedge.h"
 #include "wire/quote.h"
 
 /* What a client is told to wait for a call of somebody else's to end. */
 #define CALL_WAIT_NSECS NSECS_PER_SEC
 
 void
-limiting_prepare(struct exchange *x, const struct candidate *c)
+limiting_prepare(struct holding *h)
 {
-	const struct worst *w = &x->worst;
-	struct limiting *l = &x->limiting;
+	const struct deployment *d = h->candidate->deployment;
+	const struct exchange *x = h->x;
+	const struct worst *w = &h->worst;
+	struct limiting *l = &h->limiting;
 
 	l->limit = w->limit;
-	l->wanted = c->deployment->limits.any;
+	l->wanted = d->limits.any;
 	if (!l->wanted)
 		return;
-	l->demand = deployment_demand(c->deployment);
+	l->demand = deployment_demand(d);
 	l->take = (struct limit_take){
 		.count = 1,
 		.demands = &l->demand,
 		.owner = x->env->owner->id,
-		.now_nsecs = x->hold_request.now_nsecs,
+		.now_nsecs = h->request.now_nsecs,
 	};
 	quote_tokens(&x->request, w,
 	    quote_least_limit(w, x->env->config->min_output_tokens,
-		x->whole_only),
+		h->whole_only),
 	    &l->take);
 }
 
 /* ---- taking ------------------------------------------------------------- */
 
 static int
-refused(struct exchange *x, struct err *err)
+refused(struct holding *h, struct err *err)
 {
-	struct limiting *l = &x->limiting;
+	const char *asked = h->x->asked;
+	struct limiting *l = &h->limiting;
 	int64_t wait = l->take.refusal.wait_nsecs;
 	char text[320];
 
@@ -51,11 +55,11 @@ refused(struct exchange *x, struct err *err)
 	limiter_describe(&l->take, text, sizeof(text));
 	if (l->wait_nsecs == 0)
 		return err_set(err, ERR_NO_DEPLOYMENT, "Passed model=%s (%s)",
-		    x->asked, text);
+		    asked, text);
 	return err_set(err, ERR_NO_DEPLOYMENT,
 	    "Try again in %lld seconds. Passed model=%s (%s)",
 	    (long long)((l->wait_nsecs + NSECS_PER_SEC - 1) / NSECS_PER_SEC),
-	    x->asked, text);
+	    asked, text);
 }
 
 static int
@@ -67,42 +71,43 @@ failed(const struct store_txn *t, struct err *err)
 }
 
 int
-limiting_take(struct exchange *x, struct store_txn *t, struct err *err)
+limiting_take(struct holding *h, struct store_txn *t, struct err *err)
 {
-	struct limiting *l = &x->limiting;
+	struct limiting *l = &h->limiting;
 
 	if (!l->wanted)
 		return 0;
 	switch (limiter_take(t, &l->take)) {
 	case 1:
-		l->limit = quote_limit_left(&x->request, &x->worst, &l->take);
+		l->limit =
+		    quote_limit_left(&h->x->request, &h->worst, &l->take);
 		return 0;
 	case 0:
-		return refused(x, err);
+		return refused(h, err);
 	default:
 		return failed(t, err);
 	}
 }
 
 int
-limiting_undo(const struct exchange *x, struct store_txn *t, struct err *err)
+limiting_undo(const struct holding *h, struct store_txn *t, struct err *err)
 {
-	if (!x->limiting.wanted || limiter_undo(t, &x->limiting.take) == 0)
+	if (!h->limiting.wanted || limiter_undo(t, &h->limiting.take) == 0)
 		return 0;
 	return failed(t, err);
 }
 
 void
-limiting_carry(struct exchange *x, struct attempt *a)
+limiting_carry(struct holding *h, struct attempt *a)
 {
 	struct limited *l;
 
-	if (!x->limiting.taken)
+	if (!h->limiting.taken)
 		return;
-	x->limiting.taken = false;
-	l = arena_alloc(&x->arena, sizeof(*l));
-	l->demand = x->limiting.demand;
-	l->take = x->limiting.take;
+	h->limiting.taken = false;
+	l = arena_alloc(&h->x->arena, sizeof(*l));
+	l->demand = h->limiting.demand;
+	l->take = h->limiting.take;
 	l->take.demands = &l->demand;
 	a->limited = l;
 }
@@ -145,10 +150,18 @@ limiting_return(struct exchange *x, struct attempt *a)
 	batch_add(x->env->batch, &l->job);
 }
 
+/* What no attempt has come to carry. */
+static int
+undo_taken(const struct holding *h, struct store_txn *t, struct err *err)
+{
+	return h->limiting.taken ? limiting_undo(h, t, err) : 0;
+}
+
 int
 limiting_settle(struct exchange *x, struct store_txn *t, struct err *err)
 {
-	if (x->limiting.taken && limiting_undo(x, t, err) != 0)
+	if (undo_taken(&x->holding, t, err) != 0 ||
+	    (x->hedge != NULL && undo_taken(&x->hedge->holding, t, err) != 0))
 		return -1;
 	for (size_t i = 0; i < x->attempt_count; i++) {
 		struct attempt *a = x->attempts[i];

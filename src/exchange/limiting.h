@@ -11,10 +11,10 @@
 #include "store/batch.h"
 
 struct attempt;
-struct candidate;
 struct exchange;
+struct holding;
 
-/* What an exchange asks for its next candidate; part of struct exchange. */
+/* What is asked for a candidate; part of struct holding. */
 struct limiting {
 	struct limit_demand demand;
 	struct limit_take take;
@@ -35,17 +35,17 @@ struct limited {
 	int64_t tokens;       /* the true ones, for the job */
 };
 
-/* Before the hold's job: what to ask for this candidate, x->worst known. */
-void limiting_prepare(struct exchange *x, const struct candidate *c);
+/* Before the hold's job: what to ask for its candidate, h->worst known. */
+void limiting_prepare(struct holding *h);
 /* In the hold's transaction: 0 taken (or nothing is wanted), -1 refused with
    ERR_NO_DEPLOYMENT and nothing written, or the transaction has failed. */
-int limiting_take(struct exchange *x, struct store_txn *t,
+int limiting_take(struct holding *h, struct store_txn *t,
     struct err *err) MUST_CHECK;
 /* In the same transaction, when the hold was not had after all. */
-int limiting_undo(const struct exchange *x, struct store_txn *t,
+int limiting_undo(const struct holding *h, struct store_txn *t,
     struct err *err) MUST_CHECK;
 /* After its commit: hands what was taken to the attempt. */
-void limiting_carry(struct exchange *x, struct attempt *a);
+void limiting_carry(struct holding *h, struct attempt *a);
 /* A failed attempt, charged: queues the settlement of what it carries. */
 void limiting_return(struct exchange *x, struct attempt *a);
 /* In the settlement's transaction: all that is still open. */

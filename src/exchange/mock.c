@@ -175,7 +175,7 @@ set_answered(struct attempt *a)
 static void
 give_answer(struct attempt *a, struct str answer)
 {
-	struct buf *out = &a->x->out;
+	struct buf *out = a->out;
 
 	if (a->relay.ops->feed(&a->relay, answer, out, &a->relay_err) != 0 ||
 	    a->relay.ops->finish(&a->relay, out, &a->relay_err) != 0)

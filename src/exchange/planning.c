@@ -71,7 +71,7 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 bool
 planning_downgrade(struct exchange *x)
 {
-	struct str group = str_of(x->hold_downgrade);
+	struct str group = str_of(x->reserving.downgrade_to);
 	struct route_request request;
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
 	struct route_failure failure = {
@@ -94,7 +94,7 @@ planning_downgrade(struct exchange *x)
 	x->plan = plan;
 	x->next_candidate = 0;
 	x->group_attempts = 0;
-	x->first_short = 0;
-	x->second_pass = false;
+	x->reserving.first_short = 0;
+	x->reserving.second_pass = false;
 	return true;
 }

@@ -20,8 +20,8 @@ int planning_route(struct exchange *x, struct err *err) MUST_CHECK;
 bool planning_other_list(struct exchange *x, enum fallback_kind kind);
 
 /*
- * A cap is used up and names another group (x->hold_downgrade): a plan for that
- * one in x->plan. False: nothing can be tried there.
+ * A cap is used up and names another group (x->reserving.downgrade_to): a plan
+ * for that one in x->plan. False: nothing can be tried there.
  */
 bool planning_downgrade(struct exchange *x);
 

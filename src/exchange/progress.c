@@ -10,7 +10,7 @@ progress_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct exchange *x = LIST_OBJ(job, struct exchange, progress_job);
 
-	return ledger_progress(t, x->hold.owner, x->hold.number,
+	return ledger_progress(t, x->holding.hold.owner, x->holding.hold.number,
 	    x->progress_tokens, x->progress_nanos, err);
 }
 
@@ -43,7 +43,7 @@ progress_note(struct exchange *x)
 	int64_t tokens = attempt_delivered_tokens(x->current);
 	int64_t now = clock_mono_nsecs();
 
-	if (!x->held || tokens == x->progress_tokens ||
+	if (!x->holding.held || tokens == x->progress_tokens ||
 	    now - x->progress_nsecs < PROGRESS_NSECS ||
 	    (x->progress_nsecs > 0 && batch_is_queued(&x->progress_job)))
 		return;

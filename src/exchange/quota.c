@@ -24,9 +24,9 @@ add_demand(struct quota *q, const struct limit_demand *demand, struct err *err)
 }
 
 static int
-add_allowance(struct exchange *x, const struct allowance *own, struct err *err)
+add_allowance(struct holding *h, const struct allowance *own, struct err *err)
 {
-	const struct candidate *c = &x->plan->candidates[x->next_candidate];
+	struct exchange *x = h->x;
 	struct limit_demand demand = {
 		.scope = { .kind = own->kind, .id = str_of(own->id) },
 		.requests = own->requests,
@@ -40,7 +40,7 @@ add_allowance(struct exchange *x, const struct allowance *own, struct err *err)
 		const struct allowance_limit *l = &own->limits[i];
 
 		if (!allowance_matches(l->model, str_of(x->asked),
-			str_of(c->group->name)))
+			str_of(h->candidate->group->name)))
 			continue;
 		demand.scope.with = SCOPE_MODEL;
 		demand.scope.with_id = str_of(l->model);
@@ -53,79 +53,58 @@ add_allowance(struct exchange *x, const struct allowance *own, struct err *err)
 	return 0;
 }
 
-static int64_t
-tokens_with(const struct worst *w, int64_t prompt, int64_t limit)
+/* Tokens it may use at this candidate. */
+static void
+fill_tokens(const struct holding *h, struct limit_take *take)
 {
-	int64_t n;
+	const struct exchange *x = h->x;
 
-	if (__builtin_add_overflow(prompt, worst_tokens(w, limit), &n))
-		return INT64_MAX;
-	return n;
+	quote_tokens(&x->request, &h->worst,
+	    quote_least_limit(&h->worst, x->env->config->min_output_tokens,
+		false),
+	    take);
 }
 
-static void
-fill_take(struct exchange *x)
+/* What was taken for the first candidate, at another one. */
+static int64_t
+limit_left(const struct holding *h)
 {
-	const struct worst *w = &x->worst;
-	struct quota *q = &x->quota;
-	int64_t least = x->env->config->min_output_tokens;
+	struct limit_take take = h->x->quota.take;
 
-	if (least > w->limit || w->open)
-		least = w->limit;
+	fill_tokens(h, &take);
+	return quote_limit_left(&h->x->request, &h->worst, &take);
+}
+
+int
+quota_prepare(struct holding *h, struct err *err)
+{
+	struct exchange *x = h->x;
+	struct quota *q = &x->quota;
+
+	if (q->taken) {
+		q->limit = limit_left(h);
+		return 0;
+	}
+	q->limit = h->worst.limit;
+	q->refused = false;
+	q->count = 0;
+	for (size_t i = 0; i < x->account->allowance_count; i++) {
+		if (add_allowance(h, x->account->allowances[i], err) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < x->purse_count; i++) {
+		if (add_allowance(h, &x->purses[i]->allowance, err) != 0)
+			return -1;
+	}
+	if (q->count == 0)
+		return 0;
 	q->take = (struct limit_take){
 		.count = q->count,
 		.demands = q->demands,
 		.owner = x->env->owner->id,
-		.now_nsecs = x->hold_request.now_nsecs,
-		.tokens_worst =
-		    tokens_with(w, w->prompt.prompt_tokens, w->limit),
-		.tokens_least = tokens_with(w, w->prompt.prompt_tokens, least),
-		.tokens_guess =
-		    tokens_with(w, x->request.prompt_guess_tokens, least),
+		.now_nsecs = h->request.now_nsecs,
 	};
-}
-
-/* Output tokens per answer that the tokens taken leave, of another candidate
-   too. */
-static int64_t
-limit_left(const struct exchange *x)
-{
-	const struct limit_take *take = &x->quota.take;
-	const struct worst *w = &x->worst;
-	int64_t n = take->tokens - w->extra;
-
-	if (take->tokens >= tokens_with(w, w->prompt.prompt_tokens, w->limit) ||
-	    w->open || w->outputs == 0)
-		return w->limit;
-	n -= take->tokens >= take->tokens_least
-		 ? w->prompt.prompt_tokens
-		 : x->request.prompt_guess_tokens;
-	n /= w->outputs;
-	return n < 1 ? 1 : n < w->limit ? n : w->limit;
-}
-
-int
-quota_prepare(struct exchange *x, struct err *err)
-{
-	struct quota *q = &x->quota;
-
-	if (q->taken) {
-		q->limit = limit_left(x);
-		return 0;
-	}
-	q->limit = x->worst.limit;
-	q->refused = false;
-	q->count = 0;
-	for (size_t i = 0; i < x->account->allowance_count; i++) {
-		if (add_allowance(x, x->account->allowances[i], err) != 0)
-			return -1;
-	}
-	for (size_t i = 0; i < x->purse_count; i++) {
-		if (add_allowance(x, &x->purses[i]->allowance, err) != 0)
-			return -1;
-	}
-	if (q->count > 0)
-		fill_take(x);
+	fill_tokens(h, &q->take);
 	return 0;
 }
 
@@ -206,15 +185,16 @@ refuse(struct exchange *x, struct err *err)
 }
 
 int
-quota_take(struct exchange *x, struct store_txn *t, struct err *err)
+quota_take(struct holding *h, struct store_txn *t, struct err *err)
 {
+	struct exchange *x = h->x;
 	struct quota *q = &x->quota;
 
 	if (q->count == 0 || q->taken)
 		return 0;
 	switch (limiter_take(t, &q->take)) {
 	case 1:
-		q->limit = limit_left(x);
+		q->limit = limit_left(h);
 		return 0;
 	case 0:
 		return refuse(x, err);

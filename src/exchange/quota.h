@@ -11,6 +11,7 @@
 #include "domain/limiter.h"
 
 struct exchange;
+struct holding;
 
 /* Part of struct exchange. */
 struct quota {
@@ -23,12 +24,12 @@ struct quota {
 	int64_t limit;
 };
 
-/* Before the hold's job: what to ask for, x->worst known. -1 ERR_INTERNAL:
+/* Before the hold's job: what to ask for, h->worst known. -1 ERR_INTERNAL:
    more limits apply than can be taken together. */
-int quota_prepare(struct exchange *x, struct err *err) MUST_CHECK;
+int quota_prepare(struct holding *h, struct err *err) MUST_CHECK;
 /* In the hold's transaction: 0 taken (or nothing limits, or it was taken
    before), -1 ERR_RATE_LIMIT with nothing written, or it has failed. */
-int quota_take(struct exchange *x, struct store_txn *t,
+int quota_take(struct holding *h, struct store_txn *t,
     struct err *err) MUST_CHECK;
 /* In the same transaction, when the hold was not had after all. */
 int quota_undo(const struct exchange *x, struct store_txn *t,

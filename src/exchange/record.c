@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "exchange/hedge.h"
 
 static const char *
 source_name(enum usage_source source)
@@ -106,30 +107,48 @@ record_names(const struct exchange *x, const struct candidate *c,
 	}
 }
 
-void
-record_charges(struct exchange *x, struct charge *charges, bool is_over)
+static void
+write_charge(struct exchange *x, const struct attempt *a, struct charge *charge)
 {
-	for (size_t i = 0; i < x->attempt_count; i++) {
-		const struct attempt *a = x->attempts[i];
-		struct rollup_row *r = &charges[i].amounts;
-		bool ok = a->outcome == OUTCOME_OK;
+	struct rollup_row *r = &charge->amounts;
+	bool ok = a->outcome == OUTCOME_OK;
 
-		memset(r, 0, sizeof(*r));
-		record_names(x, a->candidate, &charges[i].names);
-		r->requests = is_over && i + 1 == x->attempt_count;
-		r->attempts = 1;
-		r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE;
-		r->prompt_tokens = a->usage.prompt_tokens;
-		r->completion_tokens = a->usage.completion_tokens;
-		r->cached_tokens = a->usage.cached_tokens;
-		r->reasoning_tokens = a->usage.reasoning_tokens;
-		r->cost_nanos = a->cost_nanos;
-		if (a->usage.source == USAGE_ESTIMATED)
-			r->estimated_nanos = a->cost_nanos;
-		if (ok)
-			r->latency_micros =
-			    (a->ended_nsecs - a->started_nsecs) / 1000;
+	memset(r, 0, sizeof(*r));
+	record_names(x, a->candidate, &charge->names);
+	r->attempts = 1;
+	r->failures = !ok && a->outcome != OUTCOME_CLIENT_GONE &&
+		      a->outcome != OUTCOME_HEDGED;
+	r->prompt_tokens = a->usage.prompt_tokens;
+	r->completion_tokens = a->usage.completion_tokens;
+	r->cached_tokens = a->usage.cached_tokens;
+	r->reasoning_tokens = a->usage.reasoning_tokens;
+	r->cost_nanos = a->cost_nanos;
+	if (a->usage.source == USAGE_ESTIMATED)
+		r->estimated_nanos = a->cost_nanos;
+	if (ok)
+		r->latency_micros = (a->ended_nsecs - a->started_nsecs) / 1000;
+}
+
+void
+record_charges(struct exchange *x, struct charge *charges)
+{
+	for (size_t i = 0; i < x->attempt_count; i++)
+		write_charge(x, x->attempts[i], &charges[i]);
+	if (x->attempt_count > 0)
+		charges[x->attempt_count - 1].amounts.requests = 1;
+}
+
+size_t
+record_charges_so_far(struct exchange *x, uint64_t hold_number,
+    struct charge *charges)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		if (x->attempts[i]->hold_number == hold_number)
+			write_charge(x, x->attempts[i], &charges[n++]);
 	}
+	return n;
 }
 
 /* Names that a client chose: as long as in the roll-ups, no longer. */
@@ -258,22 +277,21 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	jsonw_close(w, '}');
 }
 
-static void
-write_attempts(struct jsonw *w, const struct exchange *x, enum detail detail)
-{
-	for (size_t i = 0; i < x->attempt_count && detail < DETAIL_NONE; i++)
-		write_attempt(w, x->attempts[i], detail);
-}
-
 void
-record_write_attempts(struct exchange *x, size_t max_bytes, struct buf *out)
+record_write_attempts(struct exchange *x, uint64_t hold_number,
+    size_t max_bytes, struct buf *out)
 {
 	for (int d = DETAIL_ALL; d <= DETAIL_NONE; d++) {
 		struct jsonw w;
 
 		buf_clear(out);
 		jsonw_init(&w, out);
-		write_attempts(&w, x, (enum detail)d);
+		for (size_t i = 0; i < x->attempt_count && d < DETAIL_NONE;
+		     i++) {
+			if (x->attempts[i]->hold_number == hold_number)
+				write_attempt(&w, x->attempts[i],
+				    (enum detail)d);
+		}
 		if (!out->overflowed && out->len <= max_bytes)
 			return;
 	}
@@ -323,13 +341,14 @@ member_true(struct jsonw *w, struct str key, bool yes)
 static void
 write_caps(struct jsonw *w, const struct exchange *x)
 {
-	if (x->max_tokens != CONFIG_UNSET && x->attempt_count > 0)
-		member_int(w, JSON_KEY("max_tokens"), x->max_tokens);
-	member_true(w, JSON_KEY("clamped"), x->clamped && x->attempt_count > 0);
-	member_true(w, JSON_KEY("downgraded"), x->downgraded);
+	if (x->holding.max_tokens != CONFIG_UNSET && x->attempt_count > 0)
+		member_int(w, JSON_KEY("max_tokens"), x->holding.max_tokens);
+	member_true(w, JSON_KEY("clamped"),
+	    x->holding.clamped && x->attempt_count > 0);
+	member_true(w, JSON_KEY("downgraded"), x->reserving.downgraded);
 	member_true(w, JSON_KEY("overrun"),
-	    x->held && x->hold.scope_count > 0 &&
-		x->cost_nanos - x->booked_nanos > x->hold.amount_nanos);
+	    holding_is_overrun(&x->holding) ||
+		(x->hedge != NULL && holding_is_overrun(&x->hedge->holding)));
 }
 
 static void
@@ -370,7 +389,8 @@ write_record(struct exchange *x, enum detail detail)
 	member_cstr(&w, JSON_KEY("settled"), when);
 	jsonw_known_key(&w, JSON_KEY("attempts"));
 	jsonw_open(&w, '[');
-	write_attempts(&w, x, detail);
+	for (size_t i = 0; i < x->attempt_count && detail < DETAIL_NONE; i++)
+		write_attempt(&w, x->attempts[i], detail);
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
 }

@@ -51,8 +51,8 @@ room_header(struct exchange *x)
 {
 	char usd[MONEY_TEXT_BYTES];
 
-	money_format(x->hold_answer.cap_room_nanos -
-			 x->hold_answer.amount_nanos,
+	money_format(x->holding.answer.cap_room_nanos -
+			 x->holding.answer.amount_nanos,
 	    usd);
 	http_add_header(x->call, "x-tallygate-budget-remaining-usd", usd);
 }
@@ -99,9 +99,10 @@ reply_headers(struct exchange *x)
 	add_int(x->call, "x-tallygate-attempts", (int64_t)x->attempt_count);
 	if (a != NULL)
 		serving_headers(x, a);
-	if (x->max_tokens != CONFIG_UNSET)
-		add_int(x->call, "x-tallygate-max-tokens", x->max_tokens);
-	if (x->held && x->hold_request.cap_count > 0)
+	if (x->holding.max_tokens != CONFIG_UNSET)
+		add_int(x->call, "x-tallygate-max-tokens",
+		    x->holding.max_tokens);
+	if (x->holding.held && x->holding.request.cap_count > 0)
 		room_header(x);
 	quota_headers(x);
 	if (!x->account->is_unlimited)

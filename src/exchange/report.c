@@ -116,11 +116,26 @@ queue(struct exchange_env *env, const struct deployment *d,
 	return r;
 }
 
+static void
+log_failure(const struct exchange *x, const struct attempt *a)
+{
+	if (a->outcome == OUTCOME_AUTH)
+		log_warn("deployment %s (%s): the provider refuses our "
+			 "credentials (status %d): check its api_key",
+		    a->deployment->id, a->deployment->config->litellm_model,
+		    a->has_head ? a->head.status : 0);
+	else
+		log_debug("%s: attempt %zu at %s: %s: %s", x->request_id,
+		    x->attempt_count, a->deployment->id,
+		    outcome_info(a->outcome)->word, a->error_text);
+}
+
 void
 report_failure(struct exchange *x, struct attempt *a)
 {
 	struct health_report report;
 
+	log_failure(x, a);
 	attempt_report(a, &report);
 	queue(x->env, a->deployment, &report);
 	a->reported = true;

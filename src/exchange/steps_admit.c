@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "exchange/caller.h"
-#include "exchange/holding.h"
+#include "exchange/exchange.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
 #include "wire/form.h"
@@ -197,62 +197,20 @@ step_run_ADMIT(struct exchange *x)
 
 /* ---- reserve ------------------------------------------------------------ */
 
-static enum step_result
-refuse_hold(struct exchange *x, const struct err *why)
-{
-	/* That a cap is used up says more than what stood in another's way. */
-	if (x->refusal != NULL && why->code != ERR_STORE &&
-	    why->code != ERR_STORE_FULL)
-		why = x->refusal;
-	return exchange_refuse(x, why->code, why->text, NULL);
-}
-
-/* Another candidate, or the group that a used-up cap names. */
-static bool
-find_other(struct exchange *x)
-{
-	if (holding_advance(x))
-		return true;
-	if (x->hold_downgrade == NULL || x->downgraded)
-		return false;
-	x->downgraded = planning_downgrade(x);
-	return x->downgraded;
-}
-
-/* Starts a hold for the next candidate that one can be started for. */
-static enum step_result
-hold_next(struct exchange *x)
-{
-	struct err err;
-
-	while (holding_start(x, &err) != 0) {
-		if (!find_other(x))
-			return refuse_hold(x, &err);
-	}
-	x->reserving = true;
-	return STEP_PARK;
-}
-
 enum step_result
 step_run_RESERVE(struct exchange *x)
 {
 	struct err err;
+	int rc;
 
-	if (x->hold_waiting)
+	if (x->holding.waiting)
 		return STEP_PARK;
-	if (!x->reserving)
-		return hold_next(x);
-	x->reserving = false;
-	switch (holding_outcome(x, &err)) {
-	case HOLDING_READY:
-		exchange_move(x, STEP_ATTEMPT);
-		return STEP_MORE;
-	case HOLDING_SKIP:
-		if (find_other(x))
-			return hold_next(x);
-		break;
-	case HOLDING_REFUSED:
-		break;
-	}
-	return refuse_hold(x, &err);
+	rc = x->reserving.started ? reserving_outcome(x, &err)
+				  : reserving_start(x, &err);
+	if (rc < 0)
+		return exchange_refuse(x, err.code, err.text, NULL);
+	if (rc == 0)
+		return STEP_PARK;
+	exchange_move(x, STEP_ATTEMPT);
+	return STEP_MORE;
 }

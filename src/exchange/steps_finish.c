@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "domain/alert.h"
 #include "exchange/exchange.h"
+#include "exchange/hedge.h"
 #include "exchange/question.h"
 #include "exchange/record.h"
 #include "exchange/reply.h"
@@ -42,6 +43,7 @@ step_run_RECORD(struct exchange *x)
 {
 	exchange_timer(x, 0);
 	x->ended_nsecs = clock_mono_nsecs();
+	hedge_stop(x);
 	settle_attempts(x);
 	/* The record names the moment, so that an audit finds the hour. */
 	x->settlement.now_nsecs = clock_wall_nsecs();
@@ -51,6 +53,13 @@ step_run_RECORD(struct exchange *x)
 }
 
 /* ---- settle ------------------------------------------------------------- */
+
+static int
+check_alerts(const struct holding *h, struct store_txn *t, struct err *err)
+{
+	return alert_check_spent(t, h->request.caps, h->request.cap_count,
+	    &h->hold, h->x->settlement.now_nsecs, err);
+}
 
 static int
 settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
@@ -63,9 +72,9 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
 	   transaction as a whole. */
-	if (alert_check_spent(t, x->hold_request.caps,
-		x->hold_request.cap_count, &x->hold, x->settlement.now_nsecs,
-		err) != 0 ||
+	if (check_alerts(&x->holding, t, err) != 0 ||
+	    (x->hedge != NULL &&
+		check_alerts(&x->hedge->holding, t, err) != 0) ||
 	    report_rest(x, t, err) != 0)
 		return store_failed(t, err) ? -1 : 0;
 	return 0;
@@ -102,10 +111,14 @@ start_settlement(struct exchange *x)
 	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
 
 	s->owner = x->env->owner->id;
-	s->number = x->held ? x->hold.number : 0;
+	s->number = x->holding.held ? x->holding.hold.number : 0;
+	if (x->hedge != NULL && x->hedge->holding.held) {
+		s->second_number = x->hedge->holding.hold.number;
+		s->second_cost_nanos = holding_cost_nanos(&x->hedge->holding);
+	}
 	s->cost_nanos = x->cost_nanos;
 	s->charge_count = x->attempt_count;
-	record_charges(x, charges, true);
+	record_charges(x, charges);
 	s->charges = charges;
 	s->record = buf_str(&x->record);
 	s->outbox_owner = x->env->owner;

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "exchange/exchange.h"
+#include "exchange/hedge.h"
 #include "exchange/planning.h"
 #include "exchange/report.h"
 
@@ -43,30 +44,11 @@ answer_timeout_nsecs(const struct exchange *x, const struct deployment *d,
 
 /* ---- attempt ------------------------------------------------------------ */
 
-static int
-start_next(struct exchange *x, struct err *err)
-{
-	const struct candidate *c = &x->plan->candidates[x->next_candidate];
-	struct attempt *a = attempt_new(x, c);
-	const struct dialect *dialect;
-
-	x->group_attempts++;
-	dialect = attempt_dialect(a);
-	if (attempt_play(a))
-		return 0;
-	if (x->api == WIRE_COUNT && dialect != NULL && !dialect->counts_tokens)
-		return attempt_start_count(a, err);
-	if (attempt_is_mock(a))
-		return attempt_start_mock(a, err);
-	return attempt_start(a, err);
-}
-
 enum step_result
 step_run_ATTEMPT(struct exchange *x)
 {
 	struct attempt *a;
 	int64_t timeout;
-	struct err err;
 
 	if (x->pause_nsecs > 0) {
 		exchange_timer(x, x->pause_nsecs);
@@ -75,23 +57,17 @@ step_run_ATTEMPT(struct exchange *x)
 	}
 	if (event_pending(&x->timer, EV_TIMEOUT, NULL))
 		return STEP_PARK;
-	if (start_next(x, &err) != 0) {
-		a = x->current;
-		a->judged = true;
-		a->outcome = err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
-							 : OUTCOME_INTERNAL;
-		snprintf(a->error_text, sizeof(a->error_text), "%.*s",
-		    (int)sizeof(a->error_text) - 1, err.text);
-		attempt_stop(a);
+	a = x->current = attempt_new(&x->holding, &x->out);
+	x->group_attempts++;
+	if (attempt_begin(a) != 0) {
 		exchange_move(x, STEP_JUDGE);
 		return STEP_MORE;
 	}
-	a = x->current;
 	timeout = answer_timeout_nsecs(x, a->deployment, true);
 	a->clients_timeout =
 	    x->question == NULL &&
 	    timeout < answer_timeout_nsecs(x, a->deployment, false);
-	exchange_timer(x, timeout);
+	hedge_arm(x, timeout);
 	exchange_move(x, STEP_AWAIT_HEAD);
 	return STEP_MORE;
 }
@@ -99,12 +75,15 @@ step_run_ATTEMPT(struct exchange *x)
 enum step_result
 step_run_AWAIT_HEAD(struct exchange *x)
 {
-	struct attempt *a = x->current;
-
-	if (x->timer_fired)
-		a->timed_out = true;
-	if (!attempt_is_decided(a))
-		return STEP_PARK;
+	if (hedge_is_open(x)) {
+		if (!hedge_await(x))
+			return STEP_PARK;
+	} else {
+		if (x->timer_fired)
+			x->current->timed_out = true;
+		if (!attempt_is_decided(x->current))
+			return STEP_PARK;
+	}
 	exchange_timer(x, 0);
 	exchange_move(x, STEP_JUDGE);
 	return STEP_MORE;
@@ -233,20 +212,6 @@ go_on(struct exchange *x, size_t candidate, int64_t wait_nsecs)
 	return STEP_MORE;
 }
 
-static void
-log_failure(const struct exchange *x, const struct attempt *a)
-{
-	if (a->outcome == OUTCOME_AUTH)
-		log_warn("deployment %s (%s): the provider refuses our "
-			 "credentials (status %d): check its api_key",
-		    a->deployment->id, a->deployment->config->litellm_model,
-		    a->has_head ? a->head.status : 0);
-	else
-		log_debug("%s: attempt %zu at %s: %s: %s", x->request_id,
-		    x->attempt_count, a->deployment->id,
-		    outcome_info(a->outcome)->word, a->error_text);
-}
-
 /* Failures that have fallback lists of their own. */
 static bool
 goes_to_other_list(struct exchange *x, const struct attempt *a)
@@ -276,6 +241,7 @@ step_run_JUDGE(struct exchange *x)
 	}
 	ask_verdict(x, a, &answer);
 	if (answer.verdict == VERDICT_DELIVER) {
+		hedge_note(x, a);
 		/* A client that asked for a stream gets one, also when the
 		   provider answered in one piece: the relay has made it so. */
 		exchange_move(x, x->request.stream ? STEP_RELAY : STEP_RECORD);
@@ -283,11 +249,7 @@ step_run_JUDGE(struct exchange *x)
 			attempt_stop(a);
 		return STEP_MORE;
 	}
-	attempt_stop(a);
-	attempt_charge(a);
-	log_failure(x, a);
-	report_failure(x, a);
-	limiting_return(x, a);
+	attempt_give_up(a);
 	if (goes_to_other_list(x, a)) {
 		forget_output(x);
 		exchange_move(x, STEP_RESERVE);

@@ -260,6 +260,9 @@ void
 provider_error_words(const struct provider_error *e, struct error_words *w_r)
 {
 	memset(w_r, 0, sizeof(*w_r));
+	/* A redirect says nothing to a client. */
+	if (e->status >= 300 && e->status < 400)
+		return;
 	w_r->type = type_of(e);
 	w_r->code = code_of(e);
 	if (e->param[0] != '\0')

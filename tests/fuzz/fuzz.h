@@ -29,24 +29,32 @@ fuzz_text(const uint8_t *data, size_t size)
 	return str_make(p, size);
 }
 
-/* What the gateway makes up (ids) or reads off the clock becomes ones. */
+/* What the gateway reads off the clock, or makes up (ids of 16 hex digits,
+   whatever is written around them), becomes ones. */
 static inline void
 fuzz_mask(char *p, size_t n)
 {
-	static const char *const heads[] = { "\"chatcmpl-", "\"cmpl-",
-		"\"call_", "\"created\":", "\"created_at\":" };
+	static const char *const heads[] = { "\"created\":",
+		"\"created_at\":" };
+	static const char hex[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < n; i++) {
+		size_t end = i;
+
+		while (end < n && p[end] != '\0' && strchr(hex, p[end]))
+			end++;
+		if (end >= i + 16 && i > 0 && strchr("-_", p[i - 1]))
+			memset(p + i, '1', end - i);
 		for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
 			size_t at = i + strlen(heads[h]);
 
 			if (at > n || memcmp(p + i, heads[h], at - i) != 0)
 				continue;
-			for (; at < n && strchr("0123456789abcdef", p[at]) &&
-			       p[at] != '\0';
-			     at++)
+			for (; at < n && p[at] >= '0' && p[at] <= '9'; at++)
 				p[at] = '1';
 		}
+		if (end > i)
+			i = end - 1;
 	}
 }
 

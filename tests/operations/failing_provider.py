@@ -1,6 +1,8 @@
 """A provider that fails in every way of failures.FAILURES, by its path."""
 
+import collections
 import re
+import threading
 
 from failures import FAILURES
 from harness import answers
@@ -65,8 +67,11 @@ def giant_head(talk):
     talk.flood(b"x-filler: " + b"y" * 1000 + b"\r\n", 8 << 20)
 
 
-def stream_with(talk, events, then):
+def stream_with(talk, events, then, first_token):
     answers.start_stream(talk)
+    if first_token:
+        talk.chunk(FIRST)
+        assert first_token.wait(LONG), "the client got no first token"
     for one in events:
         talk.chunk(one)
     then(talk)
@@ -88,24 +93,26 @@ def resets(talk):
     talk.reset()
 
 
+# What is sent, and how it ends. "late-": first the first token, and the rest
+# when the client has it.
 STREAMS = {
     "early-cut": ((ROLE,), cuts), "early-end": ((ROLE,), ends),
     "early-stall": ((ROLE,), stalls), "early-error": ((OVERLOADED,), ends),
     "early-junk": ((JUNK,), ends),
-    "late-cut": ((FIRST,), cuts), "late-reset": ((FIRST,), resets),
-    "late-end": ((FIRST,), ends), "late-stall": ((FIRST,), stalls),
-    "late-error": ((FIRST, OVERLOADED), ends),
-    "late-junk": ((FIRST, JUNK), ends),
+    "late-cut": ((), cuts), "late-reset": ((), resets),
+    "late-end": ((), ends), "late-stall": ((), stalls),
+    "late-error": ((OVERLOADED,), ends), "late-junk": ((JUNK,), ends),
 }
 
 
-def fail(name, request, talk):
+def fail(name, request, talk, first_token):
     status = re.fullmatch(r"status-(\d+)", name)
     if status or name in ERRORS:
         refuse(name, int(status[1]) if status else
                429 if name == "quota" else 400, talk)
     elif name in STREAMS:
-        stream_with(talk, *STREAMS[name])
+        stream_with(talk, *STREAMS[name],
+                    first_token if name.startswith("late-") else None)
     elif name == "redirect":
         talk.send(answers.head(302, [("location", "http://127.0.0.1:1/"),
                                      ("content-length", 0)]))
@@ -135,9 +142,11 @@ def fail(name, request, talk):
 
 
 class FailingProvider:
-    """base_url(NAME) of each failure, and of "good"; asked(path) counts."""
+    """base_url(NAME) of each failure, and of "good". first_token(ID): an
+    event that the client of this request sets when it has its first token."""
 
     def __init__(self):
+        self.first_tokens = collections.defaultdict(threading.Event)
         self.server = FakeProvider(self._handle)
         self.nobody = refusing_port()
 
@@ -146,7 +155,12 @@ class FailingProvider:
         if name == "good":
             answers.polite(request, talk)
         else:
-            fail(name, request, talk)
+            fail(name, request, talk,
+                 self.first_token(request.header("x-request-id")))
+
+    def first_token(self, request_id):
+        with self.server.lock:
+            return self.first_tokens[request_id]
 
     def base_url(self, name, place):
         if name == "refused":

@@ -46,12 +46,18 @@ def whole_config(provider):
 class Cell:
     """One request: its answer and its trace."""
 
-    def __init__(self, gateway, failure, mode, place):
+    def __init__(self, gateway, provider, failure, mode, place):
         self.name = group(failure, mode, place)
         self.failure, self.mode, self.place = failure, mode, place
-        more = {"stream": True} if mode == "stream" else {}
-        self.answer = gateway.chat(self.name,
-                                   headers={"x-request-id": self.name}, **more)
+        headers = {"x-request-id": self.name}
+        if mode == "plain":
+            self.answer = gateway.chat(self.name, headers=headers)
+            return
+        stream = gateway.open_stream(self.name, headers=headers)
+        stream.events(2)
+        provider.first_token(self.name).set()
+        self.answer = stream.rest()
+        stream.close()
 
     def error(self):
         """The error object the client got, of the body or the last event."""
@@ -70,7 +76,8 @@ def cells(tmp_path_factory):
     try:
         with gateway:
             with concurrent.futures.ThreadPoolExecutor(24) as pool:
-                asked = [pool.submit(Cell, gateway, f, mode, place)
+                asked = [pool.submit(Cell, gateway, provider, f, mode,
+                                     place)
                          for f in FAILURES for mode in f.modes
                          for place in PLACES]
             done = [a.result() for a in asked]

@@ -381,6 +381,65 @@ test_an_overrun_is_charged_and_flagged(void **state)
 	assert_false(overrun);
 }
 
+/* Two attempts ran at a time: each in its own scopes, in one step. */
+static void
+test_two_holds_settle_as_one(void **state)
+{
+	struct live *l = *state;
+	struct cap key = cap(SCOPE_KEY, "k", 10000);
+	struct cap one = cap(SCOPE_DEPLOYMENT, "one", 10000);
+	struct cap two = cap(SCOPE_DEPLOYMENT, "two", 10000);
+	const struct cap first[] = { key, one }, second[] = { key, two };
+	struct hold_request r1 = request(first, 2, 1000, 1000);
+	struct hold_request r2 = request(second, 2, 3000, 3000);
+	struct charge charges[] = { charge_of(40), charge_of(500) };
+	struct settlement s = { .owner = l->owner.id,
+		.number = 2,
+		.second_number = 1,
+		.cost_nanos = 540,
+		.second_cost_nanos = 40,
+		.charge_count = 2,
+		.charges = charges,
+		.now_nsecs = NOW,
+		.record = str_of("{}"),
+		.outbox_owner = &l->owner };
+	struct store_txn *t;
+	struct err err;
+
+	take(l, 1, &r1);
+	take(l, 2, &r2);
+	assert_spend(l, &key, 0, 4000);
+	t = live_write(l);
+	assert_int_equal(ledger_settle(t, &s, &err), 0);
+	live_commit(t);
+	assert_false(s.overrun_r);
+	assert_false(s.uneven_r);
+	assert_spend(l, &key, 540, 0);
+	assert_spend(l, &one, 40, 0);
+	assert_spend(l, &two, 500, 0);
+	assert_int_equal(live_rows(l, STORE_HOLDS), 0);
+	assert_int_equal(live_rows(l, STORE_OUTBOX), 1);
+	assert_int_equal(rolled_up(l, ROLLUP_ALL), 540);
+	/* What is not there is not settled, and nothing else is. */
+	take(l, 3, &r1);
+	s.number = 3;
+	t = live_write(l);
+	assert_int_equal(ledger_settle(t, &s, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_HELD);
+	live_commit(t);
+	assert_spend(l, &one, 40, 1000);
+	/* A part that is more than the whole, or nobody's. */
+	s.second_cost_nanos = 541;
+	t = live_write(l);
+	assert_int_equal(ledger_settle(t, &s, &err), -1);
+	assert_int_equal(err.code, ERR_INTERNAL);
+	s.second_number = 0;
+	s.second_cost_nanos = 40;
+	assert_int_equal(ledger_settle(t, &s, &err), -1);
+	live_commit(t);
+	assert_int_equal(live_rows(l, STORE_HOLDS), 1);
+}
+
 static void
 test_without_a_hold_only_books_and_outbox(void **state)
 {
@@ -670,6 +729,7 @@ main(void)
 		LIVE_TEST(test_a_hold_is_settled_once),
 		LIVE_TEST(test_release_leaves_no_trace),
 		LIVE_TEST(test_an_overrun_is_charged_and_flagged),
+		LIVE_TEST(test_two_holds_settle_as_one),
 		LIVE_TEST(test_without_a_hold_only_books_and_outbox),
 		LIVE_TEST(test_sequences_have_no_gap),
 		LIVE_TEST(test_wrong_settlements_write_nothing),

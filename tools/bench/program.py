@@ -26,16 +26,21 @@ def find(name):
         name, path="/usr/sbin:/usr/local/sbin:/sbin")
 
 
+GIVEN_PORTS = set()
+
+
 def free_ports(n):
-    """n different ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for s in sockets:
+    """n ports that nobody listens on now and that were not given before:
+    two programs of a run must not meet on one."""
+    ports = []
+    while len(ports) < n:
+        with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+            port = s.getsockname()[1]
+        if port not in GIVEN_PORTS:
+            GIVEN_PORTS.add(port)
+            ports.append(port)
+    return ports
 
 
 class Cores:
