@@ -69,6 +69,9 @@ static const struct ctl_command commands[] = {
 	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
 	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },
 	{ "recover",       "[--from SNAPSHOT] [--partial]", "build the store's live part anew from the trace files, after a power loss; with the gateway stopped", cmd_recover },
+	{ "export",        "[--since T] [--until T] [--format csv|jsonl] [--by requests|attempts] [--output FILE]", "the trace files as a flat table, for spreadsheets and databases (docs/export.md)", cmd_export },
+	{ "import",        "FILE.json|- [--apply]", "keys, teams, users ... of another gateway (docs/migration.md): says what it would do; --apply does it, all or nothing", cmd_import },
+	{ "completion",    "bash|zsh", "a completion script for that shell", cmd_completion },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
 };
 /* clang-format on */

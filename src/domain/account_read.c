@@ -218,36 +218,11 @@ add_allowance(const struct account_reading *r, struct account *a,
 	return 0;
 }
 
-/* A member's own, else what the team gives each: as a row of its own. */
-static json_t *
-member_row(const json_t *team, struct str user)
-{
-	static const char *const names[][3] = {
-		{ "max_budget", "max_budget_in_team", "team_member_budget" },
-		{ "budget_duration", "budget_duration",
-		    "team_member_budget_duration" },
-		{ "rpm_limit", "rpm_limit", "team_member_rpm_limit" },
-		{ "tpm_limit", "tpm_limit", "team_member_tpm_limit" },
-	};
-	const json_t *member = team_member(team, user);
-	json_t *row = json_object();
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		json_t *v = json_object_get(member, names[i][1]);
-
-		if (v == NULL || json_is_null(v))
-			v = json_object_get(team, names[i][2]);
-		if (v != NULL && !json_is_null(v))
-			json_object_set(row, names[i][0], v);
-	}
-	return row;
-}
-
 static int
 add_member(const struct account_reading *r, struct account *a,
     const struct rows *rows, struct err *err)
 {
-	json_t *row = member_row(rows->team, a->user);
+	json_t *row = team_member_row(rows->team, a->user);
 	const char *id = arena_printf(&a->arena, STR_FMT "/" STR_FMT,
 	    STR_ARG(a->team), STR_ARG(a->user));
 	int rc = add_allowance(r, a, SCOPE_MEMBER, str_of(id), row, NULL, err);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "domain/allowance.h"
 #include "domain/team.h"
 #include "domain/vkey.h"
 
@@ -120,14 +121,23 @@ registry_check_names(struct edit *e, const json_t *row)
 void
 registry_carry(const struct edit *e, json_t *row, int64_t nanos)
 {
+	const json_t *max, *window;
 	struct window_rule rule;
 	uint32_t start, end = 0;
+	json_t *plan = NULL;
 
+	/* One that cannot be read limits nobody's window; it is refused where
+	   the names are checked. */
+	(void)!entity_get(e->txn, ENTITY_BUDGET, jsonx_str(row, "budget_id"),
+	    &plan, NULL);
+	max = allowance_member(row, plan, "max_budget");
+	window = allowance_member(row, plan, "budget_duration");
 	/* Without a cap it is counted in the scope without end. */
-	if (json_is_number(json_object_get(row, "max_budget")) &&
-	    window_parse(jsonx_str(row, "budget_duration"), e->rules->zone,
+	if (json_is_number(max) &&
+	    window_parse(str_of(json_string_value(window)), e->rules->zone,
 		&rule, NULL) == 0)
 		window_at(&rule, e->actor->now_nsecs, &start, &end);
+	json_decref(plan);
 	json_object_set_new(row, "_carried", json_integer(nanos));
 	json_object_set_new(row, "_carried_until", json_integer(end));
 }
@@ -180,6 +190,8 @@ take_patch(struct edit *e, enum entity_kind kind, json_t *row,
 	entity_settle_money(kind, row);
 	if (entity_money(json_object_get(patch, "spend"), &nanos) == 1)
 		registry_carry(e, row, nanos);
+	if (kind == ENTITY_TEAM)
+		team_carry_members(e, row);
 }
 
 static int

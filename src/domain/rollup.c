@@ -399,7 +399,6 @@ gather(struct gathering *g, struct str value, const struct rollup_row *row)
 		map_set(g->places, value, (void *)place);
 	}
 	rollup_row_add(&r->rows[place - 1].sums, row);
-	rollup_row_add(&r->total, row);
 }
 
 /* "2026-11-22" */
@@ -513,6 +512,8 @@ rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
 		rollup_result_free(&r);
 		return -1;
 	}
+	for (size_t i = 0; i < r.count; i++)
+		rollup_row_add(&r.total, &r.rows[i].sums);
 	r.since_nsecs = range[0] * NSECS_PER_SEC;
 	r.until_nsecs = open_end ? 0 : range[1] * NSECS_PER_SEC;
 	if (r.count > 1)

@@ -2,6 +2,8 @@
 #include "domain/team.h"
 
 #define MEMBERS "members_with_roles"
+/* {user: {_carried, _carried_until}}: what members spent elsewhere. */
+#define CARRIED "_members_carried"
 
 json_t *
 team_member(const json_t *team, struct str user_id)
@@ -23,6 +25,68 @@ team_is_admin(const json_t *team, struct str user_id)
 	return str_is(jsonx_str(team_member(team, user_id), "role"), "admin");
 }
 
+json_t *
+team_member_row(const json_t *team, struct str user)
+{
+	static const char *const names[][3] = {
+		{ "max_budget", "max_budget_in_team", "team_member_budget" },
+		{ "budget_duration", "budget_duration",
+		    "team_member_budget_duration" },
+		{ "rpm_limit", "rpm_limit", "team_member_rpm_limit" },
+		{ "tpm_limit", "tpm_limit", "team_member_tpm_limit" },
+	};
+	const json_t *member = team_member(team, user);
+	json_t *row = json_object();
+	const json_t *carried;
+	char *key;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		json_t *v = json_object_get(member, names[i][1]);
+
+		if (v == NULL || json_is_null(v))
+			v = json_object_get(team, names[i][2]);
+		if (v != NULL && !json_is_null(v))
+			json_object_set(row, names[i][0], v);
+	}
+	key = str_dup(user);
+	carried = json_object_get(json_object_get(team, CARRIED), key);
+	free(key);
+	if (carried != NULL)
+		json_object_update(row, jsonx_iterable(carried));
+	return row;
+}
+
+void
+team_carry_members(const struct edit *e, json_t *team)
+{
+	const json_t *members = json_object_get(team, MEMBERS);
+
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		json_t *m = json_array_get(members, i), *row, *carried;
+		struct str user = jsonx_str(m, "user_id");
+		int64_t nanos;
+		char *key;
+
+		if (entity_money(json_object_get(m, "spend"), &nanos) != 1)
+			continue;
+		json_object_del(m, "spend");
+		row = team_member_row(team, user);
+		registry_carry(e, row, nanos);
+		carried = json_object_get(team, CARRIED);
+		if (carried == NULL) {
+			carried = json_object();
+			json_object_set_new(team, CARRIED, carried);
+		}
+		key = str_dup(user);
+		json_object_set_new(carried, key,
+		    json_pack("{s:O,s:O}", "_carried",
+			json_object_get(row, "_carried"), "_carried_until",
+			json_object_get(row, "_carried_until")));
+		free(key);
+		json_decref(row);
+	}
+}
+
 void
 team_settle_members(json_t *team)
 {
@@ -41,6 +105,7 @@ team_settle_members(json_t *team)
 			continue;
 		if (jsonx_str(m, "role").n == 0)
 			json_object_set_new(m, "role", json_string("user"));
+		entity_settle_money(ENTITY_MEMBER, m);
 		json_array_append(settled, m);
 	}
 	json_object_set_new(team, MEMBERS, settled);

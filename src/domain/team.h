@@ -11,6 +11,12 @@
 /* The element of this user, borrowed from the team's row; NULL none. */
 json_t *team_member(const json_t *team, struct str user_id);
 bool team_is_admin(const json_t *team, struct str user_id);
+/* A member's own limits, else what the team gives each: as a row of its own,
+   the caller's; with what the member spent elsewhere. */
+json_t *team_member_row(const json_t *team, struct str user_id);
+/* `spend` of a member's element counts as spent in the window under way, as
+   registry_carry() has it; it is taken out of the element. */
+void team_carry_members(const struct edit *e, json_t *team);
 /* A row that is about to be written: members_with_roles is there, each member
    once and with a role. */
 void team_settle_members(json_t *team);

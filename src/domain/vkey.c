@@ -353,6 +353,36 @@ vkey_create(struct edit *e, const json_t *body, struct vkey_secret *secret_r,
 	return 0;
 }
 
+int
+vkey_adopt(struct edit *e, const unsigned char hash[SHA256_BYTES],
+    const json_t *body, json_t **row_r)
+{
+	static const char *const kept[] = { "key_name", "expires" };
+	json_t *row = json_object();
+	char hex[SHA256_HEX_BYTES];
+	int64_t end;
+	int rc = -1;
+
+	*row_r = NULL;
+	hash_hex(hash, SHA256_BYTES, hex);
+	if (entity_check(ENTITY_KEY, body, &e->param, &e->err) == 0 &&
+	    check_free(e, hash) == 0 && take_body(e, row, body) == 0) {
+		for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+			entity_set_text(row, kept[i], jsonx_str(body, kept[i]));
+		json_object_set_new(row, "token", json_string(hex));
+		registry_stamp(row, e->actor, true);
+		rc = entity_time(row, "expires", &end) < 0
+			 ? err_set(&e->err, ERR_BAD_FIELD,
+			       "expires takes a moment, RFC 3339")
+			 : write_key(e, "import", hash, NULL, row);
+	}
+	if (rc == 0)
+		*row_r = row;
+	else
+		json_decref(row);
+	return rc;
+}
+
 /* Bounds hold for what an update sets, not for what it leaves. */
 static int
 keep_patch_bounds(struct edit *e, const json_t *patch)

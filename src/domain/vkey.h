@@ -39,6 +39,12 @@ int vkey_create(struct edit *e, const json_t *body,
 int vkey_update(struct edit *e, const char *verb,
     const unsigned char hash[SHA256_BYTES], const json_t *patch,
     json_t **row_r) MUST_CHECK;
+/*
+ * A key of another gateway, known by its SHA-256 alone: as vkey_create, but
+ * without defaults and bounds, and with key_name and expires as they were.
+ */
+int vkey_adopt(struct edit *e, const unsigned char hash[SHA256_BYTES],
+    const json_t *body, json_t **row_r) MUST_CHECK;
 /* Another secret for the same row (body may change fields too, and name the
    new key); the old one is unknown from the commit on. What was spent stays
    with it: the new row carries it on. */
