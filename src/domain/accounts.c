@@ -131,24 +131,34 @@ find_slot(const struct accounts *a, const unsigned char hash[SHA256_BYTES])
 	return &a->slots[i];
 }
 
+/* Room for one more: what is from before the last change goes first (it would
+   be read again anyhow), so that keys that come and go leave nothing behind. */
 static void
-grow(struct accounts *a)
+make_room(struct accounts *a, uint64_t txn)
 {
 	struct slot *old = a->slots;
-	size_t count = a->slot_count;
+	size_t count = a->slot_count, fresh = 0;
 
-	if (a->slot_count == MAX_SLOTS) {
+	for (size_t i = 0; i < count; i++)
+		fresh += old[i].account != NULL && old[i].txn == txn;
+	if (4 * fresh > count)
+		a->slot_count *= 2;
+	if (a->slot_count > MAX_SLOTS) {
 		/* More keys than anybody has: begin again. */
-		drop_slots(a);
-		a->slots_used = 0;
-		a->slots = xcalloc(a->slot_count, sizeof(*a->slots));
-		return;
+		a->slot_count = MAX_SLOTS;
+		txn = UINT64_MAX;
 	}
-	a->slot_count *= 2;
 	a->slots = xcalloc(a->slot_count, sizeof(*a->slots));
+	a->slots_used = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (old[i].account != NULL)
-			*find_slot(a, old[i].hash) = old[i];
+		if (old[i].account == NULL)
+			continue;
+		if (old[i].txn != txn) {
+			account_unref(&old[i].account);
+			continue;
+		}
+		*find_slot(a, old[i].hash) = old[i];
+		a->slots_used++;
 	}
 	free(old);
 }
@@ -160,7 +170,7 @@ keep_account(struct accounts *a, const unsigned char hash[SHA256_BYTES],
 	struct slot *slot = find_slot(a, hash);
 
 	if (slot->account == NULL && 2 * (a->slots_used + 1) > a->slot_count) {
-		grow(a);
+		make_room(a, txn);
 		slot = find_slot(a, hash);
 	}
 	if (slot->account == NULL)
