@@ -237,7 +237,8 @@ close_output(struct exporting *x, int rc)
 	return rc;
 }
 
-static int export(struct ctl *c, struct exporting *x)
+static int
+export_files(struct ctl *c, struct exporting *x)
 {
 	char *path = ctl_trace_path(c);
 	struct trace_files files;
@@ -273,7 +274,7 @@ cmd_export(struct ctl *c, int argc, char **argv)
 		return rc;
 	buf_init(&x.row, 16 * TRACE_LINE_BYTES);
 	buf_init(&x.value, 8 * TRACE_LINE_BYTES);
-	if (export(c, &x) != 0) {
+	if (export_files(c, &x) != 0) {
 		ctl_complain("%s", x.err.text);
 		rc = CTL_FAILED;
 	}
