@@ -117,6 +117,7 @@ ADMIN_RUN(admin_models_get);
 ADMIN_RUN(admin_model_info);
 ADMIN_RUN(admin_health);
 ADMIN_RUN(admin_liveness);
+ADMIN_RUN(admin_metrics);
 ADMIN_RUN(admin_readiness);
 ADMIN_RUN(admin_openapi);
 
