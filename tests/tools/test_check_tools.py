@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -215,9 +216,14 @@ def test_functions_are_measured_as_ctags_measures_them():
     finally:
         sys.path.pop(0)
     files = sorted(str(p) for p in (ROOT / "src").rglob("*.c"))
+    # A macro that writes functions is no function of its own; ctags takes
+    # its use, which ends without a semicolon, for the head of the next one.
+    writers = {name for file in files for name in re.findall(
+        r"^([A-Z]\w+)\(", pathlib.Path(file).read_text(), re.MULTILINE)}
     done = subprocess.run(
         ["ctags", "--languages=C", "--kinds-C=f", "--fields=+ne", "-f", "-",
-         *files], capture_output=True, text=True)
+         *(f"-I{name}+" for name in sorted(writers)), *files],
+        capture_output=True, text=True)
     if done.returncode != 0 or "end:" not in done.stdout:
         pytest.skip("not universal-ctags")
     theirs = set()
