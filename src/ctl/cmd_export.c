@@ -237,11 +237,12 @@ close_output(struct exporting *x, int rc)
 	return rc;
 }
 
-static int export(struct ctl *c, struct exporting *x)
+static int
+export_files(struct ctl *c, struct exporting *x)
 {
 	char *path = ctl_trace_path(c);
 	struct trace_files files;
-	int rc = trace_files_open(path, x->since_nsecs, &files, &x->err);
+	int rc = trace_files_open(path, NULL, x->since_nsecs, &files, &x->err);
 
 	if (rc == 0 && files.count == 0 && access(path, F_OK) != 0)
 		rc = err_set(&x->err, ERR_IO,
@@ -273,7 +274,7 @@ cmd_export(struct ctl *c, int argc, char **argv)
 		return rc;
 	buf_init(&x.row, 16 * TRACE_LINE_BYTES);
 	buf_init(&x.value, 8 * TRACE_LINE_BYTES);
-	if (export(c, &x) != 0) {
+	if (export_files(c, &x) != 0) {
 		ctl_complain("%s", x.err.text);
 		rc = CTL_FAILED;
 	}

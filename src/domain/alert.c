@@ -135,39 +135,56 @@ tell_budget(struct store_txn *t, enum alert a, const struct cap *cap,
 	return draft_put(&d, t, err);
 }
 
-/* The windows of h in the order of the caps, as ledger_hold() made them:
-   two caps that share a window share its entry. */
+/* The window of h that the cap counts in: two caps may share one. NULL: it was
+   not held for this cap. */
 static const struct hold_scope *
-scope_of(const struct cap *cap, const struct hold *h, size_t i)
+scope_of(const struct cap *cap, const struct hold *h, int64_t held_nsecs)
 {
-	if (i < h->scope_count && h->scopes[i].kind == cap->kind &&
-	    str_is(h->scopes[i].id, cap->id))
-		return &h->scopes[i];
+	uint32_t start, end;
+
+	window_at(&cap->rule, held_nsecs, &start, &end);
+	for (size_t i = 0; i < h->scope_count; i++) {
+		const struct hold_scope *s = &h->scopes[i];
+
+		if (s->kind == cap->kind && s->window_start == start &&
+		    s->window_end == end && str_is(s->id, cap->id))
+			return s;
+	}
 	return NULL;
 }
 
+static int
+check_cap(struct store_txn *t, const struct cap *cap,
+    const struct hold_scope *scope, int64_t now_nsecs, struct err *err)
+{
+	struct spend_row row;
+
+	if (ledger_spend(t, scope, &row, err) != 0)
+		return -1;
+	if (cap->soft_nanos > 0 && row.spent_nanos >= cap->soft_nanos &&
+	    (row.alerts & bits[ALERT_BUDGET_SOFT]) == 0 &&
+	    tell_budget(t, ALERT_BUDGET_SOFT, cap, scope, &row, now_nsecs,
+		err) != 0)
+		return -1;
+	if (row.spent_nanos < cap->cap_nanos ||
+	    (row.alerts & bits[ALERT_BUDGET_EXHAUSTED]) != 0)
+		return 0;
+	return tell_budget(t, ALERT_BUDGET_EXHAUSTED, cap, scope, &row,
+	    now_nsecs, err);
+}
+
 int
-alert_check_spent(struct store_txn *t, const struct cap *caps, size_t cap_count,
+alert_check_spent(struct store_txn *t, const struct hold_request *request,
     const struct hold *h, int64_t now_nsecs, struct err *err)
 {
-	for (size_t i = 0; i < cap_count; i++) {
-		const struct hold_scope *scope = scope_of(&caps[i], h, i);
-		struct spend_row row;
+	for (size_t i = 0; i < request->cap_count; i++) {
+		const struct cap *cap = &request->caps[i];
+		const struct hold_scope *scope =
+		    scope_of(cap, h, request->now_nsecs);
 
-		if (scope == NULL || caps[i].cap_nanos == 0)
+		if (scope == NULL || cap->cap_nanos == 0)
 			continue;
-		if (ledger_spend(t, scope, &row, err) != 0)
-			return -1;
-		if (caps[i].soft_nanos > 0 &&
-		    row.spent_nanos >= caps[i].soft_nanos &&
-		    (row.alerts & bits[ALERT_BUDGET_SOFT]) == 0 &&
-		    tell_budget(t, ALERT_BUDGET_SOFT, &caps[i], scope, &row,
-			now_nsecs, err) != 0)
-			return -1;
-		if (row.spent_nanos >= caps[i].cap_nanos &&
-		    (row.alerts & bits[ALERT_BUDGET_EXHAUSTED]) == 0 &&
-		    tell_budget(t, ALERT_BUDGET_EXHAUSTED, &caps[i], scope,
-			&row, now_nsecs, err) != 0)
+		if (check_cap(t, cap, scope, now_nsecs, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -29,12 +29,11 @@ const char *alert_name(enum alert a);
 int alert_parse(struct str word, enum alert *alert_r) MUST_CHECK;
 
 /*
- * After a settlement: tells of every cap whose spend has passed its threshold
- * or the cap itself, once per window. `h` names the windows.
+ * After a settlement: tells of every cap of the request that `h` was taken for
+ * whose spend has passed its threshold or the cap itself, once per window.
  */
-int alert_check_spent(struct store_txn *t, const struct cap *caps,
-    size_t cap_count, const struct hold *h, int64_t now_nsecs,
-    struct err *err) MUST_CHECK;
+int alert_check_spent(struct store_txn *t, const struct hold_request *request,
+    const struct hold *h, int64_t now_nsecs, struct err *err) MUST_CHECK;
 /* After a refusal: the cap is used up, if it is by what is spent. */
 int alert_check_refused(struct store_txn *t, const struct hold_request *request,
     const struct hold_answer *answer, struct err *err) MUST_CHECK;

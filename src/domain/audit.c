@@ -451,6 +451,9 @@ check_missing(struct audit *a)
 void
 audit_finish(struct audit *a)
 {
+	if (a->options.forged != NULL)
+		audit_differ(a, AUDIT_FORGED, a->options.forged,
+		    "another's signature", "its key's");
 	if (a->options.books == NULL)
 		return;
 	check_missing(a);

@@ -86,7 +86,8 @@ X(COST,     "cost")     /* a record's cost is not the sum of its attempts */ \
 X(TOKENS,   "tokens")   /* nor its tokens the sum of theirs */ \
 X(ROLLUP,   "rollup")   /* the lines' sum and the store's differ */ \
 X(SPENT,    "spent")    /* of a window: the same */ \
-X(HELD,     "held")     /* of a window: not the sum of its holds */
+X(HELD,     "held")     /* of a window: not the sum of its holds */ \
+X(FORGED,   "forged")   /* the checkpoint that the files begin with */
 /* clang-format on */
 #define AUDIT_ENUM(NAME, word) AUDIT_##NAME,
 enum audit_kind {
@@ -109,6 +110,9 @@ struct audit_options {
 	   "" when it is not known. whole: nothing came before. */
 	bool whole;
 	const char *prev;
+	/* The name of a checkpoint whose signature is not its key's; or NULL.
+	 */
+	const char *forged;
 	/* 1 found, 0 not in the price book, -1 with *err. NULL: charges are
 	   taken as they stand. */
 	int (*price)(void *arg, struct str version, struct price *p_r,

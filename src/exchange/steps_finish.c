@@ -57,8 +57,8 @@ step_run_RECORD(struct exchange *x)
 static int
 check_alerts(const struct holding *h, struct store_txn *t, struct err *err)
 {
-	return alert_check_spent(t, h->request.caps, h->request.cap_count,
-	    &h->hold, h->x->settlement.now_nsecs, err);
+	return alert_check_spent(t, &h->request, &h->hold,
+	    h->x->settlement.now_nsecs, err);
 }
 
 static int
