@@ -8,8 +8,9 @@
 #include "admin/admin.h"
 #include "base/err.h"
 #include "ctl/ctl.h"
-#include "domain/entity.h"
-#include "domain/verdict.h"
+#include "ctl/export_columns.h"
+#include "domain/accounts/entity.h"
+#include "domain/routing/verdict.h"
 #include "exchange/exchange.h"
 #include "store/tables.h"
 
@@ -169,6 +170,30 @@ print_commands(void)
 	printf(".El\n");
 }
 
+static void
+print_columns(enum export_by by)
+{
+	size_t n;
+	const struct export_column *c = export_columns(by, &n);
+
+	printf("| column | type | what |\n|---|---|---|\n");
+	for (size_t i = 0; i < n; i++)
+		printf("| `%s` | %s | %s |\n", c[i].name,
+		    export_type_text(c[i].type), c[i].help);
+}
+
+static void
+print_requests(void)
+{
+	print_columns(EXPORT_BY_REQUESTS);
+}
+
+static void
+print_attempts(void)
+{
+	print_columns(EXPORT_BY_ATTEMPTS);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -183,6 +208,8 @@ main(int argc, char **argv)
 		{ "routes", print_routes },
 		{ "fields", print_fields },
 		{ "commands", print_commands },
+		{ "requests", print_requests },
+		{ "attempts", print_attempts },
 	};
 
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(kinds); i++) {

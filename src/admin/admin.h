@@ -12,9 +12,9 @@
 #define ADMIN_ADMIN_H
 
 #include "config/config.h"
-#include "domain/accounts.h"
-#include "domain/catalog.h"
-#include "domain/registry.h"
+#include "domain/accounts/accounts.h"
+#include "domain/accounts/registry.h"
+#include "domain/routing/catalog.h"
 #include "http/http.h"
 #include "store/store.h"
 
@@ -117,6 +117,7 @@ ADMIN_RUN(admin_models_get);
 ADMIN_RUN(admin_model_info);
 ADMIN_RUN(admin_health);
 ADMIN_RUN(admin_liveness);
+ADMIN_RUN(admin_metrics);
 ADMIN_RUN(admin_readiness);
 ADMIN_RUN(admin_openapi);
 

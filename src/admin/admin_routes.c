@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
-#include "domain/access.h"
+#include "domain/accounts/access.h"
 #include "wire/apierror.h"
 
 #define AUTHORITY_ROW(NAME, text) text,
@@ -37,6 +37,7 @@ static const struct admin_route routes[] = {
 	{ "GET",  "/health/liveliness",    AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "this worker answers" },
 	{ "GET",  "/health/liveness",      AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "the same" },
 	{ "GET",  "/health/readiness",     AUTHORITY_PUBLIC, RUN(admin_readiness),    NO, "this worker can serve: store readable, not draining" },
+	{ "GET",  "/metrics",              AUTHORITY_VIEW,   RUN(admin_metrics),      NO, "counters and gauges for Prometheus, the same from every worker" },
 	{ "GET",  "/openapi.json",         AUTHORITY_PUBLIC, RUN(admin_openapi),      NO, "this table, for programs" },
 
 	{ "POST", "/key/generate",         AUTHORITY_MANAGE, EDIT(key_generate),      OF_AND(KEY, "key:string"), "a new key; shown this once" },

@@ -178,7 +178,7 @@ int config_load(const char *path, struct config **config_r,
 
 /* The state directory: given one, else the configuration's, else the default
    (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or
-   ~/.local/state/tallygate). The caller frees it. */
+   ~/.local/state/tallygate). Absolute; the caller frees it. */
 char *config_state_dir(const struct config *c, const char *given);
 
 #endif

@@ -352,6 +352,17 @@ config_free(struct config **cp)
 	*cp = NULL;
 }
 
+/* As seen from here: other processes may stand elsewhere. */
+static char *
+absolute(const char *path)
+{
+	char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *whole = here == NULL ? xstrdup(path) : path_join(here, path);
+
+	free(here);
+	return whole;
+}
+
 char *
 config_state_dir(const struct config *c, const char *given)
 {
@@ -359,9 +370,9 @@ config_state_dir(const struct config *c, const char *given)
 	const struct passwd *pw;
 
 	if (given != NULL && *given != '\0')
-		return xstrdup(given);
+		return absolute(given);
 	if (c != NULL && c->state_dir != NULL && c->state_dir[0] != '\0')
-		return xstrdup(c->state_dir);
+		return absolute(c->state_dir);
 	if (geteuid() == 0)
 		return xstrdup("/var/lib/tallygate");
 	/* XDG: a path that is not absolute is as if it were not there. */

@@ -1,6 +1,6 @@
 /*
  * tallyctl audit: the trace files and the store prove each other. The checks
- * are domain/audit.h; here are the files, the transactions and the words.
+ * are domain/audit/audit.h; here are the files, the transactions and the words.
  *
  * Order matters on a running gateway: first the store's books in one read
  * transaction, the outbox set aside in a file without a name; then the trace
@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "ctl/ctl.h"
-#include "domain/audit.h"
-#include "domain/money.h"
-#include "domain/price_book.h"
+#include "domain/audit/audit.h"
+#include "domain/ledger/money.h"
+#include "domain/prices/price_book.h"
 #include "station/trace_files.h"
 #include "store/owner.h"
 
@@ -27,7 +27,9 @@
 struct auditing {
 	struct ctl *ctl;
 	int64_t since_nsecs;
-	bool list; /* --list: what is estimated, line by line */
+	const char *public_path; /* of the checkpoint's key; NULL: the one
+				    beside the traces */
+	bool list;               /* --list: what is estimated, line by line */
 	char *path;
 	struct trace_files files;
 	struct audit_books *books;
@@ -170,8 +172,8 @@ open_both(struct auditing *g, struct err *err)
 		char before[sizeof(g->files.before)];
 		int rc;
 
-		if (trace_files_open(g->path, g->since_nsecs, &g->files, err) !=
-		    0)
+		if (trace_files_open(g->path, g->public_path, g->since_nsecs,
+			&g->files, err) != 0)
 			return -1;
 		since = g->files.covered_nsecs;
 		if (since >= 0 && since < g->since_nsecs)
@@ -186,8 +188,8 @@ open_both(struct auditing *g, struct err *err)
 		rc = audit_books_read(t, since, g->ctl->now_nsecs, put_aside, g,
 		    &g->books, err);
 		store_abort(&t);
-		if (rc != 0 || trace_files_open(g->path, g->since_nsecs,
-				   &g->files, err) != 0)
+		if (rc != 0 || trace_files_open(g->path, g->public_path,
+				   g->since_nsecs, &g->files, err) != 0)
 			return -1;
 		if (strcmp(before, g->files.before) == 0)
 			return 0;
@@ -237,6 +239,8 @@ run_audit(struct auditing *g, struct err *err)
 	o.books = g->books;
 	o.whole = g->files.whole;
 	o.prev = g->files.before;
+	if (g->files.checkpoint.trust == CHECKPOINT_FORGED)
+		o.forged = "checkpoint of the first file";
 	g->audit = audit_new(&o);
 	if (trace_files_read(&g->files, take_line, g, err) != 0 ||
 	    take_aside(g, err) != 0)
@@ -280,6 +284,20 @@ print_lines(const struct auditing *g, const struct audit_counts *n)
 		printf("          %llu were lost with their process and "
 		       "charged by rule: %s USD\n",
 		    (unsigned long long)n->by_rule, usd(n->by_rule_nanos));
+}
+
+/* Where the files that are left begin. */
+static void
+print_checkpoint(const struct auditing *g)
+{
+	const struct checkpoint *c = &g->files.checkpoint;
+
+	if (g->files.whole)
+		return;
+	printf("beginning %s", checkpoint_trust_text(c->trust));
+	if (c->trust == CHECKPOINT_SIGNED || c->trust == CHECKPOINT_FORGED)
+		printf(" (key %.16s...)", c->key);
+	printf("\n");
 }
 
 static void
@@ -328,6 +346,7 @@ print_result(const struct auditing *g)
 	if (n->differences > 0)
 		printf("\n");
 	print_lines(g, n);
+	print_checkpoint(g);
 	print_books(g, n);
 	if (n->differences == 0)
 		printf("balanced\n");
@@ -391,6 +410,10 @@ print_json(struct auditing *g)
 	json_int(w, "waiting", n->waiting);
 	json_int(w, "later", n->later);
 	json_int(w, "torn_bytes", (uint64_t)g->files.torn_bytes);
+	jsonw_key(w, "checkpoint");
+	jsonw_cstr(w, g->files.whole
+			  ? NULL
+			  : checkpoint_trust_text(g->files.checkpoint.trust));
 	jsonw_key(w, "compared");
 	jsonw_bool(w, since >= 0);
 	jsonw_key(w, "since");
@@ -411,6 +434,10 @@ take_arguments(struct auditing *g, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--list") == 0) {
 			g->list = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--public-key") == 0 && i + 1 < argc) {
+			g->public_path = argv[++i];
 			continue;
 		}
 		if (strcmp(argv[i], "--since") != 0 || i + 1 == argc)

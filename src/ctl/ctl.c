@@ -65,10 +65,14 @@ static const struct ctl_command commands[] = {
 	{ "limits",        "", "what counts now: calls under way, requests and tokens of the last 60 seconds, by scope", cmd_limits },
 	{ "models",        "", "public names, their deployments and prices", cmd_models },
 	{ "explain",       "[--key K] MODEL|REQUEST.json|-", "where a request would go now and why; of each candidate: breaker, limits, price at worst and as expected, budget room, what would be lowered or refused; asks nobody", cmd_explain },
+	{ "top",           "[--interval SECONDS] [--sort spend|requests|tokens|errors|latency] [--once]", "what goes on now, on the whole screen: rates by model, key and deployment, breakers, calls under way, budgets; --once prints it one time", cmd_top },
 	{ "trace",         "[-f] [-n COUNT]", "the last requests; -f goes on as they come", cmd_trace },
-	{ "audit",         "[--since T] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
+	{ "audit",         "[--since T] [--public-key FILE] [--list]", "prove the books: chain, every charge, roll-ups, windows, holds; says balanced, or each difference with both figures; --list names what is estimated", cmd_audit },
 	{ "snapshot",      "[DIR]", "a copy of the store, taken while it runs (default: snapshots/TIME in the state directory)", cmd_snapshot },
 	{ "recover",       "[--from SNAPSHOT] [--partial]", "build the store's live part anew from the trace files, after a power loss; with the gateway stopped", cmd_recover },
+	{ "export",        "[--since T] [--until T] [--format csv|jsonl] [--by requests|attempts] [--output FILE]", "the trace files as a flat table, for spreadsheets and databases (docs/export.md)", cmd_export },
+	{ "import",        "FILE.json|- [--apply]", "keys, teams, users ... of another gateway (docs/migration.md): says what it would do; --apply does it, all or nothing", cmd_import },
+	{ "completion",    "bash|zsh", "a completion script for that shell", cmd_completion },
 	{ "reload",        "", "make the running gateway read its configuration again", cmd_reload },
 };
 /* clang-format on */

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "base/num.h"
-#include "domain/catalog.h"
+#include "domain/routing/catalog.h"
 #include "store/store.h"
 
 enum ctl_exit {
@@ -110,6 +110,10 @@ int cmd_trace(struct ctl *c, int argc, char **argv);
 int cmd_audit(struct ctl *c, int argc, char **argv);
 int cmd_snapshot(struct ctl *c, int argc, char **argv);
 int cmd_recover(struct ctl *c, int argc, char **argv);
+int cmd_top(struct ctl *c, int argc, char **argv);
+int cmd_export(struct ctl *c, int argc, char **argv);
+int cmd_completion(struct ctl *c, int argc, char **argv);
+int cmd_import(struct ctl *c, int argc, char **argv);
 int cmd_reload(struct ctl *c, int argc, char **argv);
 
 #endif

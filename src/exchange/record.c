@@ -169,6 +169,8 @@ write_caller(struct jsonw *w, const struct exchange *x)
 	char cut[ROLLUP_VALUE_BYTES];
 
 	member_cstr(w, JSON_KEY("key"), x->account->key);
+	if (x->account->alias.n > 0)
+		member_name(w, JSON_KEY("key_alias"), x->account->alias);
 	member_name(w, JSON_KEY("team"), x->account->team);
 	member_name(w, JSON_KEY("user"), user);
 	jsonw_known_key(w, JSON_KEY("tags"));

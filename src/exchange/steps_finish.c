@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 #include "exchange/exchange.h"
 #include "exchange/hedge.h"
 #include "exchange/question.h"
@@ -56,8 +56,8 @@ step_run_RECORD(struct exchange *x)
 static int
 check_alerts(const struct holding *h, struct store_txn *t, struct err *err)
 {
-	return alert_check_spent(t, h->request.caps, h->request.cap_count,
-	    &h->hold, h->x->settlement.now_nsecs, err);
+	return alert_check_spent(t, &h->request, &h->hold,
+	    h->x->settlement.now_nsecs, err);
 }
 
 static int

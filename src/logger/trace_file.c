@@ -14,8 +14,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "ipc/checkpoint.h"
 #include "ipc/record.h"
-#include "logger/checkpoint.h"
+#include "logger/departure.h"
 #include "logger/rotation.h"
 #include "logger/seq_marks.h"
 #include "logger/trace_scan.h"
@@ -246,6 +247,8 @@ trace_file_open(const struct trace_file_options *o, struct trace_file **f_r,
 	seq_marks_init(&f->queued, SEQ_MARKS_MAX);
 	buf_init(&f->queue, QUEUE_MAX_BYTES);
 	rc = take_lock(f, err);
+	if (rc == 1 && checkpoint_prepare(f->path, err) != 0)
+		rc = -1;
 	if (rc == 1) {
 		f->fd = open_path(f, err);
 		if (f->fd < 0 || recover(f, err) != 0)
@@ -331,7 +334,7 @@ note_if_gone(const struct trace_file *f)
 	int fd = rotation_find(f->path, is_inode, &f->inode, &number);
 
 	if ((fd < 0 || number == 0) && f->hash[0] != '\0')
-		checkpoint_write(f->path, f->hash, clock_wall_nsecs());
+		departure_note(f->path, f->hash, clock_wall_nsecs());
 	fd_close(&fd);
 }
 
@@ -535,7 +538,7 @@ trace_file_rotate(struct trace_file *f, struct err *err)
 	 * called by then. Moved away by others: only a new file is begun.
 	 */
 	if (is_in_place(f))
-		checkpoint_before_shift(f->path, f->options.keep);
+		departure_before_shift(f->path, f->options.keep);
 	if (trace_file_save(f, err) == 0 &&
 	    (!is_in_place(f) ||
 		rotation_shift(f->path, f->options.keep, err) == 0) &&

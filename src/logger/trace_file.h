@@ -8,7 +8,7 @@
  * hash of the line before, over all files of the chain ("" for the first).
  *
  * Beside it are PATH.state, which makes a start quick (trace_state.h),
- * PATH.checkpoint, where an audit begins (checkpoint.h), and PATH.lock: one
+ * PATH.checkpoint, where an audit begins (ipc/checkpoint.h), and PATH.lock: one
  * process at a time writes the file. An old logger may still be at work for
  * workers that outlived their supervisor.
  *

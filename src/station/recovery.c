@@ -58,7 +58,7 @@ prove_lines(struct recovery *g, struct err *err)
 	struct audit_options o = { .differs = g->o.differs, .arg = g->o.arg };
 	uint64_t n;
 
-	if (trace_files_open(g->o.trace_path, 0, &g->files, err) != 0)
+	if (trace_files_open(g->o.trace_path, NULL, 0, &g->files, err) != 0)
 		return -1;
 	o.whole = g->files.whole;
 	o.prev = g->files.before;

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/jsonx.h"
-#include "domain/trace_line.h"
+#include "domain/audit/trace_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,28 +134,8 @@ last_hash(const struct trace_part *p, char *out, size_t size)
 	free(block);
 }
 
-/* What the logger noted when it removed the file before these: it counts when
-   it names the hash that they begin with. */
 static void
-read_checkpoint(const char *path, struct trace_files *f)
-{
-	char *name = xasprintf("%s.checkpoint", path);
-	json_t *json = NULL;
-	struct buf text;
-
-	buf_init(&text, 4096);
-	if (file_read(name, &text, NULL) == 0)
-		json = jsonx_parse(buf_str(&text), NULL);
-	if (str_is(jsonx_str(json, "hash"), f->before) &&
-	    clock_parse(jsonx_str(json, "until"), 0, &f->covered_nsecs) != 0)
-		f->covered_nsecs = -1;
-	json_decref(json);
-	buf_fini(&text);
-	free(name);
-}
-
-static void
-find_beginning(const char *path, struct trace_files *f)
+find_beginning(const char *path, const char *public_path, struct trace_files *f)
 {
 	f->covered_nsecs = -1;
 	f->whole = false;
@@ -164,10 +144,11 @@ find_beginning(const char *path, struct trace_files *f)
 		if (!first_prev(&f->parts[i], f->before, sizeof(f->before)))
 			continue;
 		f->whole = f->before[0] == '\0';
-		if (!f->whole)
-			read_checkpoint(path, f);
-		else
+		checkpoint_load(path, f->before, public_path, &f->checkpoint);
+		if (f->whole)
 			f->covered_nsecs = 0;
+		else if (f->checkpoint.trust == CHECKPOINT_SIGNED)
+			f->covered_nsecs = f->checkpoint.until_nsecs;
 		return;
 	}
 	/* No line anywhere: an empty chain, unless one was before. */
@@ -198,8 +179,8 @@ skip_old(struct trace_files *f, int64_t since_nsecs)
 }
 
 int
-trace_files_open(const char *path, int64_t since_nsecs, struct trace_files *f_r,
-    struct err *err)
+trace_files_open(const char *path, const char *public_path, int64_t since_nsecs,
+    struct trace_files *f_r, struct err *err)
 {
 	struct timespec pause = { 0, (long)OPEN_PAUSE_NSECS };
 
@@ -211,7 +192,7 @@ trace_files_open(const char *path, int64_t since_nsecs, struct trace_files *f_r,
 			return -1;
 		}
 		if (is_steady(path, &f) || i + 1 == OPEN_TRIES) {
-			find_beginning(path, &f);
+			find_beginning(path, public_path, &f);
 			if (since_nsecs > 0)
 				skip_old(&f, since_nsecs);
 			*f_r = f;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "ipc/checkpoint.h"
 
 #include <stdint.h>
 
@@ -29,17 +30,19 @@ struct trace_files {
 	/* Else: the hash before it, when that is known ("" not), and from when
 	   on all lines settled are in these files (wall); -1 not known. */
 	char before[72];
+	struct checkpoint checkpoint; /* the one that counts for these */
 	int64_t covered_nsecs;
 	/* Set by trace_files_read(): what follows the last whole line. */
 	int64_t torn_bytes;
 };
 
 /*
- * since_nsecs > 0: files whose last line is older are left out. 0 also when
+ * public_path: see checkpoint_load(). since_nsecs > 0: files whose last line is
+ * older are left out. 0 also when
  * there is no file at all (count 0). ERR_IO.
  */
-int trace_files_open(const char *path, int64_t since_nsecs,
-    struct trace_files *f_r, struct err *err) MUST_CHECK;
+int trace_files_open(const char *path, const char *public_path,
+    int64_t since_nsecs, struct trace_files *f_r, struct err *err) MUST_CHECK;
 void trace_files_close(struct trace_files *f);
 /* Calls line() for every whole line (without its newline); stops when that
    answers other than 0 and returns it. -1 with *err: ERR_IO. */

@@ -19,7 +19,7 @@
  *   any process, not against a power loss; the keeper syncs, recovery
  *   rebuilds.
  * - live/: MDB_WRITEMAP, since it saves all system calls of a commit
- *   (docs/decisions/0004-write-map.md weighs it); disk blocks are reserved
+ *   (docs/decisions/0005-write-map.md weighs it); disk blocks are reserved
  *   before they are written to (store_backing.h).
  * - no nested transactions, no MDB_DUPSORT: that is where LMDB's bugs were.
  */

@@ -1,11 +1,13 @@
 /*
  * Requests and their encoding: whatever is taken goes upstream as JSON with
  * the upstream's model in it, once, and without what must be cut. The input's
- * first byte chooses the API, the provider and the settings.
+ * first byte chooses the API, the provider and the settings. A call about a
+ * kept response has no body: there the rest is its path and query.
  */
 #include "fuzz.h"
 
 #include "wire/dialect.h"
+#include "wire/responses/response_call.h"
 
 static const struct provider providers[] = {
 	{ "openai", "openai", "https://api.openai.com/v1", "", "", AUTH_BEARER,
@@ -46,6 +48,28 @@ check_body(const struct wire_request *r, const struct wire_choice *choice,
 	buf_fini(&b);
 }
 
+/* What goes up for a kept response stays below the provider's /responses/. */
+static void
+check_kept(struct str path, const struct wire_choice *choice,
+    struct arena *arena)
+{
+	struct str target = str_cut(&path, '?');
+	struct wire_request r;
+	struct wire_call call;
+	struct err err;
+
+	if (response_call_read(str_of("GET"), target, path, arena, &r, &err) !=
+	    0) {
+		FUZZ_CHECK(err.code == ERR_NO_RESPONSE);
+		return;
+	}
+	FUZZ_CHECK(str_find(r.previous_response, "/") < 0);
+	FUZZ_CHECK(dialect_openai.encode(&r, choice, arena, &call, &err) == 0);
+	FUZZ_CHECK(strstr(call.url, "/v1/responses/") != NULL);
+	FUZZ_CHECK(str_is(str_of(call.method), "GET"));
+	FUZZ_CHECK(call.body_bytes == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -64,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena arena;
 	struct err err;
 	struct str body;
+	enum wire_api api;
 	uint8_t how;
 
 	if (size == 0)
@@ -77,9 +102,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		d.defaults_json = "{\"temperature\":0.5,\"max_tokens\":9}";
 		d.extra_body_json = "{\"top_k\":1,\"model\":\"x\",\"n\":2}";
 	}
+	api = (enum wire_api)((how >> 5) % WIRE_API_COUNT);
 	arena_init(&arena, 1024);
-	if (wire_request_parse((enum wire_api)((how >> 5) % WIRE_API_COUNT),
-		body, &arena, &r, &param, &err) == 0) {
+	if (api == WIRE_RESPONSE) {
+		check_kept(body, &choice, &arena);
+	} else if (wire_request_parse(api, body, &arena, &r, &param, &err) ==
+		   0) {
 		FUZZ_CHECK(r.prompt_bound_tokens >= 0);
 		FUZZ_CHECK(r.prompt_bound_tokens >= r.prompt_guess_tokens ||
 			   r.prompt_guess_tokens == 1 || r.api == WIRE_COUNT);

@@ -2,6 +2,7 @@
 is broken in them is named."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -300,6 +301,43 @@ def test_after_a_checkpoint_sums_are_compared_again(make_gateway, clock):
     # Without the checkpoint it compares nothing, and says so.
     gateway.trace_file.with_name("traces.jsonl.checkpoint").unlink()
     assert not audit(gateway)["compared"]
+
+
+def beside(gateway, suffix):
+    return gateway.trace_file.with_name(f"traces.jsonl.{suffix}")
+
+
+def test_a_checkpoint_is_signed(make_gateway):
+    gateway = make_gateway(config(mock(), more=BUDGETS + (
+        "  traces: {rotate_bytes: 64K, keep: 1}\n")))
+    gateway.complete_chain = False
+    with Load(gateway, "small", clients=4, rate=2000, count=150) as load:
+        load.join()
+    wait_until(beside(gateway, "checkpoint").exists, 10, "a file was removed")
+    gateway.stop()
+    assert audit(gateway)["checkpoint"] == "signed"
+    assert beside(gateway, "key").stat().st_mode & 0o777 == 0o600
+    text = beside(gateway, "checkpoint").read_text()
+    noted = json.loads(text)
+    # Another moment under the same signature.
+    forged = dict(noted, until="2020-01-01T00:00:00Z")
+    beside(gateway, "checkpoint").write_text(json.dumps(forged))
+    answer = audit(gateway, status=1)
+    assert "forged" in kinds(answer) and not answer["balanced"]
+    # Signed anew, by whoever could write here: the auditor's own copy of the
+    # public key tells.
+    beside(gateway, "checkpoint").write_text(text)
+    copy = gateway.directory / "kept-elsewhere.pub"
+    copy.write_text(beside(gateway, "pub").read_text())
+    assert gateway.ctl("audit", "--public-key", copy).status == 0
+    copy.write_text("ab" * 32 + "\n")
+    result = gateway.ctl("audit", "--public-key", copy)
+    assert result.status == 1 and "forged" in result.out, result
+    # And one that is not signed says when nothing.
+    del noted["signature"]
+    beside(gateway, "checkpoint").write_text(json.dumps(noted))
+    answer = audit(gateway)
+    assert answer["checkpoint"] == "not signed" and not answer["compared"]
 
 
 def test_what_was_under_way_in_a_snapshot_is_settled_once(make_gateway,

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from configs import config, deployment
+from configs import OTHER_PRICES, PRICES, config, deployment
+from harness import answers
 from harness.gateway import chat_body
 from harness.load import Load
 from harness.wait import wait_until
@@ -281,3 +282,31 @@ def test_failover_and_skip_cost_little(make_gateway, make_sim):
           + ", ".join(f"{m} {us:.0f}" for m, us in cost.items()))
     assert cost["failover"] - cost["alone"] < 1000
     assert cost["skip"] - cost["alone"] < 200
+
+
+def test_a_worker_that_dies_in_a_race_leaves_two_orphans(make_gateway,
+                                                         make_provider):
+    """Both holds of a hedged request are settled by the keeper, once."""
+    asked = threading.Semaphore(0)
+
+    def silent(_request, talk):
+        answers.start_stream(talk)
+        asked.release()
+        talk.stays(30)
+    one, two = make_provider(silent), make_provider(silent)
+    gateway = make_gateway(config(
+        deployment("small", one.base_url, "m", PRICES, order=1),
+        deployment("small", two.base_url, "m", OTHER_PRICES, order=2),
+        more="tallygate:\n  budgets: [{per: global, max_budget: 5}]\n"
+             "  groups: {small: {hedge: {after: 100ms}}}\n"))
+    stream = gateway.open_stream("small", max_tokens=100)
+    assert asked.acquire(timeout=10) and asked.acquire(timeout=10)
+    pid = gateway.kill("worker")
+    gateway.await_replaced("worker", pid)
+    lines = gateway.await_traces(2)
+    assert {t["outcome"] for t in lines} == {"lost"}
+    assert len({t["run_id"] for t in lines}) == 1
+    assert {t["deployment"] for t in lines} == \
+        {a["deployment"] for t in lines for a in t["attempts"]}
+    stream.close()
+    assert gateway.ctl("audit").status == 0

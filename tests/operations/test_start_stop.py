@@ -253,3 +253,10 @@ def test_version_and_help():
                                   env=environment(), capture_output=True,
                                   text=True, timeout=seconds(10))
             assert done.returncode == 0 and text in done.stdout, done
+
+
+def test_a_relative_state_directory(make_gateway, directory, monkeypatch):
+    monkeypatch.chdir(directory)
+    gateway = make_gateway(config(mock()), state="here")
+    assert gateway.chat("small").status == 200
+    assert (directory / "here" / "store").is_dir()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,8 +59,8 @@ LAYERED = {
     "src/config/config_yaml.c": '#include "config/config.h"\n'
                                 "#include <yaml.h>\n",
     "src/store/store_lmdb.c": "#include <lmdb.h>\n",
-    "src/domain/ledger.h": '#include "config/config.h"\n',
-    "src/wire/sse.h": '#include "domain/ledger.h"\n',
+    "src/domain/ledger/ledger.h": '#include "config/config.h"\n',
+    "src/wire/sse.h": '#include "domain/ledger/ledger.h"\n',
     "src/upstream/fetch.h": '#include "base/mem.h"\n',
     "src/upstream/handle.h": "#include <curl/curl.h>\n",
     "src/upstream/fetch.c": '#include "upstream/fetch.h"\n'
@@ -93,8 +94,8 @@ def test_layers_pass_where_all_goes_down(tree):
     ("src/wire/aside.c", '#include "http/call.h"', "wire may not"),
     ("src/wire/io.c", "#include <event2/event.h>", "may only be included"),
     ("src/domain/up.c", '#include "wire/sse.h"', "domain may not"),
-    ("src/logger/reach.c", '#include "domain/ledger.h"', "logger may not"),
-    ("src/sim/reach.c", '#include "domain/ledger.h"', "sim may not"),
+    ("src/logger/reach.c", '#include "domain/ledger/ledger.h"', "logger may not"),
+    ("src/sim/reach.c", '#include "domain/ledger/ledger.h"', "sim may not"),
     ("src/main.c", '#include "exchange/exchange.h"', "main may not"),
     ("src/store/other.c", "#include <lmdb.h>", "<lmdb.h> may only"),
     ("src/config/other.c", "#include <yaml.h>", "<yaml.h> may only"),
@@ -215,9 +216,14 @@ def test_functions_are_measured_as_ctags_measures_them():
     finally:
         sys.path.pop(0)
     files = sorted(str(p) for p in (ROOT / "src").rglob("*.c"))
+    # A macro that writes functions is no function of its own; ctags takes
+    # its use, which ends without a semicolon, for the head of the next one.
+    writers = {name for file in files for name in re.findall(
+        r"^([A-Z]\w+)\(", pathlib.Path(file).read_text(), re.MULTILINE)}
     done = subprocess.run(
         ["ctags", "--languages=C", "--kinds-C=f", "--fields=+ne", "-f", "-",
-         *files], capture_output=True, text=True)
+         *(f"-I{name}+" for name in sorted(writers)), *files],
+        capture_output=True, text=True)
     if done.returncode != 0 or "end:" not in done.stdout:
         pytest.skip("not universal-ctags")
     theirs = set()

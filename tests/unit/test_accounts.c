@@ -115,7 +115,7 @@ test_without_any_key_it_is_open_where_it_may_be(void **state)
 	assert_int_equal(accounts_new(&f.r.config, f.r.live->store, false,
 			     &f.accounts, NULL),
 	    0);
-	update_key(&f.r, "sk-first-0123456789", "{}");
+	must_update_key(&f.r, "sk-first-0123456789", "{}");
 	assert_int_equal(try(&f, ""), ERR_NO_KEY);
 	close_fixture(&f);
 }

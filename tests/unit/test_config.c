@@ -369,6 +369,10 @@ test_the_state_directory_has_its_order(void **state)
 	dir = config_state_dir(p.config, NULL);
 	assert_string_equal(dir, "/from/file");
 	free(dir);
+	/* A relative one is made absolute: children need not stand here. */
+	dir = config_state_dir(p.config, "st");
+	assert_true(dir[0] == '/' && str_ends(str_of(dir), "/st"));
+	free(dir);
 	parsed_free(&p);
 	setenv("XDG_STATE_HOME", "/xdg", 1);
 	dir = config_state_dir(NULL, "");
