@@ -31,7 +31,7 @@ test_once_for_each_threshold(void **state)
 	struct cap c = cap(SCOPE_KEY, "k", 1000);
 	struct hold_request r = request(&c, 1, 400, 400);
 
-	r.caps[0].soft_nanos = 800;
+	c.soft_nanos = 800;
 	assert_int_equal(tell(l, 1, &r, 400), 0);
 	assert_int_equal(tell(l, 2, &r, 400), 1); /* soft */
 	r.worst_nanos = r.least_nanos = 100;
