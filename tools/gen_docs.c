@@ -9,8 +9,8 @@
 #include "base/err.h"
 #include "ctl/ctl.h"
 #include "ctl/export_columns.h"
-#include "domain/entity.h"
-#include "domain/verdict.h"
+#include "domain/accounts/entity.h"
+#include "domain/routing/verdict.h"
 #include "exchange/exchange.h"
 #include "store/tables.h"
 

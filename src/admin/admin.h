@@ -12,9 +12,9 @@
 #define ADMIN_ADMIN_H
 
 #include "config/config.h"
-#include "domain/accounts.h"
-#include "domain/catalog.h"
-#include "domain/registry.h"
+#include "domain/accounts/accounts.h"
+#include "domain/accounts/registry.h"
+#include "domain/routing/catalog.h"
 #include "http/http.h"
 #include "store/store.h"
 

@@ -4,7 +4,7 @@
 #include "admin/query.h"
 #include "base/clock.h"
 #include "base/num.h"
-#include "domain/team.h"
+#include "domain/accounts/team.h"
 
 #include <stdarg.h>
 

@@ -6,7 +6,7 @@
 #define ADMIN_ADMIN_CALL_H
 
 #include "admin/admin.h"
-#include "domain/vkey.h"
+#include "domain/accounts/vkey.h"
 
 /* ---- the call ---- */
 

@@ -2,8 +2,8 @@
    there are, /model_group/info. See admin_call.h. */
 #include "admin/admin_call.h"
 
-#include "domain/access.h"
-#include "domain/money.h"
+#include "domain/accounts/access.h"
+#include "domain/ledger/money.h"
 #include "wire/request.h"
 #include "wire/usage_json.h"
 

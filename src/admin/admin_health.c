@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
-#include "domain/breaker.h"
+#include "domain/routing/breaker.h"
 #include "exchange/probe.h"
 
 #define BODY_BYTES (8 * 1024 * 1024)

@@ -1,7 +1,7 @@
 /* /key/...: see admin_call.h, and the table of routes for who may. */
 #include "admin/admin_call.h"
 
-#include "domain/team.h"
+#include "domain/accounts/team.h"
 
 /* A key that is named by itself, its hash or its alias; in the caller's
    transaction. The row is the caller's. */

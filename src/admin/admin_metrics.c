@@ -13,10 +13,10 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/num.h"
-#include "domain/breaker.h"
-#include "domain/budgets.h"
-#include "domain/rollup.h"
-#include "domain/vkey.h"
+#include "domain/accounts/vkey.h"
+#include "domain/ledger/budgets.h"
+#include "domain/ledger/rollup.h"
+#include "domain/routing/breaker.h"
 
 #define HOUR_NSECS (3600 * NSECS_PER_SEC)
 /* Hours become days after three: sums kept from before are made anew. */

@@ -2,7 +2,7 @@
 #include "admin/admin.h"
 
 #include "base/jsonw.h"
-#include "domain/access.h"
+#include "domain/accounts/access.h"
 
 #define BODY_BYTES (8 * 1024 * 1024)
 /* LiteLLM's constant: clients cache by it. */

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
-#include "domain/access.h"
+#include "domain/accounts/access.h"
 #include "wire/apierror.h"
 
 #define AUTHORITY_ROW(NAME, text) text,

@@ -5,8 +5,8 @@
 #include "admin/admin_call.h"
 
 #include "base/clock.h"
-#include "domain/money.h"
-#include "domain/rollup.h"
+#include "domain/ledger/money.h"
+#include "domain/ledger/rollup.h"
 
 #define DAY_NSECS (86400 * NSECS_PER_SEC)
 #define MAX_DAYS  92 /* of one report */

@@ -1,7 +1,7 @@
 /* /team/...: see admin_call.h. */
 #include "admin/admin_call.h"
 
-#include "domain/team.h"
+#include "domain/accounts/team.h"
 
 /* The team that a body names, when the caller may change it. */
 static int

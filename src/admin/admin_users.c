@@ -1,7 +1,7 @@
 /* /user/... and /customer/... (also as /end_user/...): see admin_call.h. */
 #include "admin/admin_call.h"
 
-#include "domain/team.h"
+#include "domain/accounts/team.h"
 
 /* ---- both --------------------------------------------------------------- */
 

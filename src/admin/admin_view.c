@@ -2,7 +2,7 @@
 #include "admin/admin_call.h"
 
 #include "base/clock.h"
-#include "domain/money.h"
+#include "domain/ledger/money.h"
 
 json_t *
 view_usd(int64_t nanos)

@@ -1,7 +1,7 @@
 /*
  * Typed reading of small JSON documents (jansson): price files, traces, test
  * control, admin bodies. Not for request bodies that are only forwarded: see
- * wire/skim.h.
+ * wire/json/skim.h.
  */
 #ifndef BASE_JSONX_H
 #define BASE_JSONX_H

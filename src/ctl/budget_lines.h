@@ -8,7 +8,7 @@
 #define CTL_BUDGET_LINES_H
 
 #include "ctl/ctl.h"
-#include "domain/allowance.h"
+#include "domain/accounts/allowance.h"
 
 struct budget_line {
 	const struct budget *budget;

@@ -1,6 +1,6 @@
 /*
  * tallyctl audit: the trace files and the store prove each other. The checks
- * are domain/audit.h; here are the files, the transactions and the words.
+ * are domain/audit/audit.h; here are the files, the transactions and the words.
  *
  * Order matters on a running gateway: first the store's books in one read
  * transaction, the outbox set aside in a file without a name; then the trace
@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "ctl/ctl.h"
-#include "domain/audit.h"
-#include "domain/money.h"
-#include "domain/price_book.h"
+#include "domain/audit/audit.h"
+#include "domain/ledger/money.h"
+#include "domain/prices/price_book.h"
 #include "station/trace_files.h"
 #include "store/owner.h"
 

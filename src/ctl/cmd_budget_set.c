@@ -2,8 +2,8 @@
    next request. They stand until they are unset, over restarts. */
 #include "base/clock.h"
 #include "ctl/ctl.h"
-#include "domain/budgets.h"
-#include "domain/change.h"
+#include "domain/accounts/change.h"
+#include "domain/ledger/budgets.h"
 
 #define SET_USAGE                                                              \
 	"budget set SCOPE[:NAME] AMOUNT [--duration D], "                      \

@@ -2,13 +2,13 @@
  * tallyctl key, team, user, customer, plan, tag: what is kept in accounts/,
  * read and written in the store itself, with the gateway running or stopped.
  * One set of functions for all kinds; the fields are those of the table in
- * domain/entity_fields.c, as options: --max-budget 5.
+ * domain/accounts/entity_fields.c, as options: --max-budget 5.
  */
 #include "base/clock.h"
 #include "config/config.h"
 #include "ctl/entity_view.h"
-#include "domain/team.h"
-#include "domain/vkey.h"
+#include "domain/accounts/team.h"
+#include "domain/accounts/vkey.h"
 
 /* One command under way. */
 struct deed {

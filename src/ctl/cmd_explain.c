@@ -6,9 +6,9 @@
 #include "base/fd.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/access.h"
-#include "domain/route_live.h"
-#include "domain/vkey.h"
+#include "domain/accounts/access.h"
+#include "domain/accounts/vkey.h"
+#include "domain/routing/route_live.h"
 #include "wire/quote.h"
 
 #define MAX_BODY_BYTES (64 * 1024 * 1024)

@@ -8,7 +8,7 @@
 #include "base/jsonx.h"
 #include "ctl/ctl.h"
 #include "ctl/export_columns.h"
-#include "domain/trace_line.h"
+#include "domain/audit/trace_line.h"
 #include "station/trace_files.h"
 
 #include <sys/stat.h>

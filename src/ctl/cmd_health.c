@@ -3,8 +3,8 @@
 #include "base/num.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/alert.h"
-#include "domain/router.h"
+#include "domain/ledger/alert.h"
+#include "domain/routing/router.h"
 
 struct health_item {
 	char *id;

@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "config/config.h"
 #include "ctl/ctl.h"
-#include "domain/team.h"
-#include "domain/vkey.h"
+#include "domain/accounts/team.h"
+#include "domain/accounts/vkey.h"
 
 #include <unistd.h>
 

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/limiter.h"
+#include "domain/routing/limiter.h"
 
 #define MAX_OUT_BYTES (64 * 1024 * 1024)
 

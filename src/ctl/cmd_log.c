@@ -1,7 +1,7 @@
 /* tallyctl log: who changed what in accounts/, from the log of changes. */
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/change.h"
+#include "domain/accounts/change.h"
 
 #define SHOWN     20
 #define CELL_MAX  60

@@ -2,8 +2,8 @@
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/money.h"
-#include "domain/rollup.h"
+#include "domain/ledger/money.h"
+#include "domain/ledger/rollup.h"
 
 struct spend_options {
 	enum rollup_dim by;

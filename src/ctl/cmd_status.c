@@ -7,8 +7,8 @@
 #include "base/jsonx.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "domain/money.h"
-#include "domain/rollup.h"
+#include "domain/ledger/money.h"
+#include "domain/ledger/rollup.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "base/num.h"
-#include "domain/catalog.h"
+#include "domain/routing/catalog.h"
 #include "store/store.h"
 
 enum ctl_exit {

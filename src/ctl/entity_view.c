@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "ctl/table.h"
-#include "domain/money.h"
+#include "domain/ledger/money.h"
 
 int
 entity_view_open(struct entity_view *v, struct ctl *c, enum entity_kind kind)

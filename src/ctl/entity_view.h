@@ -6,7 +6,7 @@
 #define CTL_ENTITY_VIEW_H
 
 #include "ctl/ctl.h"
-#include "domain/allowance.h"
+#include "domain/accounts/allowance.h"
 
 struct entity_view {
 	struct ctl *ctl;

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "ctl/table.h"
-#include "domain/vkey.h"
+#include "domain/accounts/vkey.h"
 #include "ipc/contract.h"
 #include "store/key.h"
 #include "store/owner.h"

@@ -8,8 +8,8 @@
 #define CTL_TOP_SAMPLE_H
 
 #include "ctl/budget_lines.h"
-#include "domain/breaker.h"
-#include "domain/rollup.h"
+#include "domain/ledger/rollup.h"
+#include "domain/routing/breaker.h"
 
 /* X(NAME, dimension, "word", "plural") */
 /* clang-format off */

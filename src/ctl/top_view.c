@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
-#include "domain/money.h"
+#include "domain/ledger/money.h"
 
 #define FIXED_LINES 3 /* head, totals, an empty one */
 #define SECTIONS    4 /* the lists, and budgets; a head line each */

@@ -6,8 +6,8 @@
 #ifndef EXCHANGE_ATTEMPT_H
 #define EXCHANGE_ATTEMPT_H
 
-#include "domain/router.h"
-#include "domain/verdict.h"
+#include "domain/routing/router.h"
+#include "domain/routing/verdict.h"
 #include "exchange/limiting.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"

@@ -1,7 +1,7 @@
 /* Who asks, and whether he may. See caller.h. */
 #include "exchange/caller.h"
 
-#include "domain/access.h"
+#include "domain/accounts/access.h"
 #include "exchange/question.h"
 
 static struct str

@@ -1,7 +1,7 @@
 /*
  * Who asks, and whether he may: the key's account, its paths and models, what
- * the rows of the end user and of the tags allow (domain/accounts.h,
- * domain/access.h).
+ * the rows of the end user and of the tags allow (domain/accounts/accounts.h,
+ * domain/accounts/access.h).
  */
 #ifndef EXCHANGE_CALLER_H
 #define EXCHANGE_CALLER_H

@@ -2,7 +2,7 @@
 #include "exchange/holding.h"
 
 #include "base/clock.h"
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 #include "exchange/record.h"
 #include "exchange/report.h"
 

@@ -7,8 +7,8 @@
 #ifndef EXCHANGE_HOLDING_H
 #define EXCHANGE_HOLDING_H
 
-#include "domain/ledger.h"
-#include "domain/router.h"
+#include "domain/ledger/ledger.h"
+#include "domain/routing/router.h"
 #include "exchange/attempt.h"
 #include "exchange/limiting.h"
 #include "store/batch.h"

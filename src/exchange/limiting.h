@@ -1,13 +1,13 @@
 /*
- * The limits of the deployment that a hold is taken for (domain/limiter.h):
- * taken in the hold's transaction, carried by the attempt that was made under
- * them, settled when it has failed or with the settlement. Costs nothing for a
- * deployment that nothing is counted of.
+ * The limits of the deployment that a hold is taken for
+ * (domain/routing/limiter.h): taken in the hold's transaction, carried by the
+ * attempt that was made under them, settled when it has failed or with the
+ * settlement. Costs nothing for a deployment that nothing is counted of.
  */
 #ifndef EXCHANGE_LIMITING_H
 #define EXCHANGE_LIMITING_H
 
-#include "domain/limiter.h"
+#include "domain/routing/limiter.h"
 #include "store/batch.h"
 
 struct attempt;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "exchange/exchange.h"
-#include "wire/count_relay.h"
+#include "wire/messages/count_relay.h"
 
 /* LiteLLM's usage for every mock. */
 #define MOCK_PROMPT_TOKENS     10

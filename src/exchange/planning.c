@@ -2,8 +2,8 @@
 #include "exchange/planning.h"
 
 #include "base/clock.h"
-#include "domain/route_live.h"
-#include "domain/state_tag.h"
+#include "domain/routing/route_live.h"
+#include "domain/routing/state_tag.h"
 #include "wire/quote.h"
 
 int

@@ -1,14 +1,14 @@
 /*
  * The caller's limits: requests and tokens per minute and requests at a time
  * of its key, team, user, end user and tags, and of these on one model
- * (domain/limiter.h). Taken once per request, in the transaction of its first
- * hold, kept over all attempts, settled with the request: however often it is
- * tried again, it is one request. A refused one uses up nothing.
+ * (domain/routing/limiter.h). Taken once per request, in the transaction of its
+ * first hold, kept over all attempts, settled with the request: however often
+ * it is tried again, it is one request. A refused one uses up nothing.
  */
 #ifndef EXCHANGE_QUOTA_H
 #define EXCHANGE_QUOTA_H
 
-#include "domain/limiter.h"
+#include "domain/routing/limiter.h"
 
 struct exchange;
 struct holding;

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 
 /* A failure's report to the shared health; lives until the batch has run. */
 struct report_job {

@@ -9,9 +9,9 @@
 #include "exchange/exchange.h"
 #include "exchange/planning.h"
 #include "exchange/question.h"
-#include "wire/form.h"
-#include "wire/form_request.h"
-#include "wire/response_call.h"
+#include "wire/media/form.h"
+#include "wire/media/form_request.h"
+#include "wire/responses/response_call.h"
 
 /* A request id may come from the client: plain characters only, since it goes
    into headers and records. */

@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 #include "exchange/exchange.h"
 #include "exchange/hedge.h"
 #include "exchange/question.h"

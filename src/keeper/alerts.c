@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/jsonx.h"
 #include "base/log.h"
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 #include "store/key.h"
 #include "upstream/upstream.h"
 

@@ -1,6 +1,7 @@
 /*
- * The keeper's part of alerts (domain/alert.h): each row of ALERTS is logged
- * once and posted as JSON to the webhooks that want its event, then deleted.
+ * The keeper's part of alerts (domain/ledger/alert.h): each row of ALERTS is
+ * logged once and posted as JSON to the webhooks that want its event, then
+ * deleted.
  *
  * At least once: a keeper that dies tells again what it had not deleted; the
  * `id` in the body is the same then. A webhook that does not answer 2xx is

@@ -12,9 +12,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/breaker.h"
-#include "domain/ledger.h"
-#include "domain/limiter.h"
+#include "domain/ledger/ledger.h"
+#include "domain/routing/breaker.h"
+#include "domain/routing/limiter.h"
 #include "ipc/contract.h"
 #include "store/key.h"
 

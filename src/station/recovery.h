@@ -1,13 +1,13 @@
 /*
  * Building live/ anew from the trace files, on nothing or on a snapshot
- * (domain/rebuild.h has the rules, docs/audit.md the words): what tallyctl
- * recover does, and a start after the host went down.
+ * (domain/audit/rebuild.h has the rules, docs/audit.md the words): what
+ * tallyctl recover does, and a start after the host went down.
  */
 #ifndef STATION_RECOVERY_H
 #define STATION_RECOVERY_H
 
-#include "domain/audit.h"
-#include "domain/rebuild.h"
+#include "domain/audit/audit.h"
+#include "domain/audit/rebuild.h"
 
 /* Below the state directory. */
 #define RECOVERY_SNAPSHOTS "snapshots"

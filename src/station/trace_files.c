@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/jsonx.h"
-#include "domain/trace_line.h"
+#include "domain/audit/trace_line.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "domain/verdict.h"
+#include "domain/routing/verdict.h"
 #include "wire/request.h"
 
 struct api_error {
@@ -47,7 +47,7 @@ void provider_error_read(int status, struct str body, const char *secret,
     struct provider_error *e_r);
 /* What a client is told of it, in OpenAI's words: those its SDKs know. status
    0, type NULL, code NULL: what the outcome's own error says
-   (domain/verdict.h). Valid as long as *e. */
+   (domain/routing/verdict.h). Valid as long as *e. */
 struct error_words {
 	int status;
 	const char *type, *code, *param;

@@ -1,7 +1,7 @@
 /* The list of dialects that are served. See dialect.h; a new one is a row. */
 #include "wire/dialect.h"
 
-#include "wire/responses_pass.h"
+#include "wire/responses/responses_pass.h"
 
 static const struct dialect *const dialects[] = {
 	&dialect_openai,

@@ -78,8 +78,8 @@ bool dialect_has_responses(const struct provider *provider);
 /* The row of this name; NULL when it is not served (yet). */
 const struct dialect *dialect_find(const char *name);
 
-extern const struct dialect dialect_openai;    /* wire/openai.c */
-extern const struct dialect dialect_anthropic; /* wire/anthropic.c */
-extern const struct dialect dialect_bedrock;   /* wire/bedrock.c */
+extern const struct dialect dialect_openai;    /* wire/openai/openai.c */
+extern const struct dialect dialect_anthropic; /* wire/anthropic/anthropic.c */
+extern const struct dialect dialect_bedrock;   /* wire/bedrock/bedrock.c */
 
 #endif

@@ -9,7 +9,7 @@
 #define WIRE_PICK_H
 
 #include "base/arena.h"
-#include "wire/skim.h"
+#include "wire/json/skim.h"
 
 /* Fills every value_r; all are absent when `object` is none. Offsets in the
    values count from the object's first byte. */

@@ -30,7 +30,7 @@
 #ifndef WIRE_PROMPT_BOUND_H
 #define WIRE_PROMPT_BOUND_H
 
-#include "wire/skim.h"
+#include "wire/json/skim.h"
 
 #define PROMPT_MESSAGE_TOKENS   8
 #define PROMPT_BASE_TOKENS      512

@@ -7,8 +7,8 @@
 #ifndef WIRE_QUOTE_H
 #define WIRE_QUOTE_H
 
-#include "domain/budgets.h"
-#include "domain/limiter.h"
+#include "domain/ledger/budgets.h"
+#include "domain/routing/limiter.h"
 #include "wire/worst.h"
 
 /* What the router is asked for a request; borrows from it. */

@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "domain/usage.h"
-#include "domain/verdict.h"
+#include "domain/ledger/usage.h"
+#include "domain/routing/verdict.h"
 #include "wire/request.h"
 
 struct relay_ops;

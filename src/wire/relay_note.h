@@ -6,8 +6,8 @@
 #ifndef WIRE_RELAY_NOTE_H
 #define WIRE_RELAY_NOTE_H
 
+#include "wire/json/skim.h"
 #include "wire/relay.h"
-#include "wire/skim.h"
 
 #include <stdarg.h>
 

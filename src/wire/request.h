@@ -8,9 +8,9 @@
 #define WIRE_REQUEST_H
 
 #include "base/arena.h"
-#include "domain/usage.h"
+#include "domain/ledger/usage.h"
+#include "wire/json/skim.h"
 #include "wire/request_keys.h"
-#include "wire/skim.h"
 
 /* The API a client speaks; X(NAME, "word", "path without /v1") */
 /* clang-format off */
@@ -143,7 +143,8 @@ struct wire_request {
 	bool audio_output; /* the answer may be sound */
 	/* Responses: only a provider that keeps them can answer
 	   (previous_response_id, conversation, background); and the one
-	   deployment that can, by its tag (wire/response_id.h; "" any). */
+	   deployment that can, by its tag (wire/responses/response_id.h; ""
+	   any). */
 	bool needs_state, background;
 	struct str state_tag;
 	struct str previous_response; /* the provider's id; "" none */

@@ -4,7 +4,7 @@
  */
 #include "config/config.h"
 #include "wire/request_parse.h"
-#include "wire/response_id.h"
+#include "wire/responses/response_id.h"
 
 static int
 take_model(struct request_parse *p)

@@ -23,8 +23,8 @@
 #ifndef WIRE_USAGE_JSON_H
 #define WIRE_USAGE_JSON_H
 
-#include "domain/usage.h"
-#include "wire/skim.h"
+#include "domain/ledger/usage.h"
+#include "wire/json/skim.h"
 
 /*
  * 0 with *u filled (source PROVIDER; tier untouched); -1 when it is no object,

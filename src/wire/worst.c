@@ -1,7 +1,7 @@
 /* The most an attempt can cost. See worst.h. */
 #include "wire/worst.h"
 
-#include "wire/skim.h"
+#include "wire/json/skim.h"
 
 /* Output of a model whose maximum nobody knows, under a cap. */
 #define UNKNOWN_OUTPUT_TOKENS 4096

@@ -1,6 +1,6 @@
 /*
  * The most an attempt can cost: the prompt's bound and the output's, at the
- * dearest rates within reach (domain/pricing.h). What counts is what the
+ * dearest rates within reach (domain/prices/pricing.h). What counts is what the
  * provider will be sent, not what the client wrote: a deployment's defaults
  * and extra_body, parameters that are dropped, a limit given under two names.
  * Pure; docs/budgets.md, "What is held", says it in words.
@@ -8,7 +8,7 @@
 #ifndef WIRE_WORST_H
 #define WIRE_WORST_H
 
-#include "domain/router.h"
+#include "domain/routing/router.h"
 #include "wire/request.h"
 
 struct worst {

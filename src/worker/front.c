@@ -6,7 +6,7 @@
 
 #include "base/jsonw.h"
 #include "wire/apierror.h"
-#include "wire/response_call.h"
+#include "wire/responses/response_call.h"
 
 /*
  * Heads that say nothing here: /v1, Cohere's /v2, and those with a model's name

@@ -11,7 +11,7 @@
 #define WORKER_WORKER_H
 
 #include "admin/admin.h"
-#include "domain/catalog.h"
+#include "domain/routing/catalog.h"
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
 #include "outbox/outbox.h"

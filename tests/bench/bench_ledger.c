@@ -9,7 +9,7 @@
  */
 #include "base/clock.h"
 #include "base/num.h"
-#include "domain/ledger.h"
+#include "domain/ledger/ledger.h"
 #include "store/batch.h"
 #include "store/key.h"
 

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/num.h"
-#include "domain/rollup.h"
+#include "domain/ledger/rollup.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include "fuzz.h"
 
 #include "wire/dialect.h"
-#include "wire/response_call.h"
+#include "wire/responses/response_call.h"
 
 static const struct provider providers[] = {
 	{ "openai", "openai", "https://api.openai.com/v1", "", "", AUTH_BEARER,

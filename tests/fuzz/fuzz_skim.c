@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "wire/skim.h"
+#include "wire/json/skim.h"
 
 static void
 check_string(const struct skim_value *v)

@@ -59,8 +59,8 @@ LAYERED = {
     "src/config/config_yaml.c": '#include "config/config.h"\n'
                                 "#include <yaml.h>\n",
     "src/store/store_lmdb.c": "#include <lmdb.h>\n",
-    "src/domain/ledger.h": '#include "config/config.h"\n',
-    "src/wire/sse.h": '#include "domain/ledger.h"\n',
+    "src/domain/ledger/ledger.h": '#include "config/config.h"\n',
+    "src/wire/sse.h": '#include "domain/ledger/ledger.h"\n',
     "src/upstream/fetch.h": '#include "base/mem.h"\n',
     "src/upstream/handle.h": "#include <curl/curl.h>\n",
     "src/upstream/fetch.c": '#include "upstream/fetch.h"\n'
@@ -94,8 +94,8 @@ def test_layers_pass_where_all_goes_down(tree):
     ("src/wire/aside.c", '#include "http/call.h"', "wire may not"),
     ("src/wire/io.c", "#include <event2/event.h>", "may only be included"),
     ("src/domain/up.c", '#include "wire/sse.h"', "domain may not"),
-    ("src/logger/reach.c", '#include "domain/ledger.h"', "logger may not"),
-    ("src/sim/reach.c", '#include "domain/ledger.h"', "sim may not"),
+    ("src/logger/reach.c", '#include "domain/ledger/ledger.h"', "logger may not"),
+    ("src/sim/reach.c", '#include "domain/ledger/ledger.h"', "sim may not"),
     ("src/main.c", '#include "exchange/exchange.h"', "main may not"),
     ("src/store/other.c", "#include <lmdb.h>", "<lmdb.h> may only"),
     ("src/config/other.c", "#include <yaml.h>", "<yaml.h> may only"),

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "domain/price_rates.h"
+#include "domain/prices/price_rates.h"
 
 #define LIT(s) str_make((s), sizeof(s) - 1)
 

@@ -5,9 +5,9 @@
 #include "live_store.h"
 
 #include "base/clock.h"
-#include "domain/accounts.h"
-#include "domain/team.h"
-#include "domain/vkey.h"
+#include "domain/accounts/accounts.h"
+#include "domain/accounts/team.h"
+#include "domain/accounts/vkey.h"
 
 #define MASTER "sk-master-0123456789"
 #define NOW    (INT64_C(1795346290) * NSECS_PER_SEC)

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-#include "domain/router.h"
+#include "domain/routing/router.h"
 
 #define FIX_MAX 16
 #define FIX_NOW (INT64_C(1700000000) * 1000000000)

@@ -2,7 +2,7 @@
 #include "ledger_fixture.h"
 #include "unit.h"
 
-#include "domain/alert.h"
+#include "domain/ledger/alert.h"
 
 /* A hold for these caps that was settled with this cost; what was told of. */
 static int

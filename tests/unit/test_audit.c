@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/audit.h"
-#include "domain/price_rates.h"
+#include "domain/audit/audit.h"
+#include "domain/prices/price_rates.h"
 #include "store/key.h"
 
 #define NOW       (INT64_C(1795346290) * NSECS_PER_SEC) /* 2026-11-22T11:18Z */

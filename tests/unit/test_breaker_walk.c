@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "domain/breaker.h"
+#include "domain/routing/breaker.h"
 
 #define MSECS(n) ((int64_t)(n)*NSECS_PER_MSEC)
 #define START    MSECS(INT64_C(1700000000000))

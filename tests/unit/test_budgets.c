@@ -1,8 +1,8 @@
 /* Which budgets apply to a request, and those that are set by hand. */
 #include "live_store.h"
 
-#include "domain/budget_room.h"
-#include "domain/budgets.h"
+#include "domain/ledger/budget_room.h"
+#include "domain/ledger/budgets.h"
 
 #define NOW (INT64_C(1795346290) * INT64_C(1000000000))
 

@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "config/config.h"
-#include "wire/anthropic_usage.h"
+#include "wire/anthropic/anthropic_usage.h"
+#include "wire/anthropic/claude.h"
 #include "wire/call_head.h"
-#include "wire/claude.h"
 #include "wire/pick.h"
 
 static void

@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "domain/breaker.h"
-#include "domain/ledger.h"
-#include "domain/limiter.h"
+#include "domain/ledger/ledger.h"
+#include "domain/routing/breaker.h"
+#include "domain/routing/limiter.h"
 #include "keeper/estate.h"
 #include "store/key.h"
 

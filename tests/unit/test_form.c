@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "config/config.h"
-#include "wire/form.h"
-#include "wire/form_request.h"
+#include "wire/media/form.h"
+#include "wire/media/form_request.h"
 
 #define CD   "Content-Disposition: form-data; "
 #define TYPE "multipart/form-data; boundary=B"

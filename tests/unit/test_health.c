@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "domain/breaker.h"
+#include "domain/routing/breaker.h"
 
 #include <unistd.h>
 

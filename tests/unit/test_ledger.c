@@ -5,7 +5,7 @@
 #include "ledger_fixture.h"
 
 #include "base/hash.h"
-#include "domain/pricing.h"
+#include "domain/prices/pricing.h"
 #include "store/key.h"
 
 /* ---- holding ------------------------------------------------------------ */

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/num.h"
-#include "domain/ledger.h"
+#include "domain/ledger/ledger.h"
 
 #define STEPS     100000
 #define MAX_HOLDS 64

@@ -5,7 +5,7 @@
 #include "ledger_fixture.h"
 
 #include "base/hash.h"
-#include "domain/ledger_row.h"
+#include "domain/ledger/ledger_row.h"
 
 /* ---- upkeep ------------------------------------------------------------- */
 

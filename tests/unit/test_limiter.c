@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/num.h"
-#include "domain/limit_row.h"
+#include "domain/routing/limit_row.h"
 
 #define START (INT64_C(1774738800) * NSECS_PER_SEC)
 #define MSEC  NSECS_PER_MSEC

@@ -6,7 +6,7 @@
 #include "live_store.h"
 
 #include "base/clock.h"
-#include "domain/limiter.h"
+#include "domain/routing/limiter.h"
 
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,7 +1,7 @@
 /* Money: exact decimals in and out, sums that saturate, one rounding. */
 #include "unit.h"
 
-#include "domain/money.h"
+#include "domain/ledger/money.h"
 
 static void
 test_parse_is_exact(void **state)

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "wire/dialect.h"
-#include "wire/openai_params.h"
+#include "wire/openai/openai_params.h"
 
 static struct arena arena;
 static struct err err;

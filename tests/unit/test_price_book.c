@@ -1,8 +1,8 @@
 /* The price book: what is entered, once, and that it comes back exact. */
 #include "live_store.h"
 
-#include "domain/price_book.h"
-#include "domain/price_rates.h"
+#include "domain/prices/price_book.h"
+#include "domain/prices/price_rates.h"
 
 static struct price
 make_price(int64_t input, int64_t output)

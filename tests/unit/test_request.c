@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "wire/prompt_bound.h"
 #include "wire/request.h"
-#include "wire/response_call.h"
+#include "wire/responses/response_call.h"
 
 static struct arena arena;
 static struct wire_request request;

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/rollup.h"
+#include "domain/ledger/rollup.h"
 #include "store/key.h"
 
 #define HOUR (3600 * NSECS_PER_SEC)

@@ -3,7 +3,7 @@
 #include "live_store.h"
 #include "router_fixture.h"
 
-#include "domain/route_live.h"
+#include "domain/routing/route_live.h"
 
 static struct fix f;
 

@@ -2,7 +2,7 @@
    for it. */
 #include "router_fixture.h"
 
-#include "domain/state_tag.h"
+#include "domain/routing/state_tag.h"
 
 static struct fix f;
 

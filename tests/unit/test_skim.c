@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/jsonx.h"
-#include "wire/skim.h"
+#include "wire/json/skim.h"
 
 static const struct skim_options any_top = { .allow_any_top = true };
 

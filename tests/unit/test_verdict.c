@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "domain/verdict.h"
+#include "domain/routing/verdict.h"
 
 #define SECS(n)  ((int64_t)((n)*1e9))
 #define NO_WAIT  0

@@ -1,7 +1,7 @@
 /* Names with stars: matching, captures, filling, which names may be matched. */
 #include "unit.h"
 
-#include "domain/wildcard.h"
+#include "domain/routing/wildcard.h"
 
 static void
 test_matches_anchored_at_both_ends(void **state)

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/window_zone.h"
+#include "domain/ledger/window_zone.h"
 
 #define HOUR 3600
 

@@ -1,0 +1,23 @@
+/* Words of usage. See usage.h. */
+#include "domain/ledger/usage.h"
+
+static const char *const tier_words[SERVICE_TIERS] = { "default", "flex",
+	"priority", "batch" };
+
+const char *
+service_tier_name(enum service_tier tier)
+{
+	return tier_words[tier];
+}
+
+int
+service_tier_parse(struct str word, enum service_tier *tier_r)
+{
+	for (int i = 0; i < SERVICE_TIERS; i++) {
+		if (str_is(word, tier_words[i])) {
+			*tier_r = (enum service_tier)i;
+			return 0;
+		}
+	}
+	return -1;
+}

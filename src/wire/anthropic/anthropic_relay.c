@@ -1,0 +1,459 @@
+/*
+ * The engine of Anthropic's relays: bytes to events, facts, and the ops. See
+ * anthropic_relay.h.
+ */
+#include "wire/anthropic/anthropic_relay.h"
+
+#include "base/clock.h"
+#include "wire/messages/count_relay.h"
+#include "wire/messages/messages_event.h"
+#include "wire/responses/responses_relay.h"
+
+/* ---- facts ------------------------------------------------------------- */
+
+static void
+note_text(struct relay *r, int64_t bytes)
+{
+	struct relay_facts *f = &r->facts;
+	struct anthropic_relay *s = r->state;
+
+	if (bytes <= 0)
+		return;
+	f->first_token = true;
+	f->delivered_bytes += bytes;
+	s->deltas += s->form == FORM_EVENTS;
+	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
+	if (f->usage.source == USAGE_NONE)
+		return;
+	/* Text behind the last usage: it is no longer all of it. */
+	f->usage.source = USAGE_ESTIMATED;
+	if (f->usage.completion_tokens < f->output_guess_tokens)
+		f->usage.completion_tokens = f->output_guess_tokens;
+}
+
+static void
+note_usage(struct relay *r, const struct skim_value *v)
+{
+	struct relay_facts *f = &r->facts;
+	struct anthropic_relay *s = r->state;
+	struct usage u;
+	bool has_output;
+
+	if (v->type != SKIM_OBJECT)
+		return;
+	has_output = anthropic_usage_read(v, &s->usage);
+	anthropic_usage_get(&s->usage, &u);
+	if (!s->usage.any || u.prompt_tokens + u.completion_tokens == 0)
+		return;
+	if (f->delivered_bytes > 0 && !has_output) {
+		u.source = USAGE_ESTIMATED;
+		u.completion_tokens = f->output_guess_tokens;
+	}
+	f->usage = u;
+}
+
+static void
+note_stop(struct relay *r, const struct skim_value *stop_reason)
+{
+	struct relay_facts *f = &r->facts;
+	struct anthropic_relay *s = r->state;
+	const char *reason;
+
+	if (stop_reason->type != SKIM_STRING)
+		return;
+	reason = anthropic_finish_reason(stop_reason);
+	if (s->json_answer && strcmp(reason, "tool_calls") == 0 &&
+	    s->tool_count == 0)
+		reason = "stop";
+	snprintf(f->finish_reason, sizeof(f->finish_reason), "%s", reason);
+	f->finished = true;
+}
+
+static void
+note_message(struct relay *r, const struct skim_value *message)
+{
+	struct anthropic_relay *s = r->state;
+	struct skim_value id, model, usage;
+	const struct skim_wanted wanted[] = { { "id", &id },
+		{ "model", &model }, { "usage", &usage } };
+
+	pick(message, wanted, ARRAY_LEN(wanted));
+	s->has_started = true;
+	if (id.type == SKIM_STRING && id.value.n > 2 &&
+	    id.value.n < sizeof(s->id)) {
+		memcpy(s->id, id.value.p, id.value.n);
+		s->id[id.value.n] = '\0';
+	}
+	relay_copy_string(&model, r->facts.model, sizeof(r->facts.model));
+	note_usage(r, &usage);
+}
+
+static void
+note_block(struct relay *r, const struct anthropic_block *b)
+{
+	struct anthropic_relay *s = r->state;
+
+	s->block = b->type;
+	s->json_answer = s->json_answer || b->type == BLOCK_JSON;
+	s->tool_count += b->type == BLOCK_TOOL;
+	s->thinking_count +=
+	    b->type == BLOCK_THINKING || b->type == BLOCK_REDACTED;
+	if (b->type == BLOCK_TOOL)
+		r->facts.first_token = true;
+}
+
+static void
+note_event(struct relay *r, const struct anthropic_event *e)
+{
+	struct anthropic_relay *s = r->state;
+
+	note_text(r, e->text_bytes);
+	switch (e->type) {
+	case EVENT_MESSAGE_START:
+		note_message(r, &e->message);
+		break;
+	case EVENT_BLOCK_START:
+		note_block(r, &e->block);
+		if (skim_int(&e->index, &s->block_index) != 0)
+			s->block_index = 0;
+		break;
+	case EVENT_MESSAGE_DELTA:
+		note_usage(r, &e->usage);
+		note_stop(r, &e->stop_reason);
+		break;
+	case EVENT_MESSAGE_STOP:
+		r->facts.finished = true;
+		break;
+	case EVENT_BLOCK_DELTA:
+	case EVENT_BLOCK_STOP:
+	case EVENT_OTHER:
+	case EVENT_PING:
+	case EVENT_ERROR:
+		break;
+	}
+}
+
+static bool
+passes_limit(const struct relay *r, const struct anthropic_event *e)
+{
+	const struct anthropic_relay *s = r->state;
+	int64_t limit = r->options.stop_after_tokens;
+
+	if (limit < 0 || e->text_bytes == 0)
+		return false;
+	return s->deltas + 1 > limit ||
+	       relay_least_tokens(r->facts.delivered_bytes + e->text_bytes) >
+		   limit;
+}
+
+/* ---- streams ----------------------------------------------------------- */
+
+static void
+set_ended(struct relay *r)
+{
+	struct anthropic_relay *s = r->state;
+
+	r->facts.finished = true;
+	r->facts.done_marker = true;
+	s->ended = true;
+}
+
+static void
+cut_short(struct relay *r, struct buf *out)
+{
+	struct anthropic_relay *s = r->state;
+
+	snprintf(r->facts.finish_reason, sizeof(r->facts.finish_reason),
+	    "length");
+	r->facts.stopped = true;
+	s->writer->cut_short(r, out);
+	set_ended(r);
+}
+
+static int
+take_error(struct relay *r, struct str data, struct err *err)
+{
+	struct skim_value root = pick_root(data), type;
+
+	type = pick_one(&root, "error");
+	type = pick_one(&type, "type");
+	return relay_error(r, data, anthropic_error_status(&type), err);
+}
+
+static int
+take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
+    struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	struct str data = str_trim(sse->data);
+	struct anthropic_event e;
+
+	if (sse->comment_only) {
+		if (r->facts.chunks > 0)
+			s->writer->keep_alive(r, out);
+		return 0;
+	}
+	if (data.n == 0 || str_starts(data, "[DONE]"))
+		return 0;
+	if (anthropic_event_read(sse, &e, err) != 0)
+		return relay_malformed(r, err, "event %lld: %s",
+		    (long long)r->facts.chunks, err->text);
+	if (e.type == EVENT_ERROR)
+		return take_error(r, data, err);
+	if (e.type == EVENT_MESSAGE_STOP && !s->has_started)
+		return relay_malformed(r, err,
+		    "the stream ended before its message_start");
+	if (passes_limit(r, &e)) {
+		cut_short(r, out);
+		return 0;
+	}
+	note_event(r, &e);
+	s->writer->event(r, &e, out);
+	if (e.type == EVENT_BLOCK_STOP)
+		s->block = BLOCK_NONE;
+	if (e.type == EVENT_MESSAGE_STOP)
+		set_ended(r);
+	return 0;
+}
+
+static int
+feed_events(struct relay *r, struct str bytes, struct buf *out, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	struct sse_event event;
+	int got;
+
+	while (
+	    !s->ended && (got = sse_next(&s->sse, &bytes, &event, err)) != 0) {
+		if (got < 0) {
+			r->facts.too_large = true;
+			return relay_malformed(r, err, "%s", err->text);
+		}
+		if (take_event(r, &event, out, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+finish_events(struct relay *r, struct buf *out, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	struct sse_event event;
+
+	if (sse_finish(&s->sse, &event) == 1 &&
+	    take_event(r, &event, out, err) != 0) {
+		if (!r->facts.malformed)
+			return -1;
+		/* A last line that makes no sense is one that was cut. */
+		r->facts.malformed = false;
+		r->facts.error_text[0] = '\0';
+	}
+	if (s->ended)
+		return 0;
+	if (!r->facts.finished)
+		return err_set(err, ERR_UPSTREAM_CUT,
+		    "the stream ended without a stop_reason");
+	s->writer->end(r, out);
+	set_ended(r);
+	return 0;
+}
+
+/* ---- plain ------------------------------------------------------------- */
+
+static int
+collect(struct relay *r, struct str bytes, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+
+	if (buf_add_str(&s->answer, bytes) == 0)
+		return 0;
+	r->facts.too_large = true;
+	return relay_malformed(r, err, "the answer is larger than %zu bytes",
+	    r->options.max_answer_bytes);
+}
+
+/* An answer of another kind than JSON: says which. */
+static int
+not_json(struct relay *r, struct str text, struct err *err)
+{
+	if (text.n == 0)
+		return relay_malformed(r, err, "the answer is empty");
+	if (str_starts(text, "event:") || str_starts(text, "data:") ||
+	    text.p[0] == ':')
+		return relay_malformed(r, err,
+		    "a stream came although none was asked for");
+	if (text.p[0] == '<')
+		return relay_malformed(r, err, "an HTML page came");
+	return relay_malformed(r, err, "the answer is no JSON object");
+}
+
+static void
+note_answer(struct relay *r, const struct skim_value *message,
+    const struct skim_value *content)
+{
+	struct skim_value stop_reason = pick_one(message, "stop_reason");
+	struct skim_value usage = pick_one(message, "usage");
+	struct anthropic_block block;
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	skim_iter_init(&it, content->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		anthropic_block_read(&v, &block);
+		note_block(r, &block);
+		note_text(r, anthropic_block_bytes(&block));
+	}
+	note_message(r, message);
+	note_usage(r, &usage);
+	note_stop(r, &stop_reason);
+	r->facts.finished = true;
+}
+
+static int
+finish_plain(struct relay *r, struct buf *out, struct err *err)
+{
+	static const struct skim_options deep = { .max_depth = 512 };
+	struct anthropic_relay *s = r->state;
+	struct str text = str_trim(buf_str(&s->answer));
+	struct skim_value message, content, error;
+
+	if (text.n == 0 || text.p[0] != '{')
+		return not_json(r, text, err);
+	if (skim(text, NULL, 0, &deep, err) != 0)
+		return relay_malformed(r, err, "%s", err->text);
+	message = pick_root(text);
+	error = pick_one(&message, "error");
+	if (error.type != SKIM_ABSENT && error.type != SKIM_FALSE)
+		return take_error(r, text, err);
+	content = pick_one(&message, "content");
+	if (content.type != SKIM_ARRAY)
+		return relay_malformed(r, err,
+		    "the answer has no list of content");
+	note_answer(r, &message, &content);
+	if (s->stream)
+		s->writer->wrap(r, &message, out);
+	else
+		s->writer->plain(r, &message, out);
+	r->facts.done_marker = s->stream;
+	s->ended = true;
+	return 0;
+}
+
+/* ---- ops --------------------------------------------------------------- */
+
+static int
+start(struct relay *r, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	bool chat = r->options.request->api == WIRE_CHAT;
+
+	(void)err;
+	s->writer = chat ? &anthropic_chat_writer : &anthropic_pass_writer;
+	s->stream = r->options.request->stream;
+	s->created = clock_wall_nsecs() / NSECS_PER_SEC;
+	buf_init(&s->answer, r->options.max_answer_bytes);
+	buf_init(&s->input, r->options.max_event_bytes);
+	sse_reader_init(&s->sse, r->options.max_event_bytes);
+	relay_quote_model(r, &s->model);
+	return 0;
+}
+
+static void
+stop(struct relay *r)
+{
+	struct anthropic_relay *s = r->state;
+
+	buf_fini(&s->answer);
+	buf_fini(&s->input);
+	buf_fini(&s->model);
+	sse_reader_fini(&s->sse);
+}
+
+/* The first byte that is no blank tells events from a JSON answer. */
+static void
+find_form(struct anthropic_relay *s, struct str bytes)
+{
+	struct str rest = str_trim(bytes);
+
+	if (!s->stream)
+		s->form = FORM_JSON;
+	else if (rest.n > 0)
+		s->form =
+		    rest.p[0] == '{' || rest.p[0] == '[' || rest.p[0] == '<'
+			? FORM_JSON
+			: FORM_EVENTS;
+}
+
+static int
+feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	int result;
+
+	if (s->ended)
+		return 0;
+	if (s->form == FORM_UNKNOWN)
+		find_form(s, bytes);
+	result = s->form == FORM_JSON ? collect(r, bytes, err)
+				      : feed_events(r, bytes, out, err);
+	return result != 0 ? -1 : relay_check_room(out, err);
+}
+
+static int
+finish(struct relay *r, struct buf *out, struct err *err)
+{
+	struct anthropic_relay *s = r->state;
+	int result;
+
+	if (s->ended)
+		return 0;
+	result = s->form == FORM_JSON || !s->stream
+		     ? finish_plain(r, out, err)
+		     : finish_events(r, out, err);
+	return result != 0 ? -1 : relay_check_room(out, err);
+}
+
+static void
+fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
+{
+	struct anthropic_relay *s = r->state;
+
+	if (s->ended)
+		return;
+	s->ended = true;
+	relay_fail_event(r, code, text, out);
+}
+
+static void
+keep_alive(struct relay *r, struct buf *out)
+{
+	if (r->options.request->api == WIRE_MESSAGES)
+		messages_event_ping(out);
+	else
+		buf_add_cstr(out, ": keep-alive\n\n");
+}
+
+#define ANTHROPIC_OPS(word)                                                    \
+	{                                                                      \
+		.name = "anthropic-" word,                                     \
+		.state_bytes = sizeof(struct anthropic_relay), .start = start, \
+		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.keep_alive = keep_alive,                                      \
+	}
+
+const struct relay_ops *
+anthropic_relay_find(enum wire_api api)
+{
+	static const struct relay_ops chat = ANTHROPIC_OPS("chat");
+	static const struct relay_ops messages = ANTHROPIC_OPS("messages");
+
+	if (api == WIRE_CHAT)
+		return &chat;
+	if (api == WIRE_MESSAGES)
+		return &messages;
+	if (api == WIRE_RESPONSES)
+		return &responses_relay;
+	return api == WIRE_COUNT ? &count_relay : NULL;
+}

@@ -1,0 +1,301 @@
+/* Chat messages for strict providers. See openai_messages.h. */
+#include "wire/openai/openai_messages.h"
+
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "wire/openai/openai_params.h"
+#include "wire/pick.h"
+
+#define TAKES_DEVELOPER                                                        \
+	"openai azure azure_text azure_ai text-completion-openai"
+#define TAKES_NO_NAMES "groq"
+#define IS_STRICT      "mistral codestral"
+
+#define ROOM_FACTOR 3 /* an id of one byte becomes one of nine */
+#define ROOM_MORE   4096
+
+#define MISTRAL_ID_BYTES 9
+
+struct mend {
+	bool no_developer, no_names, strict;
+	bool thinks; /* takes thinking chunks */
+	bool changed;
+	struct arena *arena;
+	struct buf out;
+	struct jsonw w;
+	bool behind_tool; /* the message before was of role tool */
+};
+
+struct message {
+	struct skim_value object, role, content, tool_calls, reasoning, prefix;
+	bool is_last;
+};
+
+static bool
+is_role(const struct message *m, const char *role)
+{
+	return skim_string_is(&m->role, role);
+}
+
+/* ---- ids --------------------------------------------------------------- */
+
+static bool
+is_mistral_id(const struct skim_value *v)
+{
+	if (v->type != SKIM_STRING || v->value.n != MISTRAL_ID_BYTES + 2)
+		return false;
+	for (size_t i = 1; i <= MISTRAL_ID_BYTES; i++) {
+		char c = v->value.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9')))
+			return false;
+	}
+	return true;
+}
+
+/* Nine of 62 characters from a hash of the id. */
+static void
+write_id(struct mend *m, const struct skim_value *v)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	unsigned char hash[SHA256_BYTES];
+	char id[MISTRAL_ID_BYTES + 1] = "";
+
+	if (is_mistral_id(v)) {
+		jsonw_raw(&m->w, v->value);
+		return;
+	}
+	m->changed = true;
+	hash_sha256(pick_text(v, m->arena), hash);
+	for (size_t i = 0; i < MISTRAL_ID_BYTES; i++)
+		id[i] = digits[hash[i] % 62];
+	jsonw_cstr(&m->w, id);
+}
+
+/* ---- members ----------------------------------------------------------- */
+
+/* One member of an object that is kept. */
+static void
+write_key(struct mend *m, struct str key)
+{
+	jsonw_str(&m->w, key);
+	buf_add_char(m->w.out, ':');
+	m->w.comma = false;
+}
+
+static void
+write_call(struct mend *m, const struct skim_value *call)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	if (call->type != SKIM_OBJECT) {
+		jsonw_raw(&m->w, call->value);
+		return;
+	}
+	jsonw_open(&m->w, '{');
+	skim_iter_init(&it, call->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (!param_is_listed("id type function index", key)) {
+			m->changed = true;
+			continue;
+		}
+		write_key(m, key);
+		if (str_is(key, "id"))
+			write_id(m, &v);
+		else
+			jsonw_raw(&m->w, v.value);
+	}
+	jsonw_close(&m->w, '}');
+}
+
+static void
+write_calls(struct mend *m, const struct skim_value *calls)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	if (calls->type != SKIM_ARRAY) {
+		jsonw_raw(&m->w, calls->value);
+		return;
+	}
+	jsonw_open(&m->w, '[');
+	skim_iter_init(&it, calls->value);
+	while (skim_iter_next(&it, &key, &v) == 1)
+		write_call(m, &v);
+	jsonw_close(&m->w, ']');
+}
+
+/* [thinking, text]: content with the reasoning in front of it. */
+static void
+write_thinking(struct mend *m, const struct message *message)
+{
+	struct jsonw *w = &m->w;
+
+	m->changed = true;
+	jsonw_key(w, "content");
+	jsonw_open(w, '[');
+	jsonw_raw(w, str_of("{\"type\":\"thinking\",\"thinking\":["
+			    "{\"type\":\"text\",\"text\":"));
+	buf_add_str(w->out, message->reasoning.value);
+	buf_add_cstr(w->out, "}]}");
+	if (!pick_is_empty(&message->content)) {
+		jsonw_raw(w, str_of("{\"type\":\"text\",\"text\":"));
+		buf_add_str(w->out, message->content.value);
+		buf_add_char(w->out, '}');
+	}
+	jsonw_close(w, ']');
+}
+
+static bool
+shows_thinking(const struct mend *m, const struct message *message)
+{
+	return m->thinks && is_role(message, "assistant") &&
+	       !pick_is_empty(&message->reasoning) &&
+	       message->content.type != SKIM_ARRAY;
+}
+
+/* Members that Mistral's schema has for this role. */
+static bool
+is_known(const struct message *message, struct str key)
+{
+	if (is_role(message, "assistant"))
+		return param_is_listed("role content tool_calls prefix", key);
+	if (is_role(message, "tool"))
+		return param_is_listed("role content tool_call_id name", key);
+	return param_is_listed("role content", key);
+}
+
+static bool
+is_kept(const struct mend *m, const struct message *message, struct str key)
+{
+	if (m->strict)
+		return is_known(message, key) &&
+		       !(str_is(key, "content") && shows_thinking(m, message));
+	return !m->no_names || !str_is(key, "name");
+}
+
+static void
+write_member(struct mend *m, struct str key, const struct skim_value *v)
+{
+	if (m->no_developer && str_is(key, "role") &&
+	    skim_string_is(v, "developer")) {
+		m->changed = true;
+		jsonw_cstr(&m->w, "system");
+	} else if (m->strict && str_is(key, "tool_calls")) {
+		write_calls(m, v);
+	} else if (m->strict && str_is(key, "tool_call_id")) {
+		write_id(m, v);
+	} else {
+		jsonw_raw(&m->w, v->value);
+	}
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
+static void
+write_members(struct mend *m, const struct message *message)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	jsonw_open(&m->w, '{');
+	skim_iter_init(&it, message->object.value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (!is_kept(m, message, key)) {
+			m->changed = true;
+			continue;
+		}
+		write_key(m, key);
+		write_member(m, key, &v);
+	}
+	if (m->strict && shows_thinking(m, message))
+		write_thinking(m, message);
+	if (m->strict && message->is_last && is_role(message, "assistant") &&
+	    message->tool_calls.type != SKIM_ARRAY &&
+	    message->prefix.type == SKIM_ABSENT) {
+		m->changed = true;
+		jsonw_key(&m->w, "prefix");
+		jsonw_bool(&m->w, true);
+	}
+	jsonw_close(&m->w, '}');
+}
+
+static bool
+is_empty_assistant(const struct mend *m, const struct message *message)
+{
+	bool has_content = message->content.type == SKIM_ARRAY
+			       ? message->content.count > 0
+			       : !pick_is_empty(&message->content);
+	bool has_calls = message->tool_calls.type == SKIM_ARRAY &&
+			 message->tool_calls.count > 0;
+
+	return is_role(message, "assistant") && !has_content && !has_calls &&
+	       !shows_thinking(m, message);
+}
+
+static void
+write_message(struct mend *m, const struct skim_value *v, bool is_last)
+{
+	struct message message = { .object = *v, .is_last = is_last };
+	const struct skim_wanted wanted[] = { { "role", &message.role },
+		{ "content", &message.content },
+		{ "tool_calls", &message.tool_calls },
+		{ "reasoning_content", &message.reasoning },
+		{ "prefix", &message.prefix } };
+
+	if (v->type != SKIM_OBJECT) {
+		jsonw_raw(&m->w, v->value);
+		return;
+	}
+	pick(v, wanted, ARRAY_LEN(wanted));
+	if (m->strict && is_empty_assistant(m, &message)) {
+		m->changed = true;
+		return;
+	}
+	if (m->strict && m->behind_tool && is_role(&message, "user")) {
+		m->changed = true;
+		jsonw_raw(&m->w,
+		    str_of("{\"role\":\"assistant\",\"content\":\".\"}"));
+	}
+	m->behind_tool = is_role(&message, "tool");
+	write_members(m, &message);
+}
+
+struct str
+openai_messages_mend(const struct wire_request *r,
+    const struct provider *provider, const char *model, struct arena *arena)
+{
+	struct str prefix = str_of(provider->prefix), result;
+	struct mend m = { .arena = arena };
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+	size_t i = 0;
+
+	result = r->messages.value;
+	m.strict = param_is_listed(IS_STRICT, prefix);
+	m.no_developer =
+	    r->has_developer_role && !param_is_listed(TAKES_DEVELOPER, prefix);
+	m.no_names = r->has_names && param_is_listed(TAKES_NO_NAMES, prefix);
+	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
+	if ((!m.strict && !m.no_developer && !m.no_names) ||
+	    r->messages.type != SKIM_ARRAY)
+		return result;
+	buf_init(&m.out, ROOM_FACTOR * r->messages.value.n + ROOM_MORE);
+	jsonw_init(&m.w, &m.out);
+	jsonw_open(&m.w, '[');
+	skim_iter_init(&it, r->messages.value);
+	while (skim_iter_next(&it, &key, &v) == 1)
+		write_message(&m, &v, ++i == r->messages.count);
+	jsonw_close(&m.w, ']');
+	if (m.changed && !m.out.overflowed)
+		result = arena_str(arena, buf_str(&m.out));
+	buf_fini(&m.out);
+	return result;
+}
