@@ -669,7 +669,7 @@ test_the_example_of_the_document(void **state)
 	struct cap caps[2] = { cap_per(SCOPE_KEY, "k", 1000000, "1d"),
 		cap_per(SCOPE_GLOBAL, "", NANOS_PER_USD, "30d") };
 	struct price p = { .known = true,
-		.base = { 150000, 600000, -1, -1, -1, -1, -1, -1, -1 } };
+		.base = { 150000, 600000, -1, -1, -1, -1, -1, -1, -1, -1 } };
 	int64_t prompt = price_worst_nanos(&p, 1000, 0);
 	struct hold_request r = request(caps, 2,
 	    price_worst_nanos(&p, 1000, 500), price_worst_nanos(&p, 1000, 16));

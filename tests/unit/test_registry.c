@@ -5,7 +5,7 @@ static json_t *
 read_row(struct registry *r, enum entity_kind kind, struct str id)
 {
 	struct store_txn *t;
-	json_t *row;
+	json_t *row = NULL;
 
 	if (store_read(r->live->store, STORE_ACCOUNTS, &t, &r->err) != 0 ||
 	    entity_get(t, kind, id, &row, &r->err) < 0)
