@@ -310,3 +310,24 @@ def test_a_worker_that_dies_in_a_race_leaves_two_orphans(make_gateway,
         {a["deployment"] for t in lines for a in t["attempts"]}
     stream.close()
     assert gateway.ctl("audit").status == 0
+
+
+def test_a_hedge_by_percentile(make_gateway, make_sim):
+    """Nobody hedges before enough is known; then what is later than 95 % of
+    the answers is."""
+    one, two = make_sim("one"), make_sim("two")
+    gateway = make_gateway(config(
+        deployment("small", one.base_url, "m1", PRICES, order=1),
+        deployment("small", two.base_url, "m2", PRICES, order=2),
+        more="tallygate:\n  groups: {small: {hedge: {after: p95}}}\n"))
+    one.set(latency_ms=300)
+    first = gateway.chat("small", headers={"x-request-id": "unknown"})
+    assert first.header("x-tallygate-attempts") == "1", first.describe()
+    one.set(latency_ms=20)
+    for _ in range(60):
+        assert gateway.chat("small").status == 200
+    one.set(latency_ms=2000)
+    late = gateway.chat("small", headers={"x-request-id": "late"})
+    assert late.header("x-tallygate-model") == "m2", late.describe()
+    assert [a["error"] for a in gateway.trace("late")["attempts"]] == \
+        ["hedged", None]
