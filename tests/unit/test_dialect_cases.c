@@ -40,8 +40,8 @@ struct kase {
 	char provider[32], model[128], api[16], client_model[64];
 	char version[32], defaults[512], extra[512];
 	char base[128], key[64], base_model[64], family[32];
-	char type[64]; /* the answer's Content-Type */
-	bool token;    /* the key is one of Entra's */
+	char type[64];        /* the answer's Content-Type */
+	bool token;           /* the key is one of Entra's */
 	bool default_version; /* nobody named the version */
 	int drop_params;
 	int64_t max_output, max_tokens, stop_after;

@@ -229,9 +229,8 @@ write_past_tool(const struct skim_value *call, struct jsonw *w)
 	jsonw_init(&t, &tool);
 	buf_add_cstr(&tool, "{\"toolSpec\":{\"name\":");
 	buf_add_str(&tool, name.value);
-	buf_add_cstr(&tool,
-	    ",\"inputSchema\":{\"json\":{\"type\":\"object\","
-	    "\"properties\":{}}}}}");
+	buf_add_cstr(&tool, ",\"inputSchema\":{\"json\":{\"type\":\"object\","
+			    "\"properties\":{}}}}}");
 	if (str_find(buf_str(w->out), buf_cstr(&tool)) < 0)
 		jsonw_raw(w, buf_str(&tool));
 	w->out->overflowed |= tool.overflowed;
@@ -395,9 +394,8 @@ write_more(struct bedrock_body *b, const struct skim_value *root,
 	any = write_fate(b, root, false, &f);
 	if (b->has_tools && asks_one_call(b, choice)) {
 		jsonw_key(&f, "tool_choice");
-		jsonw_raw(&f,
-		    str_of("{\"type\":\"auto\","
-			   "\"disable_parallel_tool_use\":true}"));
+		jsonw_raw(&f, str_of("{\"type\":\"auto\","
+				     "\"disable_parallel_tool_use\":true}"));
 		any = true;
 	}
 	if (given.type == SKIM_OBJECT && given.count > 0) {

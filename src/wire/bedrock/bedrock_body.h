@@ -29,7 +29,7 @@ struct bedrock_body {
 	struct arena *arena;
 	bool drop; /* drop_params as it applies */
 	bool is_claude, takes_one_call;
-	bool has_tools; /* of the request's own, written */
+	bool has_tools;    /* of the request's own, written */
 	int64_t documents; /* named so far */
 	struct buf out;
 	struct err *err;
