@@ -313,6 +313,8 @@ judge_refusal(struct attempt *a)
 		a->error = arena_alloc(&a->x->arena, sizeof(*a->error));
 	provider_error_read(a->head.status, buf_str(&a->body),
 	    a->deployment->config->api_key, a->error);
+	if (a->head.retry_after_nsecs == 0)
+		a->head.retry_after_nsecs = a->error->retry_after_nsecs;
 	/* A response that is not there says nothing about the deployment. */
 	if (a->x->api == WIRE_RESPONSE &&
 	    a->error->outcome == OUTCOME_NOT_FOUND)

@@ -10,6 +10,13 @@
 	"openai azure azure_text azure_ai text-completion-openai"
 #define TAKES_NO_NAMES "groq"
 #define IS_STRICT      "mistral codestral"
+#define WANTS_SIGNED   "gemini"
+#define WANTS_THOUGHTS "deepseek"
+
+/* Google's word for calls that its model did not make. */
+#define ANY_SIGNATURE                                                          \
+	"{\"google\":{\"thought_signature\":"                                  \
+	"\"skip_thought_signature_validator\"}}"
 
 #define ROOM_FACTOR 3 /* an id of one byte becomes one of nine */
 #define ROOM_MORE   4096
@@ -18,7 +25,9 @@
 
 struct mend {
 	bool no_developer, no_names, strict;
-	bool thinks; /* takes thinking chunks */
+	bool signs;    /* calls without a signature get one */
+	bool thoughts; /* calls without reasoning get an empty one */
+	bool thinks;   /* takes thinking chunks */
 	bool changed;
 	struct arena *arena;
 	struct buf out;
@@ -112,12 +121,34 @@ write_call(struct mend *m, const struct skim_value *call)
 	jsonw_close(&m->w, '}');
 }
 
+/* A call with a signature, when it has none: only the first of a turn needs
+   it. */
+static void
+write_signed(struct mend *m, const struct skim_value *call)
+{
+	struct skim_value extra = pick_one(call, "extra_content");
+
+	if (call->type != SKIM_OBJECT || extra.type != SKIM_ABSENT) {
+		jsonw_raw(&m->w, call->value);
+		return;
+	}
+	m->changed = true;
+	jsonw_open(&m->w, '{');
+	jsonw_key(&m->w, "extra_content");
+	jsonw_raw(&m->w, str_of(ANY_SIGNATURE));
+	if (call->count > 0)
+		buf_add_char(m->w.out, ',');
+	buf_add(m->w.out, call->value.p + 1, call->value.n - 1);
+	m->w.comma = true;
+}
+
 static void
 write_calls(struct mend *m, const struct skim_value *calls)
 {
 	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
+	bool first = true;
 
 	if (calls->type != SKIM_ARRAY) {
 		jsonw_raw(&m->w, calls->value);
@@ -125,8 +156,15 @@ write_calls(struct mend *m, const struct skim_value *calls)
 	}
 	jsonw_open(&m->w, '[');
 	skim_iter_init(&it, calls->value);
-	while (skim_iter_next(&it, &key, &v) == 1)
-		write_call(m, &v);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (m->strict)
+			write_call(m, &v);
+		else if (first)
+			write_signed(m, &v);
+		else
+			jsonw_raw(&m->w, v.value);
+		first = false;
+	}
 	jsonw_close(&m->w, ']');
 }
 
@@ -186,7 +224,7 @@ write_member(struct mend *m, struct str key, const struct skim_value *v)
 	    skim_string_is(v, "developer")) {
 		m->changed = true;
 		jsonw_cstr(&m->w, "system");
-	} else if (m->strict && str_is(key, "tool_calls")) {
+	} else if ((m->strict || m->signs) && str_is(key, "tool_calls")) {
 		write_calls(m, v);
 	} else if (m->strict && str_is(key, "tool_call_id")) {
 		write_id(m, v);
@@ -216,6 +254,13 @@ write_members(struct mend *m, const struct message *message)
 	}
 	if (m->strict && shows_thinking(m, message))
 		write_thinking(m, message);
+	if (m->thoughts && message->reasoning.type == SKIM_ABSENT &&
+	    message->tool_calls.type == SKIM_ARRAY &&
+	    message->tool_calls.count > 0) {
+		m->changed = true;
+		jsonw_key(&m->w, "reasoning_content");
+		jsonw_cstr(&m->w, "");
+	}
 	if (m->strict && message->is_last && is_role(message, "assistant") &&
 	    message->tool_calls.type != SKIM_ARRAY &&
 	    message->prefix.type == SKIM_ABSENT) {
@@ -284,7 +329,12 @@ openai_messages_mend(const struct wire_request *r,
 	    r->has_developer_role && !param_is_listed(TAKES_DEVELOPER, prefix);
 	m.no_names = r->has_names && param_is_listed(TAKES_NO_NAMES, prefix);
 	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
-	if ((!m.strict && !m.no_developer && !m.no_names) ||
+	/* The first turn has no calls. */
+	m.signs = r->message_count > 1 && param_is_listed(WANTS_SIGNED, prefix);
+	m.thoughts =
+	    r->message_count > 1 && param_is_listed(WANTS_THOUGHTS, prefix);
+	if ((!m.strict && !m.no_developer && !m.no_names && !m.signs &&
+		!m.thoughts) ||
 	    r->messages.type != SKIM_ARRAY)
 		return result;
 	buf_init(&m.out, ROOM_FACTOR * r->messages.value.n + ROOM_MORE);

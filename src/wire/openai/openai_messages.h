@@ -5,6 +5,12 @@
  *
  *   all but OpenAI and Azure   role developer becomes system
  *   Groq                       no name in a message
+ *   Gemini                     calls of other models, or of a client that lost
+ *                              them, get the signature that Google names for
+ *                              such: from Gemini 3 on a call without one is a
+ *                              400 (thought_signature)
+ *   DeepSeek                   calls without reasoning_content get an empty
+ *                              one: without any they are a 400
  *   Mistral, Codestral         (notes on the wire formats, section 3.1)
  *     members                  only those its schema has; others are a 422
  *     tool call ids            nine letters and digits: others are mapped, the

@@ -38,9 +38,8 @@ not_json(struct relay *r, struct str text, struct err *err)
 	return openai_malformed(r, err, "the answer is no JSON object");
 }
 
-/* [{"error":{...}}]: Gemini's way. */
-static int
-error_list(struct relay *r, struct str text, struct err *err)
+int
+openai_error_list(struct relay *r, struct str text, struct err *err)
 {
 	static const struct skim_options any = { .allow_any_top = true };
 	struct openai_view v = { .text = text };
@@ -75,7 +74,7 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
 	struct str text = str_trim(buf_str(&s->answer));
 
 	if (text.n > 0 && text.p[0] == '[')
-		return error_list(r, text, err);
+		return openai_error_list(r, text, err);
 	if (text.n == 0 || text.p[0] != '{')
 		return not_json(r, text, err);
 	if (openai_view_read(v, kind, text, &s->choices) != 0)
