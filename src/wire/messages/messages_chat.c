@@ -288,10 +288,9 @@ write_effort(struct messages_chat *m)
 	struct skim_value thinking = param(m, "thinking");
 	struct skim_value type = pick_one(&thinking, "type");
 	struct skim_value budget = pick_one(&thinking, "budget_tokens");
-	bool takes = param_takes_effort(m->provider, m->model);
 	int64_t tokens;
 
-	if (!takes || skim_string_is(&type, "disabled"))
+	if (!m->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {
 		jsonw_key(&m->w, "reasoning_effort");
@@ -390,6 +389,7 @@ messages_chat_write(const struct wire_request *r,
 	param_rules_init(&rules, r, choice);
 	m.drop = rules.drop;
 	m.model = rules.model;
+	m.takes_effort = param_takes_effort(&rules);
 	m.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&m.out, ROOM_FACTOR * r->body.n + ROOM_MORE);

@@ -32,6 +32,7 @@ struct messages_chat {
 	const char *provider; /* its prefix */
 	const char *model;    /* as the provider is asked for it */
 	bool drop;            /* drop_params as it applies */
+	bool takes_effort;    /* reasoning_effort may be sent */
 	struct arena *arena;
 	struct buf out;
 	struct jsonw w; /* writes to out */

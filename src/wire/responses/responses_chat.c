@@ -322,8 +322,7 @@ write_thought(struct responses_chat *m)
 	struct skim_value text = param(m, "text");
 	struct skim_value verbosity = pick_one(&text, "verbosity");
 
-	if (effort.type == SKIM_STRING &&
-	    param_takes_effort(m->provider, m->model)) {
+	if (effort.type == SKIM_STRING && m->takes_effort) {
 		jsonw_key(&m->w, "reasoning_effort");
 		jsonw_raw(&m->w, effort.value);
 	}
@@ -399,6 +398,7 @@ responses_chat_write(const struct wire_request *r,
 	param_rules_init(&rules, r, choice);
 	m.drop = rules.drop;
 	m.model = rules.model;
+	m.takes_effort = param_takes_effort(&rules);
 	m.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&m.out, ROOM_FACTOR * r->body.n + ROOM_MORE);
