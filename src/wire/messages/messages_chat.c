@@ -52,6 +52,12 @@ static const struct {
 	{ "context_management", FATE_DROP },
 	{ "diagnostics", FATE_DROP },
 	{ "betas", FATE_DROP },
+	/* A chat's words for more output than this API asks for: what was held
+	   for the request does not pay for it. */
+	{ "n", FATE_REFUSE },
+	{ "best_of", FATE_REFUSE },
+	{ "prediction", FATE_REFUSE },
+	{ "max_completion_tokens", FATE_REFUSE },
 	{ "container", FATE_REFUSE },
 	{ "mcp_servers", FATE_REFUSE },
 };

@@ -53,6 +53,14 @@ static const struct {
 	{ "prompt_cache_key", FATE_DROP },
 	{ "prompt_cache_options", FATE_DROP },
 	{ "prompt_cache_retention", FATE_DROP },
+	/* A chat's words for more output than this API asks for: what was held
+	   for the request does not pay for it. */
+	{ "n", FATE_REFUSE },
+	{ "best_of", FATE_REFUSE },
+	{ "prediction", FATE_REFUSE },
+	{ "max_tokens", FATE_REFUSE },
+	{ "max_completion_tokens", FATE_REFUSE },
+	{ "messages", FATE_REFUSE },
 	{ "context_management", FATE_REFUSE },
 	{ "moderation", FATE_REFUSE },
 	{ "previous_response_id", FATE_STATE },
