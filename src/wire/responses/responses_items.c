@@ -117,13 +117,26 @@ no_counterpart(struct gathering *g, const struct skim_value *type,
 /* ---- the assistant's message -------------------------------------------- */
 
 static void
+clear_assistant(struct gathering *g)
+{
+	g->has_assistant = false;
+	buf_clear(&g->text);
+	buf_clear(&g->reasoning);
+	buf_clear(&g->thinking);
+	buf_clear(&g->calls);
+}
+
+/* Thinking alone is no message: what is left of a turn that was cut off goes
+   with it. */
+static void
 flush_assistant(struct gathering *g)
 {
 	struct jsonw *w = &g->m->w;
 
-	if (!g->has_assistant)
+	if (!g->has_assistant) {
+		clear_assistant(g);
 		return;
-	g->has_assistant = false;
+	}
 	g->any = true;
 	jsonw_open(w, '{');
 	jsonw_key(w, "role");
@@ -149,10 +162,7 @@ flush_assistant(struct gathering *g)
 		jsonw_close(w, ']');
 	}
 	jsonw_close(w, '}');
-	buf_clear(&g->text);
-	buf_clear(&g->reasoning);
-	buf_clear(&g->thinking);
-	buf_clear(&g->calls);
+	clear_assistant(g);
 }
 
 static void
@@ -238,6 +248,7 @@ take_reasoning(struct gathering *g, const struct skim_value *item)
 	struct buf text;
 
 	pick(item, wanted, ARRAY_LEN(wanted));
+	flush_later(g);
 	buf_init(&text, g->m->out.max);
 	join_texts(&content, &text);
 	if (text.len == 0)
@@ -246,7 +257,6 @@ take_reasoning(struct gathering *g, const struct skim_value *item)
 		buf_add_cstr(&g->reasoning, "\\n\\n");
 	buf_add_str(&g->reasoning, buf_str(&text));
 	add_thinking(g, &text, &encrypted);
-	/* Thinking alone is no message. */
 	if (g->thinking.len > 0)
 		g->has_assistant = true;
 	buf_fini(&text);
@@ -266,6 +276,7 @@ take_call(struct gathering *g, const struct skim_value *item)
 	if (id.type != SKIM_STRING || name.type != SKIM_STRING)
 		return err_set(g->m->err, ERR_BAD_REQUEST,
 		    "%s: a function_call needs call_id and name", g->where);
+	flush_later(g);
 	g->has_assistant = true;
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "id");
@@ -464,6 +475,9 @@ take_message(struct gathering *g, const struct skim_value *item)
 	result = read_content(g, &content, &c);
 	if (result == 0 && name != NULL) {
 		write_message(g, name, &c);
+	} else if (result == 0 && !c.only_text) {
+		result = err_set(g->m->err, ERR_BAD_REQUEST,
+		    "%s: an assistant's message holds text only", g->where);
 	} else if (result == 0) {
 		flush_later(g);
 		g->has_assistant = true;
@@ -576,6 +590,10 @@ responses_items_write(struct responses_chat *m)
 	struct gathering g;
 	int result;
 
+	if (instructions != NULL && instructions->at.type != SKIM_STRING &&
+	    instructions->at.type != SKIM_NULL)
+		return err_set(m->err, ERR_BAD_REQUEST,
+		    "'instructions' must be a string");
 	jsonw_key(w, "messages");
 	jsonw_open(w, '[');
 	if (instructions != NULL && !pick_is_empty(&instructions->at)) {
