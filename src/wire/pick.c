@@ -97,6 +97,14 @@ pick_text(const struct skim_value *string, struct arena *arena)
 	return text;
 }
 
+struct str
+pick_inside(const struct skim_value *string)
+{
+	if (string->type != SKIM_STRING)
+		return str_make("", 0);
+	return str_make(string->value.p + 1, string->value.n - 2);
+}
+
 bool
 pick_is_empty(const struct skim_value *string)
 {

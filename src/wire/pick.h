@@ -23,6 +23,8 @@ struct skim_value pick_root(struct str text);
 struct str pick_text(const struct skim_value *string, struct arena *arena);
 /* A string's meaning appended to out; others: nothing. */
 void pick_add_text(const struct skim_value *string, struct buf *out);
+/* What stands between a string's quotes, as it is written; "" for others. */
+struct str pick_inside(const struct skim_value *string);
 /* True for "" and what is no string. */
 bool pick_is_empty(const struct skim_value *string);
 /* JSON without the blanks between its tokens, appended to out. */
