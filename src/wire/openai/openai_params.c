@@ -232,33 +232,30 @@ is_of_family(const char *families, const char *model)
 #define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
 #define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
 
+const char *
+param_family(const struct config_deployment *d, const char *model)
+{
+	return d->base_model != NULL && d->base_model[0] != '\0' ? d->base_model
+								 : model;
+}
+
+bool
+param_takes_effort(const struct config_deployment *d, const char *model)
+{
+	struct str provider = str_of(d->provider->prefix);
+	const char *family = param_family(d, model);
+
+	/* OpenAI's models that reason, and no others. */
+	if (param_is_listed("openai azure", provider))
+		return is_of_family(REASONING " " NEWER, family) &&
+		       str_find(str_of(family), "-chat") < 0;
+	return param_is_listed(TAKES_EFFORT, provider);
+}
+
 bool
 param_takes_reasoning(const char *provider)
 {
 	return param_is_listed(TAKES_REASONING, str_of(provider));
-}
-
-/* A deployment of Azure's may be called anything: base_model says what it is.
- */
-static const char *
-family_name(const struct param_rules *p)
-{
-	const char *base_model = p->deployment->base_model;
-
-	return base_model != NULL && base_model[0] != '\0' ? base_model
-							   : p->model;
-}
-
-bool
-param_takes_effort(const struct param_rules *p)
-{
-	struct str provider = str_of(p->deployment->provider->prefix);
-	const char *model = family_name(p);
-
-	if (param_is_listed("openai azure", provider))
-		return is_of_family(REASONING " " NEWER, model) &&
-		       str_find(str_of(model), "-chat") < 0;
-	return param_is_listed(TAKES_EFFORT, provider);
 }
 
 void
@@ -283,7 +280,7 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
-		    !is_of_family(groups[i].models, family_name(p)))
+		    !is_of_family(groups[i].models, param_family(d, p->model)))
 			continue;
 		p->rows = groups[i].rows;
 		p->row_count = groups[i].count;

@@ -28,6 +28,11 @@ struct param_row;
 
 /* True when word is one of the blank-separated names in list. */
 bool param_is_listed(const char *list, struct str word);
+/* What a model is for its parameters. A deployment of Azure's may be called
+   anything: its base_model says what it is. */
+const char *param_family(const struct config_deployment *d, const char *model);
+/* The provider takes reasoning_effort for this model. */
+bool param_takes_effort(const struct config_deployment *d, const char *model);
 /* The provider takes a model's reasoning_content back; others refuse it. */
 bool param_takes_reasoning(const char *provider);
 
@@ -45,9 +50,6 @@ struct param_rules {
 void param_rules_init(struct param_rules *p, const struct wire_request *r,
     const struct wire_choice *choice);
 void param_rules_fini(struct param_rules *p);
-/* The deployment takes reasoning_effort: what its provider refuses for models
-   that do not reason is not asked for in a translation. */
-bool param_takes_effort(const struct param_rules *p);
 /*
  * KEEP, DROP, RENAME (*name_r is the new name) or VALUE (*name_r is the new
  * value as JSON). A refused parameter is noted and dropped. v may be NULL for a
