@@ -45,7 +45,7 @@ use(const struct provider *provider)
 	deployment.organization = "";
 	deployment.defaults_json = "";
 	deployment.extra_body_json = "";
-	deployment.drop_params = CONFIG_UNSET;
+	deployment.drop_params = deployment.use_chat = CONFIG_UNSET;
 	choice = (struct wire_choice){ .config = &config,
 		.deployment = &deployment,
 		.max_tokens = CONFIG_UNSET };
