@@ -27,6 +27,15 @@ void pick_add_text(const struct skim_value *string, struct buf *out);
 struct str pick_inside(const struct skim_value *string);
 /* True for "" and what is no string. */
 bool pick_is_empty(const struct skim_value *string);
+/* Another value for a member: where the object has it, or (add) in any case. */
+struct pick_edit {
+	const char *key;
+	struct str value; /* JSON */
+	bool add;
+};
+/* The object's text (checked JSON) with these, appended to out. */
+void pick_replace(struct str object, const struct pick_edit *edits, size_t n,
+    struct buf *out);
 /* JSON without the blanks between its tokens, appended to out. */
 void pick_compact(struct str json, struct buf *out);
 

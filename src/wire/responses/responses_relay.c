@@ -65,10 +65,14 @@ tell_object(struct relay *r, const char *type, const char *status,
     struct buf *out)
 {
 	struct responses *s = r->state;
+	size_t start;
 
 	responses_event_open(type, &s->output.sequence, out);
 	buf_add_cstr(out, ",\"response\":");
+	start = out->len;
 	write_object(r, status, out);
+	/* The client's own members stand in it as they were written. */
+	sse_one_line(out, start);
 	responses_event_close(out);
 	s->output.chunks++;
 }
