@@ -55,7 +55,7 @@ struct logger {
 	struct event_base *base;
 	struct trace_file_options options;
 	struct trace_file *file; /* NULL while another logger has it */
-	int64_t sync_nsecs; /* from a line's write to its sync, at most */
+	int64_t sync_nsecs;      /* from a line's write to its sync, at most */
 	struct list peers;
 	struct event accept, heartbeat, life, term, usr1, sync, pause, lock;
 	bool power;    /* sync before every acknowledgement */
