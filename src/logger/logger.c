@@ -160,6 +160,11 @@ take_packet(struct peer *p, struct str packet, struct err *err)
 	while ((rc = record_next(&packet, &head, &payload, err)) == 1) {
 		switch ((enum record_type)head.type) {
 		case RECORD_HELLO:
+			/* It learns what is on file: not what a failed sync
+			   may have left in memory only. */
+			if (p->l->power &&
+			    trace_file_sync(p->l->file, err) != 0)
+				return -1;
 			p->owner = head.owner;
 			p->fresh = true;
 			if (peer_send(p, RECORD_HELLO) != 0)
