@@ -36,6 +36,8 @@ struct pick_edit {
 /* The object's text (checked JSON) with these, appended to out. */
 void pick_replace(struct str object, const struct pick_edit *edits, size_t n,
     struct buf *out);
+/* The same for a text of nothing but blanks, escaped ones too. */
+bool pick_is_blank(const struct skim_value *string);
 /* JSON without the blanks between its tokens, appended to out. */
 void pick_compact(struct str json, struct buf *out);
 

@@ -235,6 +235,8 @@ is_of_family(const char *families, const char *model)
 const char *
 param_family(const struct config_deployment *d, const char *model)
 {
+	if (d->family != NULL && d->family[0] != '\0')
+		return d->family;
 	return d->base_model != NULL && d->base_model[0] != '\0' ? d->base_model
 								 : model;
 }

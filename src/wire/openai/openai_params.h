@@ -29,7 +29,7 @@ struct param_row;
 /* True when word is one of the blank-separated names in list. */
 bool param_is_listed(const char *list, struct str word);
 /* What a model is for its parameters. A deployment of Azure's may be called
-   anything: its base_model says what it is. */
+   anything: its family or base_model says what it is. */
 const char *param_family(const struct config_deployment *d, const char *model);
 /* The provider takes reasoning_effort for this model. */
 bool param_takes_effort(const struct config_deployment *d, const char *model);
