@@ -66,8 +66,8 @@ struct config_deployment {
 	const char *max_budget;      /* exact decimal USD; "" none */
 	const char *budget_duration; /* "" none */
 	int drop_params;             /* 1, 0, CONFIG_UNSET */
-	int use_chat;                /* use_chat_completions_api: 1, 0,
-					CONFIG_UNSET; see config_has_responses() */
+	int use_chat;                /* use_chat_completions_api: the same;
+					config_has_responses() reads it */
 	struct config_strings tags;
 	struct config_strings access_groups;
 	struct config_strings additional_drop_params;
