@@ -162,8 +162,11 @@ chat_piece_read(const struct skim_value *root, const char *member,
 	const struct skim_wanted wanted[] = { { "content", &p->content },
 		{ "reasoning_content", &p->reasoning }, { "reasoning", &other },
 		{ "refusal", &p->refusal }, { "tool_calls", &p->calls },
-		{ "thinking_blocks", &p->thinking_blocks } };
+		{ "thinking_blocks", &p->thinking_blocks },
+		{ "annotations", &p->annotations } };
+	struct skim_value logprobs = pick_one(&choice, "logprobs");
 
+	p->logprobs = pick_one(&logprobs, "content");
 	said = pick_one(&choice, member);
 	pick(&said, wanted, ARRAY_LEN(wanted));
 	if (p->reasoning.type != SKIM_STRING)

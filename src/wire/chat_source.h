@@ -52,7 +52,8 @@ int chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
 struct chat_piece {
 	struct skim_value content, refusal;
 	struct skim_value reasoning; /* under either of its names */
-	struct skim_value calls, thinking_blocks;
+	struct skim_value calls, thinking_blocks, annotations;
+	struct skim_value logprobs; /* the list of the content's tokens */
 };
 void chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p);

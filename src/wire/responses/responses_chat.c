@@ -30,7 +30,7 @@ static const struct chat_param params[] = {
 	{ "user", CHAT_MAPPED },
 	{ "metadata", CHAT_DROP },
 	{ "store", CHAT_DROP },
-	{ "include", CHAT_DROP },
+	{ "include", CHAT_MAPPED },
 	{ "stream_options", CHAT_DROP },
 	{ "max_tool_calls", CHAT_DROP },
 	{ "prompt_cache_key", CHAT_DROP },
@@ -205,6 +205,40 @@ write_thought(struct chat_draft *d)
 		chat_draft_copy(d, "verbosity", &verbosity);
 }
 
+static bool
+includes(const struct chat_draft *d, const char *what)
+{
+	struct skim_value list = chat_draft_param(d, "include"), v;
+	struct skim_iter it;
+	struct str key;
+
+	if (list.type != SKIM_ARRAY)
+		return false;
+	skim_iter_init(&it, list.value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (skim_string_is(&v, what))
+			return true;
+	}
+	return false;
+}
+
+/* Asked for in two places; a number of 0 says nothing. */
+static void
+write_logprobs(struct chat_draft *d)
+{
+	struct skim_value top = chat_draft_param(d, "top_logprobs");
+	int64_t n;
+
+	if (skim_int(&top, &n) == 0 && n == 0)
+		top.type = SKIM_ABSENT;
+	if (top.type == SKIM_ABSENT &&
+	    !includes(d, "message.output_text.logprobs"))
+		return;
+	jsonw_key(&d->w, "logprobs");
+	jsonw_bool(&d->w, true);
+	chat_draft_copy(d, "top_logprobs", &top);
+}
+
 static int
 write_rest(struct chat_draft *d)
 {
@@ -213,8 +247,6 @@ write_rest(struct chat_draft *d)
 	struct skim_value user = chat_draft_param(d, "user");
 	struct skim_value person = chat_draft_param(d, "safety_identifier");
 	struct skim_value truncation = chat_draft_param(d, "truncation");
-	struct skim_value logprobs = chat_draft_param(d, "top_logprobs");
-	int64_t n;
 
 	chat_draft_copy(d, "max_tokens", &limit);
 	if (tier.type == SKIM_STRING && chat_draft_is_for(d, TAKES_TIER))
@@ -226,10 +258,7 @@ write_rest(struct chat_draft *d)
 	if (skim_string_is(&truncation, "auto") &&
 	    chat_draft_refuse(d, "truncation: \"auto\"") != 0)
 		return -1;
-	if (logprobs.type == SKIM_NUMBER &&
-	    (skim_int(&logprobs, &n) != 0 || n != 0) &&
-	    chat_draft_refuse(d, "top_logprobs") != 0)
-		return -1;
+	write_logprobs(d);
 	return 0;
 }
 

@@ -167,6 +167,45 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 	}
 }
 
+/* What stands between a list's brackets. */
+static struct str
+elements(const struct skim_value *list)
+{
+	if (list->type != SKIM_ARRAY)
+		return str_make("", 0);
+	return str_trim(str_make(list->value.p + 1, list->value.n - 2));
+}
+
+/* A chat has a citation's members one object deeper. */
+static void
+take_annotations(struct responses *s, const struct skim_value *list,
+    struct buf *out)
+{
+	struct skim_value v, type, inner;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "url_citation", &inner } };
+	const struct pick_edit edit = { "type", STR_LIT("\"url_citation\""),
+		true };
+	struct skim_iter it;
+	struct buf flat;
+	struct str key;
+
+	if (list->type != SKIM_ARRAY)
+		return;
+	skim_iter_init(&it, list->value);
+	it.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		pick(&v, wanted, ARRAY_LEN(wanted));
+		if (!skim_string_is(&type, "url_citation") ||
+		    inner.type != SKIM_OBJECT)
+			continue;
+		buf_init(&flat, inner.value.n + 64);
+		pick_replace(inner.value, &edit, 1, &flat);
+		responses_output_annotation(&s->output, buf_str(&flat), out);
+		buf_fini(&flat);
+	}
+}
+
 /* member: "delta" or "message". */
 static void
 take_piece(struct relay *r, const struct skim_value *root, const char *member,
@@ -182,7 +221,9 @@ take_piece(struct relay *r, const struct skim_value *root, const char *member,
 	else
 		responses_output_reasoning(&s->output, -1,
 		    pick_inside(&p.reasoning), out);
-	responses_output_text(&s->output, pick_inside(&p.content), out);
+	responses_output_text(&s->output, pick_inside(&p.content),
+	    elements(&p.logprobs), out);
+	take_annotations(s, &p.annotations, out);
 	responses_output_refusal(&s->output, pick_inside(&p.refusal), out);
 	take_calls(s, &p.calls, out);
 	r->facts.chunks = s->output.chunks;
