@@ -258,8 +258,8 @@ test_defaults_fill_and_bounds_hold(void **state)
 	assert_null(update_key(&r, s.text, "{\"max_budget\": 11}"));
 	must_update_key(&r, s.text, "{\"max_budget\": 9}");
 	/* What is taken away becomes the bound; what is not named stays. */
-	row = update_key(&r, s.text,
-	    "{\"max_budget\": null, \"models\": null}");
+	row =
+	    update_key(&r, s.text, "{\"max_budget\": null, \"models\": null}");
 	assert_member(row, "max_budget", "10");
 	assert_member(row, "rpm_limit", "60");
 	assert_null(json_object_get(row, "models"));
