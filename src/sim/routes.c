@@ -10,6 +10,7 @@
 #include "sim/control.h"
 #include "sim/embeddings.h"
 #include "sim/media.h"
+#include "sim/responses.h"
 #include "sim/scan.h"
 
 /* ---- answers of the API ------------------------------------------------ */
@@ -134,9 +135,12 @@ static int
 handle_responses(struct job *job, struct problem *p)
 {
 	if (job_read_body(job, p) != 0 ||
-	    chat_responses_read(&job->chat, &job->arena, p) != 0)
+	    chat_responses_read(&job->chat, &job->arena, p) != 0 ||
+	    responses_go_on(job, p) != 0 ||
+	    say(job, chat_responses_write, chat_responses_next) != 0)
 		return -1;
-	return say(job, chat_responses_write, chat_responses_next);
+	responses_keep(job);
+	return 0;
 }
 
 static int
@@ -280,6 +284,9 @@ static const struct route routes[] = {
 	{ "POST", "/model/*",                  handle_converse,     true, DIALECT_BEDROCK },
 	{ "POST", "/v1/responses",             handle_responses,    true, -1 },
 	{ "POST", "/responses",                handle_responses,    true, -1 },
+	{ "GET",  "/v1/responses/*",           responses_get,       true, -1 },
+	{ "DELETE", "/v1/responses/*",         responses_delete,    true, -1 },
+	{ "POST", "/v1/responses/*",           responses_cancel,    true, -1 },
 	{ "POST", "/v1/embeddings",            handle_embeddings,   true, -1 },
 	{ "POST", "/embeddings",               handle_embeddings,   true, -1 },
 	{ "POST", "/v1/completions",           handle_completion,   true, -1 },

@@ -541,6 +541,29 @@ test_settings_hold_for_so_many_requests(void **state)
 	board_free(&b);
 }
 
+static void
+test_kept_responses_give_way(void **state)
+{
+	struct kept *k = xcalloc(1, sizeof(*k));
+	struct kept_row *row;
+
+	(void)state;
+	assert_null(kept_find(k, str_of("")));
+	for (int i = 0; i <= KEPT_ROWS; i++) {
+		row = kept_new(k);
+		assert_int_equal(row->body_bytes, 0);
+		snprintf(row->id, sizeof(row->id), "resp_%d", i);
+		row->body_bytes = 1;
+	}
+	assert_null(kept_find(k, str_of("resp_0")));
+	row = kept_find(k, str_of("resp_1"));
+	assert_non_null(row);
+	row->id[0] = '\0'; /* deleted */
+	assert_null(kept_find(k, str_of("resp_1")));
+	assert_non_null(kept_find(k, str_of("resp_32")));
+	free(k);
+}
+
 int
 main(void)
 {
@@ -560,6 +583,7 @@ main(void)
 		cmocka_unit_test(test_error_bodies),
 		cmocka_unit_test(test_mistral_422_has_an_object_for_message),
 		cmocka_unit_test(test_log_line),
+		cmocka_unit_test(test_kept_responses_give_way),
 		cmocka_unit_test(test_board_counts_and_resets),
 		cmocka_unit_test(test_settings_hold_for_so_many_requests),
 	};
