@@ -178,6 +178,20 @@ jsonw_cstr(struct jsonw *w, const char *s)
 }
 
 void
+jsonw_member_int(struct jsonw *w, const char *key, int64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_int(w, v);
+}
+
+void
+jsonw_member_cstr(struct jsonw *w, const char *key, const char *s)
+{
+	jsonw_key(w, key);
+	jsonw_cstr(w, s);
+}
+
+void
 jsonw_decimal(struct jsonw *w, int64_t v, int scale)
 {
 	char text[NUM_TEXT_BYTES];

@@ -15,20 +15,6 @@ chat_openai_finish(enum finish finish)
 	return "stop";
 }
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
 static bool
 is_mistral(const struct talk *t)
 {
@@ -60,17 +46,18 @@ write_details(const struct usage *u, struct jsonw *w)
 {
 	jsonw_key(w, "prompt_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "cached_tokens", u->cached_tokens);
+	jsonw_member_int(w, "cached_tokens", u->cached_tokens);
 	if (u->cache_write_tokens > 0)
-		add_number(w, "cache_write_tokens", u->cache_write_tokens);
-	add_number(w, "audio_tokens", u->audio_tokens);
+		jsonw_member_int(w, "cache_write_tokens",
+		    u->cache_write_tokens);
+	jsonw_member_int(w, "audio_tokens", u->audio_tokens);
 	jsonw_close(w, '}');
 	jsonw_key(w, "completion_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "reasoning_tokens", u->reasoning_tokens);
-	add_number(w, "audio_tokens", 0);
-	add_number(w, "accepted_prediction_tokens", 0);
-	add_number(w, "rejected_prediction_tokens", 0);
+	jsonw_member_int(w, "reasoning_tokens", u->reasoning_tokens);
+	jsonw_member_int(w, "audio_tokens", 0);
+	jsonw_member_int(w, "accepted_prediction_tokens", 0);
+	jsonw_member_int(w, "rejected_prediction_tokens", 0);
 	jsonw_close(w, '}');
 }
 
@@ -87,9 +74,10 @@ write_usage(const struct talk *t, const struct usage *u, struct jsonw *w)
 	if (has(t, QUIRK_APART))
 		completion -= u->reasoning_tokens;
 	jsonw_open(w, '{');
-	add_number(w, "prompt_tokens", u->prompt_tokens);
-	add_number(w, "completion_tokens", completion);
-	add_number(w, "total_tokens", u->prompt_tokens + u->completion_tokens);
+	jsonw_member_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_member_int(w, "completion_tokens", completion);
+	jsonw_member_int(w, "total_tokens",
+	    u->prompt_tokens + u->completion_tokens);
 	write_details(u, w);
 	flavor_write_usage(t->flavor, u, w);
 	jsonw_close(w, '}');
@@ -111,14 +99,15 @@ void
 chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_number(w, "prompt_tokens", u->prompt_tokens);
-	add_number(w, "completion_tokens", u->completion_tokens);
-	add_number(w, "total_tokens", u->prompt_tokens + u->completion_tokens);
+	jsonw_member_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_member_int(w, "completion_tokens", u->completion_tokens);
+	jsonw_member_int(w, "total_tokens",
+	    u->prompt_tokens + u->completion_tokens);
 	if (dialect == DIALECT_MISTRAL && u->cached_tokens > 0) {
-		add_number(w, "num_cached_tokens", u->cached_tokens);
+		jsonw_member_int(w, "num_cached_tokens", u->cached_tokens);
 		jsonw_key(w, "prompt_tokens_details");
 		jsonw_open(w, '{');
-		add_number(w, "cached_tokens", u->cached_tokens);
+		jsonw_member_int(w, "cached_tokens", u->cached_tokens);
 		jsonw_close(w, '}');
 	} else if (dialect != DIALECT_MISTRAL) {
 		write_details(u, w);
@@ -142,12 +131,12 @@ static void
 write_opening(const struct talk *t, const char *object, struct jsonw *w)
 {
 	write_id(t, w);
-	add_text(w, "object", object);
-	add_number(w, "created", t->created_secs);
+	jsonw_member_cstr(w, "object", object);
+	jsonw_member_int(w, "created", t->created_secs);
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
 	if (!is_mistral(t))
-		add_text(w, "system_fingerprint", "fp_tallysim");
+		jsonw_member_cstr(w, "system_fingerprint", "fp_tallysim");
 }
 
 /* `arguments` of a call; in a stream's first delta they are empty. */
@@ -159,14 +148,14 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 
 	jsonw_open(w, '{');
 	if ((delta && !has(t, QUIRK_NO_CALL_INDEX)) || is_mistral(t))
-		add_number(w, "index", (int64_t)i);
+		jsonw_member_int(w, "index", (int64_t)i);
 	jsonw_key(w, "id");
 	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"call_");
 	buf_add_cstr(w->out, call->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
 	if (!is_mistral(t))
-		add_text(w, "type", "function");
+		jsonw_member_cstr(w, "type", "function");
 	jsonw_key(w, "function");
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
@@ -215,11 +204,11 @@ static void
 write_thinking_chunk(int64_t first, int64_t count, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_text(w, "type", "thinking");
+	jsonw_member_cstr(w, "type", "thinking");
 	jsonw_key(w, "thinking");
 	jsonw_open(w, '[');
 	jsonw_open(w, '{');
-	add_text(w, "type", "text");
+	jsonw_member_cstr(w, "type", "text");
 	jsonw_key(w, "text");
 	write_thoughts(first, count, w);
 	jsonw_close(w, '}');
@@ -231,7 +220,7 @@ static void
 open_text_chunk(struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_text(w, "type", "text");
+	jsonw_member_cstr(w, "type", "text");
 	jsonw_key(w, "text");
 }
 
@@ -255,7 +244,7 @@ write_message(const struct talk *t, struct jsonw *w)
 
 	jsonw_key(w, "message");
 	jsonw_open(w, '{');
-	add_text(w, "role", "assistant");
+	jsonw_member_cstr(w, "role", "assistant");
 	if (shows_reasoning(t) && !has(t, QUIRK_CHUNKS)) {
 		jsonw_key(w, t->flavor->reasoning);
 		write_thoughts(0, t->answer->usage.reasoning_tokens, w);
@@ -272,9 +261,9 @@ write_message(const struct talk *t, struct jsonw *w)
 	if (calls)
 		write_calls(t, w);
 	else if (is_mistral(t))
-		add_text(w, "tool_calls", NULL);
+		jsonw_member_cstr(w, "tool_calls", NULL);
 	if (!is_mistral(t))
-		add_text(w, "refusal", NULL);
+		jsonw_member_cstr(w, "refusal", NULL);
 	jsonw_close(w, '}');
 }
 
@@ -292,11 +281,11 @@ chat_openai_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '[');
 	for (int i = 0; i < t->chat->choices; i++) {
 		jsonw_open(&w, '{');
-		add_number(&w, "index", i);
+		jsonw_member_int(&w, "index", i);
 		write_message(t, &w);
 		if (!is_mistral(t))
-			add_text(&w, "logprobs", NULL);
-		add_text(&w, "finish_reason", finish_word(t, false));
+			jsonw_member_cstr(&w, "logprobs", NULL);
+		jsonw_member_cstr(&w, "finish_reason", finish_word(t, false));
 		jsonw_close(&w, '}');
 	}
 	jsonw_close(&w, ']');
@@ -330,11 +319,11 @@ open_delta(struct talk *t, struct reply_chunk *chunk, struct jsonw *w)
 	jsonw_init(w, &chunk->json);
 	buf_add_str(&chunk->json, buf_str(&t->prefix));
 	jsonw_open(w, '{');
-	add_number(w, "index", t->choice);
+	jsonw_member_int(w, "index", t->choice);
 	jsonw_key(w, "delta");
 	jsonw_open(w, '{');
 	if (has(t, QUIRK_ROLE_EACH) && t->stage != TALK_OPENING)
-		add_text(w, "role", "assistant");
+		jsonw_member_cstr(w, "role", "assistant");
 }
 
 /* The usage that rides on a chunk. */
@@ -349,7 +338,7 @@ close_with_usage(const struct talk *t, bool is_last, struct jsonw *w)
 		jsonw_key(w, "usage");
 		write_running_usage(t, w);
 	} else if (t->chat->include_usage && !is_mistral(t)) {
-		add_text(w, "usage", NULL);
+		jsonw_member_cstr(w, "usage", NULL);
 	}
 }
 
@@ -378,8 +367,8 @@ close_delta(const struct talk *t, const char *finish, struct jsonw *w)
 
 	jsonw_close(w, '}');
 	if (!is_mistral(t))
-		add_text(w, "logprobs", NULL);
-	add_text(w, "finish_reason", finish);
+		jsonw_member_cstr(w, "logprobs", NULL);
+	jsonw_member_cstr(w, "finish_reason", finish);
 	jsonw_close(w, '}');
 	jsonw_close(w, ']');
 	close_with_usage(t, is_last, w);
@@ -419,10 +408,10 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 	if (t->choice == 0 && !shows_reasoning(t))
 		t->told = t->answer->usage.reasoning_tokens;
 	open_delta(t, chunk, &w);
-	add_text(&w, "role", "assistant");
-	add_text(&w, "content", calls && !is_mistral(t) ? NULL : "");
+	jsonw_member_cstr(&w, "role", "assistant");
+	jsonw_member_cstr(&w, "content", calls && !is_mistral(t) ? NULL : "");
 	if (!is_mistral(t))
-		add_text(&w, "refusal", NULL);
+		jsonw_member_cstr(&w, "refusal", NULL);
 	close_delta(t, NULL, &w);
 	if (!next_choice(t))
 		return;
@@ -525,7 +514,7 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	jsonw_key(&w, "tool_calls");
 	jsonw_open(&w, '[');
 	jsonw_open(&w, '{');
-	add_number(&w, "index", (int64_t)t->call);
+	jsonw_member_int(&w, "index", (int64_t)t->call);
 	jsonw_key(&w, "function");
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "arguments");
@@ -547,7 +536,7 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	open_delta(t, chunk, &w);
 	/* Mistral: whole calls in one delta, together with the finish. */
 	if (is_mistral(t)) {
-		add_text(&w, "content", "");
+		jsonw_member_cstr(&w, "content", "");
 		for (size_t i = 0; i < t->answer->call_count; i++)
 			chunk->tokens += (int)t->answer->calls[i].tokens;
 		if (t->answer->call_count > 0)

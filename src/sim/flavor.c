@@ -211,20 +211,14 @@ flavor_write_error(const struct flavor *f, const struct problem *p,
 
 /* ---- answers ------------------------------------------------------------ */
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
 void
 flavor_write_usage(const struct flavor *f, const struct usage *u,
     struct jsonw *w)
 {
 	if ((f->quirks & QUIRK_CACHE_HITS) != 0) {
-		add_number(w, "prompt_cache_hit_tokens", u->cached_tokens);
-		add_number(w, "prompt_cache_miss_tokens",
+		jsonw_member_int(w, "prompt_cache_hit_tokens",
+		    u->cached_tokens);
+		jsonw_member_int(w, "prompt_cache_miss_tokens",
 		    u->prompt_tokens - u->cached_tokens);
 	}
 	if ((f->quirks & QUIRK_COST) != 0) {

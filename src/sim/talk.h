@@ -52,4 +52,13 @@ struct talk {
 void talk_begin(struct talk *t, const struct chat *chat,
     const struct answer *answer);
 
+/* ---- for dialects whose answers are blocks ------------------------------ */
+
+/* The next word as a string, or the next piece of the call's arguments; behind
+   the last one the block is at its end. */
+void talk_write_word(struct talk *t, struct jsonw *w);
+void talk_write_fragment(struct talk *t, struct jsonw *w);
+/* What comes first, or behind the block that has ended. */
+enum talk_stage talk_next_block(struct talk *t);
+
 #endif
