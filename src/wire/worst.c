@@ -163,6 +163,8 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 {
 	struct price_bound *b = &w->prompt;
 
+	searches_find(r, c->deployment->config, c->upstream_model, c->price,
+	    &w->searches);
 	*b = (struct price_bound){
 		.tier = r->service_tier,
 		.prompt_tokens = r->prompt_bound_tokens,
@@ -173,6 +175,8 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.images = r->images,
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
+		.searches = w->searches.at_most,
+		.search_size = w->searches.size,
 	};
 	/* A longer prompt is refused by the provider, not billed. One that
 	   is longer by any count says that the figure is wrong. */

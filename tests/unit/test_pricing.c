@@ -471,6 +471,8 @@ random_price(struct price *p)
 	p->units.image = random_below(2) * random_below(5000000);
 	p->units.second = random_below(2) * random_below(5000000);
 	p->units.character = random_below(2) * random_below(5000);
+	for (int i = 0; i < SEARCH_SIZES; i++)
+		p->units.search[i] = random_below(2) * random_below(5000000);
 }
 
 /* Splits `whole` at random among n parts whose sum stays below it. */
@@ -509,6 +511,8 @@ random_usage(const struct price_bound *b, struct usage *u)
 	u->images = random_below(b->images + 1);
 	u->audio_millis = random_below(1000 * b->seconds + 1);
 	u->characters = random_below(b->characters + 1);
+	u->searches = random_below(b->searches + 1);
+	u->search_size = b->search_size;
 }
 
 /* dall-e by the picture, whisper by the second, tts by the character; the
@@ -543,6 +547,39 @@ test_things_that_are_no_tokens(void **state)
 	price_table_free(&t);
 }
 
+/* By the piece, beside the tokens; both forms of a table, and back. */
+static void
+test_searches(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
+		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
+		"\"search_context_cost_per_query\":{"
+		"\"search_context_size_low\":0.01,\"other\":1,"
+		"\"search_context_size_medium\":0.025,"
+		"\"search_context_size_high\":0.03}}}"));
+	struct usage u = { .source = USAGE_PROVIDER,
+		.prompt_tokens = 5,
+		.searches = 2 };
+	struct price p = resolve_with(NULL, 0, "plain", &t, 1), again;
+	struct price_bound b = { .searches = 3, .search_size = SEARCH_HIGH };
+	struct buf json;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(price_cost_nanos(&p, &u), 50005000);
+	u.search_size = SEARCH_LOW;
+	assert_int_equal(price_cost_nanos(&p, &u), 20005000);
+	assert_int_equal(price_bound_nanos(&p, &b), 90000000);
+	buf_init(&json, 4096);
+	price_to_json(&p, &json);
+	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);
+	assert_string_equal(again.version, p.version);
+	assert_int_equal(price_bound_nanos(&again, &b), 90000000);
+	buf_fini(&json);
+	price_table_free(&t);
+}
+
 static void
 test_no_usage_costs_more_than_its_bound(void **state)
 {
@@ -559,6 +596,8 @@ test_no_usage_costs_more_than_its_bound(void **state)
 			.images = random_below(2) * random_below(10),
 			.seconds = random_below(2) * random_below(100),
 			.characters = random_below(2) * random_below(5000),
+			.searches = random_below(2) * random_below(20),
+			.search_size = (enum search_size)random_below(3),
 			.no_cache_write = random_below(2) == 0,
 			.no_cache_write_1h = random_below(2) == 0,
 		};
@@ -664,6 +703,7 @@ main(void)
 		    test_reported_cost_is_trusted_unless_the_price_is_custom),
 		cmocka_unit_test(test_absurd_counts_saturate),
 		cmocka_unit_test(test_things_that_are_no_tokens),
+		cmocka_unit_test(test_searches),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),
 		cmocka_unit_test(
 		    test_affordable_is_the_largest_count_that_fits),

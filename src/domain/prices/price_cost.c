@@ -51,7 +51,9 @@ unit_picos(const struct price *p, const struct usage *u)
 	return p->units.request +
 	       (__int128)at_least_0(u->images) * p->units.image +
 	       (__int128)at_least_0(u->audio_millis) * p->units.second / 1000 +
-	       (__int128)at_least_0(u->characters) * p->units.character;
+	       (__int128)at_least_0(u->characters) * p->units.character +
+	       (__int128)at_least_0(u->searches) *
+		   p->units.search[u->search_size];
 }
 
 static __int128
@@ -173,7 +175,9 @@ unit_bound(const struct price *p, const struct price_bound *b)
 	return p->units.request +
 	       (__int128)at_least_0(b->images) * p->units.image +
 	       (__int128)at_least_0(b->seconds) * p->units.second +
-	       (__int128)at_least_0(b->characters) * p->units.character;
+	       (__int128)at_least_0(b->characters) * p->units.character +
+	       (__int128)at_least_0(b->searches) *
+		   p->units.search[b->search_size];
 }
 
 int64_t

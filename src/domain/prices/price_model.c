@@ -316,6 +316,36 @@ read_ranges(struct price_model *m)
 	return rc;
 }
 
+/* search_context_cost_per_query: {"search_context_size_low": 0.01, ...} */
+static int
+read_searches(struct price_model *m)
+{
+	static const char *const sizes[SEARCH_SIZES] = {
+		[SEARCH_MEDIUM] = "search_context_size_medium",
+		[SEARCH_LOW] = "search_context_size_low",
+		[SEARCH_HIGH] = "search_context_size_high",
+	};
+	int kind = price_json_peek(m->j), rc;
+
+	if (kind != '{')
+		return kind < 0 ? -1 : price_json_skip(m->j);
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		int size = 0;
+
+		while (size < SEARCH_SIZES &&
+		       !str_is(str_of(m->field), sizes[size]))
+			size++;
+		rc = size == SEARCH_SIZES ? price_json_skip(m->j)
+					  : read_usd(m, PRICE_UNIT_MAX_PICOS,
+						&m->price.units.search[size]);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
+}
+
 static int
 read_defacto_field(struct price_model *m)
 {
@@ -329,6 +359,8 @@ read_defacto_field(struct price_model *m)
 		return read_limit(m, &m->max_tokens);
 	if (str_is(field, "tiered_pricing"))
 		return read_ranges(m);
+	if (str_is(field, "search_context_cost_per_query"))
+		return read_searches(m);
 	if (price_key_parse(field, &k) == 1)
 		return read_priced_field(m, &k);
 	return price_json_skip(m->j);
@@ -345,12 +377,11 @@ drop_own_field(struct price_model *m)
 {
 	static const char *const others[] = { "note", "derived",
 		"multipliers_permille", "cached_audio_input_pico",
-		"citation_pico", "per_search_low_pico",
-		"per_search_medium_pico", "per_search_high_pico",
-		"per_session_pico", "per_page_pico", "per_annotated_page_pico",
-		"per_input_audio_second_pico", "per_input_video_second_pico",
-		"per_output_video_second_pico", "per_output_character_pico",
-		"per_input_pixel_pico", "per_output_pixel_pico" };
+		"citation_pico", "per_session_pico", "per_page_pico",
+		"per_annotated_page_pico", "per_input_audio_second_pico",
+		"per_input_video_second_pico", "per_output_video_second_pico",
+		"per_output_character_pico", "per_input_pixel_pico",
+		"per_output_pixel_pico" };
 
 	if (!is_one_of(str_of(m->field), others, ARRAY_LEN(others))) {
 		if (m->unknown++ == 0)
@@ -469,6 +500,9 @@ read_own_unit(struct price_model *m)
 		{ "per_input_second_pico", UNIT_SECOND, false },
 		{ "per_output_second_pico", UNIT_SECOND, true },
 		{ "per_input_character_pico", UNIT_CHARACTER, false },
+		{ "per_search_medium_pico", UNIT_SEARCH_MEDIUM, false },
+		{ "per_search_low_pico", UNIT_SEARCH_LOW, false },
+		{ "per_search_high_pico", UNIT_SEARCH_HIGH, false },
 	};
 	int64_t picos;
 	int rc;

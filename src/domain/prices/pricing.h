@@ -35,10 +35,11 @@ struct price_rates {
 
 /* Pico-dollars for things that are no tokens; 0 none. */
 struct price_units {
-	int64_t request;   /* input_cost_per_request, per_query */
-	int64_t image;     /* made */
-	int64_t second;    /* of sound listened to */
-	int64_t character; /* spoken */
+	int64_t request;              /* input_cost_per_request, per_query */
+	int64_t image;                /* made */
+	int64_t second;               /* of sound listened to */
+	int64_t character;            /* spoken */
+	int64_t search[SEARCH_SIZES]; /* of the web, by enum search_size */
 };
 
 /* A tier's rates replace the base's for the whole request when the prompt
@@ -123,6 +124,8 @@ struct price_bound {
 	bool audio_output;                   /* the answer may be sound */
 	bool image_output;                   /* or pictures */
 	int64_t images, seconds, characters; /* at most (struct price_units) */
+	int64_t searches;
+	enum search_size search_size;
 	bool no_cache_write;    /* the request cannot ask for one */
 	bool no_cache_write_1h; /* nor for the long kind */
 };
