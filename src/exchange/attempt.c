@@ -40,6 +40,7 @@ attempt_new(struct holding *h, struct buf *out)
 	a->max_tokens = h->max_tokens;
 	a->paid_tokens = h->paid_tokens;
 	a->searches = h->worst.searches;
+	a->geo = h->worst.prompt.geo;
 	a->hold_number = h->hold.number;
 	a->held_nanos = h->hold.amount_nanos;
 	a->error_text = "";
@@ -439,13 +440,15 @@ is_paid(const struct attempt *a)
 	       !a->usage.has_reported_cost;
 }
 
-/* Those that the provider bills and its usage does not count. */
+/* What the provider bills and its usage does not say. */
 static void
-note_searches(struct attempt *a, bool began)
+complete_usage(struct attempt *a, bool began)
 {
 	if (a->searches.by_answer && began && a->usage.searches == 0)
 		a->usage.searches = 1;
 	a->usage.search_size = a->searches.size;
+	if (a->usage.geo == GEO_ANY)
+		a->usage.geo = a->geo;
 }
 
 void
@@ -470,7 +473,7 @@ attempt_charge(struct attempt *a)
 			a->x->env->config->possibly_billed_prompt))
 			charge_estimate(a, 0);
 	}
-	note_searches(a, began);
+	complete_usage(a, began);
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
 	if (a->cost_nanos == 0 && began && is_paid(a)) {
 		charge_estimate(a, attempt_delivered_tokens(a));

@@ -105,6 +105,7 @@ take_usage(struct reader *r, struct usage *u)
 	struct str source = take_str(r, "usage_source");
 	struct str tier = take_str(r, "service_tier");
 	struct str size = take_str(r, "search_size");
+	struct str geo = take_str(r, "geo");
 
 	u->prompt_tokens = take_int(r, "prompt_tokens");
 	u->completion_tokens = take_int(r, "completion_tokens");
@@ -130,6 +131,9 @@ take_usage(struct reader *r, struct usage *u)
 		refuse(r, "service_tier");
 	if (size.n > 0 && search_size_parse(size, &u->search_size) != 0)
 		refuse(r, "search_size");
+	if (geo.n > 0 && usage_geo_parse(geo, &u->geo) != 0)
+		refuse(r, "geo");
+	u->fast = json_is_true(json_object_get(r->obj, "fast"));
 	u->has_reported_cost =
 	    json_is_number(json_object_get(r->obj, "reported_cost_usd"));
 	u->reported_cost_nanos = take_usd(r, "reported_cost_usd");

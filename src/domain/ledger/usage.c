@@ -45,3 +45,27 @@ search_size_parse(struct str word, enum search_size *size_r)
 	}
 	return -1;
 }
+
+static const char *const geo_words[USAGE_GEOS] = {
+	[GEO_ANY] = "",
+	[GEO_US] = "us",
+	[GEO_EU] = "eu",
+};
+
+const char *
+usage_geo_name(enum usage_geo geo)
+{
+	return geo_words[geo];
+}
+
+int
+usage_geo_parse(struct str word, enum usage_geo *geo_r)
+{
+	for (int i = 0; i < USAGE_GEOS; i++) {
+		if (str_is(word, geo_words[i])) {
+			*geo_r = (enum usage_geo)i;
+			return 0;
+		}
+	}
+	return -1;
+}

@@ -346,6 +346,66 @@ read_searches(struct price_model *m)
 	return rc;
 }
 
+/* 1.1 as 1100; anything else than 0.001 to 100 in thousandths is refused. */
+static int
+read_factor(struct price_model *m, int64_t *permille_r)
+{
+	bool inexact = false;
+	struct str s;
+	int64_t v;
+	int rc = read_spelling(m, &s);
+
+	if (rc <= 0)
+		return rc;
+	if (num_decimal(s, 3, &v, &inexact) != 0 || inexact || v < 1 ||
+	    v > PRICE_FACTOR_MAX)
+		return out_of_range(m, s);
+	*permille_r = v;
+	return 0;
+}
+
+/* provider_specific_entry: {"us": 1.1, "fast": 6.0} and other things */
+static int
+read_entry(struct price_model *m)
+{
+	int kind = price_json_peek(m->j), rc;
+
+	if (kind != '{')
+		return kind < 0 ? -1 : price_json_skip(m->j);
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		if (str_is(str_of(m->field), "fast"))
+			rc = read_factor(m, &m->price.factors.fast);
+		else if (str_is(str_of(m->field), "us"))
+			rc = read_factor(m, &m->price.factors.geo_us);
+		else
+			rc = price_json_skip(m->j);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
+}
+
+/* The factors of the de-facto form: 1 when it was one. */
+static int
+read_defacto_factor(struct price_model *m)
+{
+	struct price_factors *f = &m->price.factors;
+	struct str field = str_of(m->field);
+	int rc;
+
+	if (str_is(field, "provider_specific_entry"))
+		rc = read_entry(m);
+	else if (str_is(field, "regional_processing_uplift_multiplier_us"))
+		rc = read_factor(m, &f->geo_us);
+	else if (str_is(field, "regional_processing_uplift_multiplier_eu"))
+		rc = read_factor(m, &f->geo_eu);
+	else
+		return 0;
+	return rc < 0 ? -1 : 1;
+}
+
 static int
 read_defacto_field(struct price_model *m)
 {
@@ -353,6 +413,8 @@ read_defacto_field(struct price_model *m)
 	struct price_key k;
 	int rc = read_common(m);
 
+	if (rc == 0)
+		rc = read_defacto_factor(m);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (str_is(field, "max_tokens"))
@@ -376,12 +438,11 @@ static int
 drop_own_field(struct price_model *m)
 {
 	static const char *const others[] = { "note", "derived",
-		"multipliers_permille", "cached_audio_input_pico",
-		"citation_pico", "per_session_pico", "per_page_pico",
-		"per_annotated_page_pico", "per_input_audio_second_pico",
-		"per_input_video_second_pico", "per_output_video_second_pico",
-		"per_output_character_pico", "per_input_pixel_pico",
-		"per_output_pixel_pico" };
+		"cached_audio_input_pico", "citation_pico", "per_session_pico",
+		"per_page_pico", "per_annotated_page_pico",
+		"per_input_audio_second_pico", "per_input_video_second_pico",
+		"per_output_video_second_pico", "per_output_character_pico",
+		"per_input_pixel_pico", "per_output_pixel_pico" };
 
 	if (!is_one_of(str_of(m->field), others, ARRAY_LEN(others))) {
 		if (m->unknown++ == 0)
@@ -518,6 +579,39 @@ read_own_unit(struct price_model *m)
 	return 0;
 }
 
+static int64_t *
+factor_at(struct price_model *m, const char *const names[3])
+{
+	struct price_factors *f = &m->price.factors;
+	int64_t *const at[3] = { &f->fast, &f->geo_us, &f->geo_eu };
+
+	for (int i = 0; i < 3; i++) {
+		if (str_is(str_of(m->field), names[i]))
+			return at[i];
+	}
+	return NULL;
+}
+
+/* multipliers_permille: {"fast": 6000, "geo_us": 1100} */
+static int
+read_own_factors(struct price_model *m)
+{
+	static const char *const names[3] = { "fast", "geo_us", "geo_eu" };
+	int rc;
+
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		int64_t *at = factor_at(m, names);
+
+		rc = at == NULL ? drop_own_field(m)
+				: read_whole(m, PRICE_FACTOR_MAX, at);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
+}
+
 static int
 read_own_field(struct price_model *m)
 {
@@ -532,6 +626,8 @@ read_own_field(struct price_model *m)
 		return rc < 0 ? -1 : 0;
 	if (str_is(field, "tiers"))
 		return read_own_tiers(m, TIER_DEFAULT);
+	if (str_is(field, "multipliers_permille"))
+		return read_own_factors(m);
 	for (int s = TIER_DEFAULT + 1; s < PRICE_SERVICES; s++) {
 		if (str_is(field, price_service_name((enum service_tier)s)))
 			return read_own_service(m, (enum service_tier)s);

@@ -344,6 +344,9 @@ price_to_json(const struct price *p, struct buf *out)
 	write_number(&w, "per_character", p->units.character, 0);
 	for (int i = 0; i < SEARCH_SIZES; i++)
 		write_number(&w, search_keys[i], p->units.search[i], 0);
+	write_number(&w, "fast_permille", p->factors.fast, 0);
+	write_number(&w, "geo_us_permille", p->factors.geo_us, 0);
+	write_number(&w, "geo_eu_permille", p->factors.geo_eu, 0);
 	write_number(&w, "max_input_tokens", p->max_input_tokens, CONFIG_UNSET);
 	write_number(&w, "max_output_tokens", p->max_output_tokens,
 	    CONFIG_UNSET);
@@ -433,6 +436,18 @@ take_units(const json_t *obj, struct price_units *u)
 	return 0;
 }
 
+static int
+take_factors(const json_t *obj, struct price_factors *f)
+{
+	int64_t max = PRICE_FACTOR_MAX;
+
+	if (take_number(obj, "fast_permille", max, &f->fast) != 0 ||
+	    take_number(obj, "geo_us_permille", max, &f->geo_us) != 0 ||
+	    take_number(obj, "geo_eu_permille", max, &f->geo_eu) != 0)
+		return -1;
+	return 0;
+}
+
 int
 price_from_json(struct str json, struct price *p_r, struct err *err)
 {
@@ -447,6 +462,7 @@ price_from_json(struct str json, struct price *p_r, struct err *err)
 	     strcmp(jsonx_str(doc, "unit").p, "1e-12 USD") != 0 ||
 	     take_rows(doc, &p, -1) != 0 || take_tiers(doc, &p) != 0 ||
 	     take_units(doc, &p.units) != 0 ||
+	     take_factors(doc, &p.factors) != 0 ||
 	     take_number(doc, "max_input_tokens", PRICE_MAX_TOKENS,
 		 &p.max_input_tokens) != 0 ||
 	     take_number(doc, "max_output_tokens", PRICE_MAX_TOKENS,
