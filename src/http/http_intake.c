@@ -243,7 +243,9 @@ read_request(struct http_conn *c)
 			   ? read_body(c, &got)
 			   : read_scratch(c, &got);
 		total += got;
-	} while (more && total < TURN_BYTES && !c->answering && !is_gone(c));
+		/* What is held comes before what is still to be read. */
+	} while (more && total < TURN_BYTES && !c->answering &&
+		 c->held.len == 0 && !is_gone(c));
 }
 
 /* While an answer is made, or earlier bytes still wait: requests to come are

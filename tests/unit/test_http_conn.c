@@ -311,6 +311,28 @@ test_held_bytes_keep_their_place(void **state)
 	close(fd);
 }
 
+/* More than one read takes, and each is answered where it is taken. */
+static void
+test_many_pipelined_requests_are_answered_in_order(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = client_connect(fx, 0);
+	struct buf in, out;
+
+	buf_init(&out, 65536);
+	buf_init(&in, 1 << 20);
+	for (int i = 0; i < 600; i++)
+		buf_printf(&out, "GET /%03d HTTP/1.1\r\n" H "\r\n", i);
+	buf_printf(&out, "GET /last HTTP/1.1\r\n" H "\r\n");
+	assert_int_equal(send(fd, out.data, out.len, 0), out.len);
+	assert_true(client_read(fx, fd, &in, "GET /last  0", 2000));
+	assert_int_equal(fx->calls, 601);
+	assert_int_equal(str_find(buf_str(&in), " 400 "), -1);
+	buf_fini(&in);
+	buf_fini(&out);
+	close(fd);
+}
+
 static void
 test_pipelined_junk_during_an_answer_is_bounded(void **state)
 {
@@ -613,6 +635,7 @@ main(void)
 		T(test_owner_without_on_gone_keeps_its_call),
 		T(test_pipelined_request_waits_for_the_answer),
 		T(test_held_bytes_keep_their_place),
+		T(test_many_pipelined_requests_are_answered_in_order),
 		T(test_pipelined_junk_during_an_answer_is_bounded),
 		T(test_junk_behind_a_good_request_is_refused_after_its_answer),
 		T(test_connection_limit_is_exact),
