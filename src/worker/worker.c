@@ -58,10 +58,9 @@ end_turn(struct worker *w)
 	if (w->station.batch.queued > 0 &&
 	    !event_pending(&w->batch_retry, EV_TIMEOUT, NULL))
 		run_batch(w);
-	if (w->outbox_dirty) {
-		w->outbox_dirty = false;
-		outbox_kick(w->outbox);
-	}
+	if (w->new_records > 0)
+		outbox_kick(w->outbox, w->new_records);
+	w->new_records = 0;
 }
 
 static void
@@ -77,7 +76,7 @@ on_settled(void *arg)
 {
 	struct worker *w = arg;
 
-	w->outbox_dirty = true;
+	w->new_records++;
 }
 
 /* ---- leaving ------------------------------------------------------------ */
@@ -232,6 +231,8 @@ open_outbox(struct worker *w)
 		.batch = &w->station.batch,
 		.socket_path = path,
 		.owner = w->station.owner.id,
+		/* Answers wait until their records are synced on file. */
+		.at_once = w->station.config->durability_power,
 		.on_file = on_file,
 		.arg = w,
 	};
