@@ -458,6 +458,8 @@ worker_main(uint32_t slot, uint32_t generation)
 	rc = open_all(w, &err);
 	if (rc != 0)
 		log_fatal(rc, "%s", err.text);
+	/* What only the start needed goes back. */
+	malloc_trim(0);
 	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);
 	while (!w->stopping) {
