@@ -114,8 +114,6 @@ struct str http_query(const struct http_call *call);
 struct str http_header(const struct http_call *call, const char *name);
 /* The body in one piece. */
 struct str http_body(struct http_call *call);
-/* Gives the body's memory back before the call ends (long streams). */
-void http_body_drop(struct http_call *call);
 const char *http_peer(const struct http_call *call); /* "127.0.0.1" */
 
 /* An owner without on_gone keeps the call until it has answered it. */
