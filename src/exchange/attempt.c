@@ -73,8 +73,8 @@ attempt_relay(const struct attempt *a, const struct dialect *dialect)
 {
 	const struct config_deployment *d = a->deployment->config;
 
-	return dialect_relay(dialect,
-	    d->mock_response != NULL ? NULL : d->provider, a->x->api);
+	return dialect_relay(dialect, d->mock_response != NULL ? NULL : d,
+	    a->x->api);
 }
 
 void
