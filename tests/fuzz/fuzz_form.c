@@ -1,7 +1,8 @@
 /*
  * Forms: any bytes as a body. Parts stand inside of the body, in order, and
  * cover it; as a request, what goes up is what stays of the body with another
- * model's name in it. The same bytes as a sound file have some length. Corpus: tests/fuzz/corpus/fuzz_form.
+ * model's name in it. The same bytes as a sound file have some length. Corpus:
+ * tests/fuzz/corpus/fuzz_form.
  */
 #include "fuzz.h"
 
