@@ -83,7 +83,8 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
-	jsonw_member_cstr(&w, "stopReason", chat_anthropic_stop_reason(a->finish));
+	jsonw_member_cstr(&w, "stopReason",
+	    chat_anthropic_stop_reason(a->finish));
 	if (!t->no_usage)
 		write_usage(&a->usage, &w);
 	write_metrics(&w);
