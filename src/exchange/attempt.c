@@ -357,10 +357,13 @@ attempt_set_outcome(struct attempt *a, enum outcome outcome, const char *text)
 static void
 judge_refusal(struct attempt *a)
 {
+	const struct config_deployment *d = a->deployment->config;
+	const char *token = logins_token(a->x->env->logins, d->login);
+
 	if (a->error == NULL)
 		a->error = arena_alloc(&a->x->arena, sizeof(*a->error));
 	provider_error_read(a->head.status, buf_str(&a->body),
-	    a->deployment->config->api_key, a->error);
+	    token != NULL ? token : d->api_key, a->error);
 	if (a->head.retry_after_nsecs == 0)
 		a->head.retry_after_nsecs = a->error->retry_after_nsecs;
 	/* A response that is not there says nothing about the deployment. */

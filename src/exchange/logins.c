@@ -234,7 +234,7 @@ begin(struct login *l)
 /* ---- for the others ------------------------------------------------------ */
 
 static struct login *
-find(struct logins *all, const struct config_login *config)
+find(const struct logins *all, const struct config_login *config)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		if (config_login_eq(all->logins[i].config, config))
@@ -324,4 +324,13 @@ logins_forget(struct login_waiter *w)
 {
 	if (w->node.next != NULL)
 		list_remove(&w->node);
+}
+
+const char *
+logins_token(const struct logins *all, const struct config_login *config)
+{
+	const struct login *l =
+	    all == NULL || config == NULL ? NULL : find(all, config);
+
+	return l != NULL && l->has_keys ? l->keys.token : NULL;
 }

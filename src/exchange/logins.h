@@ -40,6 +40,9 @@ void logins_free(struct logins **l);
 int logins_get(struct logins *l, const struct config_login *login,
     struct login_waiter *w, const struct login_keys **keys_r,
     struct err *err) MUST_CHECK;
+/* The token given out last, to be masked in what comes back; NULL none. */
+const char *logins_token(const struct logins *l,
+    const struct config_login *login);
 /* It waits no more; nothing when it did not. */
 void logins_forget(struct login_waiter *w);
 
