@@ -413,6 +413,7 @@ keep_login(struct search *s)
 	d->login = arena_copy(&s->l->c->arena, &s->login, sizeof(s->login));
 	/* They take the role; requests are signed with what it gives. */
 	use_keys(s, "", "", "");
+	config_login_note(s->l, s->at, d->login);
 }
 
 int

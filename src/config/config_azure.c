@@ -92,5 +92,6 @@ config_azure_login(struct loader *l, struct config_entry *e,
 	login.url = token_url(l, tenant);
 	login.scope = scope[0] != '\0' ? scope : SCOPE;
 	e->d.login = arena_copy(&l->c->arena, &login, sizeof(login));
+	config_login_note(l, n, e->d.login);
 	return 1;
 }

@@ -47,6 +47,9 @@ int config_aws_resolve(struct loader *l, struct config_entry *e,
 /* What its requests are signed with (config_aws_keys.c). 0; 1 left out. */
 int config_aws_keys(struct loader *l, struct config_entry *e,
     const struct node *n);
+/* Who it is asked as, for --check. */
+void config_login_note(struct loader *l, const struct node *at,
+    const struct config_login *login);
 /* An application of Entra's for an Azure entry without a key, from the entry
    or, with from_env, from the environment (config_azure.c). 1 it has one now,
    0 it has none, -1 left out. */

@@ -232,6 +232,19 @@ base_is_written(const struct node *n)
 	       node_get(params, "base_url") != NULL;
 }
 
+void
+config_login_note(struct loader *l, const struct node *at,
+    const struct config_login *login)
+{
+	char text[512];
+
+	config_login_text(login, text, sizeof(text));
+	loader_remark(l, CONFIG_NOTE, at,
+	    "asked as %s, whose keys expire: they are asked for when a request "
+	    "needs them",
+	    text);
+}
+
 /* A token of Entra's, or an application that gets some. 1 there is one, 0
    none, -1 left out. */
 static int

@@ -344,6 +344,8 @@ test_the_environment_has_logins(void **state)
 		assert_string_equal(l->role_arn, rows[i].role);
 		assert_string_equal(l->token_file, rows[i].file);
 		assert_true(config_login_eq(l, l));
+		assert_true(has_remark(&p, "note t.yaml:2: model_list[0]: "
+					   "asked as th"));
 		parsed_free(&p);
 	}
 	clear_variables();
