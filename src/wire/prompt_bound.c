@@ -234,6 +234,16 @@ walk_parts(struct skim_iter *it, struct prompt_size *size)
 	return r == 0 ? 1 : -1;
 }
 
+/* Members for it that an answer may bring, and a client send back. */
+static bool
+is_thought(struct str key)
+{
+	return SKIM_KEY_IS(key, "reasoning_content") ||
+	       SKIM_KEY_IS(key, "reasoning") ||
+	       SKIM_KEY_IS(key, "thinking_blocks") ||
+	       SKIM_KEY_IS(key, "reasoning_details");
+}
+
 /* Any other member of a message. An answer that was sound is named by its id
    later: all of it is part of the prompt then. */
 static int
@@ -250,6 +260,7 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 		return 1;
 	}
 	size->has_names = size->has_names || SKIM_KEY_IS(key, "name");
+	size->has_thought = size->has_thought || is_thought(key);
 	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
 		size->has_sound = true;
 		size->references++;

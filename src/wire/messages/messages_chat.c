@@ -16,6 +16,9 @@
 	"hosted_vllm vllm openrouter together_ai fireworks_ai deepinfra "      \
 	"ollama ollama_chat"
 
+/* Whose models think or not as {"type":"enabled"} or "disabled" says. */
+#define TAKES_THINKING "deepseek zai"
+
 static const struct chat_param params[] = {
 	{ "model", CHAT_MAPPED },
 	{ "messages", CHAT_MAPPED },
@@ -165,6 +168,15 @@ write_effort(struct chat_draft *d)
 	struct skim_value budget = pick_one(&thinking, "budget_tokens");
 	int64_t tokens;
 
+	/* Their own word for it is Anthropic's. */
+	if (type.type == SKIM_STRING && chat_draft_is_for(d, TAKES_THINKING)) {
+		jsonw_key(&d->w, "thinking");
+		jsonw_open(&d->w, '{');
+		jsonw_key(&d->w, "type");
+		jsonw_cstr(&d->w,
+		    skim_string_is(&type, "disabled") ? "disabled" : "enabled");
+		jsonw_close(&d->w, '}');
+	}
 	if (!d->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {

@@ -181,6 +181,9 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	d.drop = rules.drop;
 	d.model = rules.model;
 	d.takes_effort = param_takes_effort(choice->deployment, rules.model);
+	d.thought = param_thought_members(choice->deployment);
+	if (d.thought == NULL)
+		d.thought = "";
 	d.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&d.out, ROOM_FACTOR * r->body.n + ROOM_MORE);

@@ -21,6 +21,7 @@ struct chat_draft {
 	const char *model;            /* as the provider is asked for it */
 	bool drop;                    /* drop_params as it applies */
 	bool takes_effort;            /* reasoning_effort may be sent */
+	const char *thought;          /* param_thought_members(); "" none */
 	struct arena *arena;
 	struct buf out;
 	struct jsonw w; /* writes to out */

@@ -250,9 +250,12 @@ chat_turn_assistant(struct chat_draft *d, const struct chat_assistant *a)
 		jsonw_key(w, "content");
 		jsonw_null(w);
 	}
-	if (a->reasoning.len > 0 && param_takes_reasoning(d->provider))
+	/* Its name at this provider is openai_messages.c's affair. */
+	if (a->reasoning.len > 0 &&
+	    str_find(str_of(d->thought), "reasoning") >= 0)
 		write_text(w, "reasoning_content", &a->reasoning);
-	if (a->thinking.len > 0)
+	if (a->thinking.len > 0 &&
+	    param_is_listed(d->thought, str_of("thinking_blocks")))
 		write_list(w, "thinking_blocks", &a->thinking);
 	if (a->calls.len > 0)
 		write_list(w, "tool_calls", &a->calls);

@@ -33,8 +33,13 @@ bool param_is_listed(const char *list, struct str word);
 const char *param_family(const struct config_deployment *d, const char *model);
 /* The provider takes reasoning_effort for this model. */
 bool param_takes_effort(const struct config_deployment *d, const char *model);
-/* The provider takes a model's reasoning_content back; others refuse it. */
-bool param_takes_reasoning(const char *provider);
+/*
+ * The members of an assistant's message under which the provider takes back
+ * what its model thought in an earlier turn: of reasoning_content, reasoning,
+ * thinking_blocks, reasoning_details, blank separated. "" none of them; NULL
+ * not known: they are the client's affair.
+ */
+const char *param_thought_members(const struct config_deployment *d);
 
 /* The rules for one request to one deployment. */
 struct param_rules {
