@@ -1,6 +1,7 @@
 /* A provider's answer as a chat's. See chat_source.h. */
 #include "wire/chat_source.h"
 
+#include "wire/openai/call_seal.h"
 #include "wire/relay_note.h"
 
 int
@@ -176,15 +177,24 @@ chat_piece_read(const struct skim_value *root, const char *member,
 void
 chat_call_read(const struct skim_value *call, int64_t at, struct chat_call *c)
 {
-	struct skim_value index, function;
+	struct skim_value index, function, extra;
 	const struct skim_wanted of_call[] = { { "index", &index },
-		{ "id", &c->id }, { "function", &function } };
+		{ "id", &c->id }, { "function", &function },
+		{ "extra_content", &extra } };
 	const struct skim_wanted of_function[] = { { "name", &c->name },
 		{ "arguments", &c->arguments } };
 
 	pick(call, of_call, ARRAY_LEN(of_call));
 	pick(&function, of_function, ARRAY_LEN(of_function));
+	extra = pick_one(&extra, "google");
+	c->seal = pick_one(&extra, "thought_signature");
 	c->index = at;
 	if (index.type == SKIM_NUMBER && skim_int(&index, &c->index) != 0)
 		c->index = 0;
+}
+
+void
+chat_call_id(const struct chat_call *c, struct buf *out)
+{
+	call_seal_write(pick_inside(&c->id), pick_inside(&c->seal), out);
 }

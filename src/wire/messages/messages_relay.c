@@ -116,11 +116,11 @@ static void
 write_tool_head(const struct chat_call *c, int64_t number, struct buf *out)
 {
 	buf_add_cstr(out, "{\"type\":\"tool_use\",\"id\":");
+	buf_add_char(out, '"');
 	if (pick_is_empty(&c->id))
-		buf_printf(out, "\"toolu_%lld\"", (long long)number);
-	else
-		buf_add_str(out, c->id.value);
-	buf_add_cstr(out, ",\"name\":");
+		buf_printf(out, "toolu_%lld", (long long)number);
+	chat_call_id(c, out);
+	buf_add_cstr(out, "\",\"name\":");
 	if (c->name.type == SKIM_STRING)
 		buf_add_str(out, c->name.value);
 	else

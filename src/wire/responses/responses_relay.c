@@ -154,6 +154,7 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 	struct chat_call c;
 	struct skim_iter it;
 	struct str key;
+	struct buf id;
 	int64_t at = 0;
 
 	if (calls->type != SKIM_ARRAY)
@@ -162,8 +163,11 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 	it.max_depth = SKIM_TOP_DEPTH;
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		chat_call_read(&v, at++, &c);
-		responses_output_call(&s->output, c.index, pick_inside(&c.id),
+		buf_init(&id, v.value.n + 64);
+		chat_call_id(&c, &id);
+		responses_output_call(&s->output, c.index, buf_str(&id),
 		    pick_inside(&c.name), pick_inside(&c.arguments), out);
+		buf_fini(&id);
 	}
 }
 
