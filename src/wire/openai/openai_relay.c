@@ -126,7 +126,7 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 		f->usage.tier = tier_of(&v->service_tier);
 	f->first_token = f->first_token || v->has_token;
 	f->delivered_bytes += v->text_bytes;
-	s->deltas += v->text_bytes > 0 && s->stream;
+	s->deltas += v->text_bytes > 0 && r->options.request->stream;
 	f->output_guess_tokens = openai_guess(f->delivered_bytes, s->deltas);
 	note_usage(r, v);
 	if (v->finish_reason[0] != '\0')
@@ -235,10 +235,16 @@ openai_end_stream(struct relay *r, struct buf *out)
 	chat_chunk_done(out);
 	r->facts.finished = true;
 	r->facts.done_marker = true;
-	s->ended = true;
+	s->in.ended = true;
 }
 
 /* ---- ops --------------------------------------------------------------- */
+
+static const struct relay_taker taker = {
+	.event = openai_stream_take,
+	.whole = openai_plain_take,
+	.end = openai_stream_end,
+};
 
 static int
 start(struct relay *r, struct err *err)
@@ -246,13 +252,11 @@ start(struct relay *r, struct err *err)
 	struct openai_relay *s = r->state;
 
 	(void)err;
-	s->stream = r->options.request->stream;
+	relay_input_init(&s->in, r, &taker);
 	arena_init(&s->made, OPENAI_MADE_BYTES);
 	s->choices.made = &s->made;
 	s->choices.seed = random_u64();
-	buf_init(&s->answer, r->options.max_answer_bytes);
 	buf_init(&s->usage, OPENAI_USAGE_BYTES);
-	sse_reader_init(&s->sse, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -263,36 +267,25 @@ stop(struct relay *r)
 	struct openai_relay *s = r->state;
 
 	arena_fini(&s->made);
-	buf_fini(&s->answer);
+	relay_input_fini(&s->in);
 	buf_fini(&s->usage);
 	buf_fini(&s->model);
-	sse_reader_fini(&s->sse);
 }
 
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->stream ? openai_stream_feed(r, bytes, out, err)
-			   : openai_plain_feed(r, bytes, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_feed(&s->in, r, bytes, out, err);
 }
 
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->stream ? openai_stream_finish(r, out, err)
-			   : openai_plain_finish(r, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_finish(&s->in, r, out, err);
 }
 
 static void
@@ -300,9 +293,9 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct openai_relay *s = r->state;
 
-	if (s->ended)
+	if (s->in.ended)
 		return;
-	s->ended = true;
+	s->in.ended = true;
 	relay_fail_event(r, code, text, out);
 }
 
