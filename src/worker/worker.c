@@ -371,13 +371,17 @@ warn_unpriced(const struct worker *w)
 			continue;
 		n++;
 		if (used < sizeof(names))
-			used +=
-			    (size_t)snprintf(names + used, sizeof(names) - used,
-				"%s%s", n > 1 ? ", " : "", d->id);
+			used += (size_t)snprintf(names + used,
+			    sizeof(names) - used, "%s%s", n > 1 ? ", " : "",
+			    d->config->litellm_model);
 	}
 	if (n > 0)
-		log_warn("no price is known for %zu deployments (%s): %s", n,
+		log_warn("no price is known for %zu deployments (%s)%s: %s", n,
 		    names,
+		    w->catalog->table_count == 0
+			? "; there is no price table (" PKGDATADIR
+			  "/prices.json is not installed)"
+			: "",
 		    w->station.config->unpriced_refuse
 			? "they are refused (tallygate.unpriced)"
 			: "they cost nothing, and are refused under a budget "

@@ -135,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		str_of(bodies[stream]), &arena, &r, &param, &err) != 0)
 		abort();
 	r.api = kinds[kind].api;
-	options.deployment_id = "dep";
+	options.place.deployment_id = "dep";
 	options.chat = dialect->relay(WIRE_CHAT);
 	options.request = &r;
 	options.stop_after_tokens = (data[0] & 8) != 0 ? 5 : -1;

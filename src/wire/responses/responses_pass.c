@@ -62,8 +62,8 @@ static void
 add_id_edit(const struct relay *r, struct edits *e, const struct skim_value *v)
 {
 	if (v->type == SKIM_STRING && v->value.n > 2)
-		response_id_write(v->value, r->options.deployment_id,
-		    add_edit(e, v, v->value.n + 64));
+		response_id_write(v->value, &r->options.place,
+		    add_edit(e, v, v->value.n + 96));
 }
 
 static void
