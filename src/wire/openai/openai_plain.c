@@ -4,6 +4,7 @@
 
 #include "wire/openai/embeddings.h"
 #include "wire/pick.h"
+#include "wire/relay_note.h"
 
 /* [{"error":{...}}]: Gemini's way. */
 static int
@@ -14,7 +15,7 @@ error_list(struct relay *r, struct str text, struct err *err)
 
 	if (skim(text, NULL, 0, &any, NULL) != 0 ||
 	    str_find(text, "\"error\"") < 0)
-		return openai_malformed(r, err, "the answer is no JSON object");
+		return relay_malformed(r, err, "the answer is no JSON object");
 	v.error.type = SKIM_ARRAY;
 	v.error.value = text;
 	return openai_check_error(r, &v, err);
@@ -27,9 +28,9 @@ check_shape(struct relay *r, const struct openai_view *v, struct err *err)
 	bool is_list = r->options.request->api == WIRE_EMBEDDINGS;
 
 	if (is_list && v->data.type != SKIM_ARRAY)
-		return openai_malformed(r, err, "the answer has no data list");
+		return relay_malformed(r, err, "the answer has no data list");
 	if (!is_list && v->choice_list.type != SKIM_ARRAY)
-		return openai_malformed(r, err,
+		return relay_malformed(r, err,
 		    "the answer has no list of choices");
 	return 0;
 }
@@ -46,7 +47,7 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
 	if (text.n == 0 || text.p[0] != '{')
 		return relay_input_no_object(&s->in, r, err);
 	if (openai_view_read(v, kind, text, &s->choices) != 0)
-		return openai_malformed(r, err, "at byte %zu: %s", v->wrong_at,
+		return relay_malformed(r, err, "at byte %zu: %s", v->wrong_at,
 		    v->wrong);
 	if (openai_check_error(r, v, err) != 0 || check_shape(r, v, err) != 0)
 		return -1;

@@ -9,20 +9,6 @@
 #include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
-#include <stdarg.h>
-
-int
-openai_malformed(struct relay *r, struct err *err, const char *fmt, ...)
-{
-	va_list ap;
-	int result;
-
-	va_start(ap, fmt);
-	result = relay_vmalformed(r, err, fmt, ap);
-	va_end(ap);
-	return result;
-}
-
 static bool
 is_set(const struct skim_value *v)
 {
@@ -59,12 +45,6 @@ tier_of(const struct skim_value *v)
 	if (skim_string_is(v, "batch"))
 		return TIER_BATCH;
 	return TIER_DEFAULT;
-}
-
-int64_t
-openai_guess(int64_t text_bytes, int64_t deltas)
-{
-	return relay_guess(text_bytes, deltas);
 }
 
 /* A usage with nothing in it says nothing about an answer with text. */
@@ -127,7 +107,7 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 	f->first_token = f->first_token || v->has_token;
 	f->delivered_bytes += v->text_bytes;
 	s->deltas += v->text_bytes > 0 && r->options.request->stream;
-	f->output_guess_tokens = openai_guess(f->delivered_bytes, s->deltas);
+	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 	note_usage(r, v);
 	if (v->finish_reason[0] != '\0')
 		memcpy(f->finish_reason, v->finish_reason,

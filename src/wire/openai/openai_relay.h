@@ -44,17 +44,12 @@ const struct relay_ops *openai_relay_find(enum wire_api api);
 
 /* ---- shared by the files of this relay -------------------------------- */
 
-/* Notes what is wrong and returns -1 with ERR_UPSTREAM_FORMAT. */
-int openai_malformed(struct relay *r, struct err *err, const char *fmt, ...)
-    PRINTF(3, 4);
 /* The answer or chunk holds an error: notes it, -1 with ERR_UPSTREAM; 0 when
    it holds none. */
 int openai_check_error(struct relay *r, const struct openai_view *v,
     struct err *err);
 /* Model, usage, tier, text and finish reason into the facts. */
 void openai_note_facts(struct relay *r, const struct openai_view *v);
-/* The text so far would be this many tokens. */
-int64_t openai_guess(int64_t text_bytes, int64_t deltas);
 /* The model's value becomes the client's name for it. */
 void openai_rename_model(const struct relay *r, struct openai_view *v);
 /* id, object and created where the provider has none or says nothing in them:

@@ -5,6 +5,7 @@
 #include "wire/openai/openai_relay.h"
 
 #include "wire/pick.h"
+#include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
 /* Keeps what chunks of our own need; the first that has it counts. */
@@ -141,7 +142,7 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 	if (s->made.blocks != NULL)
 		arena_reset(&s->made);
 	if (openai_view_read(&v, VIEW_CHUNK, data, &s->choices) != 0)
-		return openai_malformed(r, err, "event %lld, at byte %zu: %s",
+		return relay_malformed(r, err, "event %lld, at byte %zu: %s",
 		    (long long)r->facts.chunks, v.wrong_at, v.wrong);
 	if (openai_check_error(r, &v, err) != 0)
 		return -1;
@@ -164,7 +165,7 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 	openai_rename_model(r, &v);
 	openai_fill_head(r, &v);
 	if (v.too_many_edits)
-		return openai_malformed(r, err, "too much to mend in a chunk");
+		return relay_malformed(r, err, "too much to mend in a chunk");
 	write_event(&v, many_lines, out);
 	r->facts.chunks++;
 	return 0;
@@ -174,7 +175,7 @@ static int
 take_done(struct relay *r, struct buf *out, struct err *err)
 {
 	if (r->facts.chunks == 0)
-		return openai_malformed(r, err,
+		return relay_malformed(r, err,
 		    "the stream ended before its first chunk");
 	openai_end_stream(r, out);
 	return 0;
