@@ -168,6 +168,7 @@ chat_piece_read(const struct skim_value *root, const char *member,
 	struct skim_value logprobs = pick_one(&choice, "logprobs");
 
 	p->logprobs = pick_one(&logprobs, "content");
+	p->stop = pick_one(&choice, "stop_reason");
 	said = pick_one(&choice, member);
 	pick(&said, wanted, ARRAY_LEN(wanted));
 	if (p->reasoning.type != SKIM_STRING)

@@ -54,6 +54,7 @@ struct chat_piece {
 	struct skim_value reasoning; /* under either of its names */
 	struct skim_value calls, thinking_blocks, annotations;
 	struct skim_value logprobs; /* the list of the content's tokens */
+	struct skim_value stop;     /* vLLM: the sequence that ended it */
 };
 void chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p);

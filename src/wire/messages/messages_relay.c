@@ -19,6 +19,7 @@ struct messages {
 	struct chat_source source;
 	struct buf model; /* the client's name, quoted */
 	struct buf work;
+	struct buf stop; /* the sequence that ended it, quoted */
 	bool started, too_many;
 	enum block block;
 	int64_t index;                 /* of the open block, or the next one */
@@ -31,11 +32,22 @@ struct messages {
 static const char *
 stop_reason(const struct relay *r, bool has_tools)
 {
+	const struct messages *m = r->state;
 	const char *reason = r->facts.finish_reason;
 
-	if (has_tools && strcmp(reason, "stop") == 0)
+	if (strcmp(reason, "stop") != 0)
+		return anthropic_stop_reason(reason);
+	if (has_tools)
 		return "tool_use";
-	return anthropic_stop_reason(reason);
+	return m->stop.len > 0 ? "stop_sequence" : "end_turn";
+}
+
+/* Which of the client's sequences it was; some providers tell. */
+static void
+note_stop(struct messages *m, const struct chat_piece *p)
+{
+	if (!pick_is_empty(&p->stop) && m->stop.len == 0)
+		buf_add_str(&m->stop, p->stop.value);
 }
 
 /* ---- events ------------------------------------------------------------ */
@@ -183,6 +195,7 @@ take_chunk(struct relay *r, const struct skim_value *root, struct buf *out)
 
 	write_start(r, root, out);
 	chat_piece_read(root, "delta", &p);
+	note_stop(r->state, &p);
 	add_thinking(r, &p.reasoning, out);
 	add_text(r, &p.content, out);
 	add_text(r, &p.refusal, out);
@@ -204,7 +217,8 @@ take_done(struct relay *r, struct buf *out)
 
 	write_start(r, &none, out);
 	close_block(r, out);
-	messages_event_end(stop_reason(r, m->tools > 0), &u, out);
+	messages_event_end(stop_reason(r, m->tools > 0), buf_str(&m->stop), &u,
+	    out);
 	messages_event_stop(out);
 	r->facts.chunks += 2;
 }
@@ -305,7 +319,7 @@ write_thinking(const struct skim_value *v, bool *any, struct buf *out)
 static void
 write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 {
-	const struct messages *m = r->state;
+	struct messages *m = r->state;
 	struct skim_value id = pick_one(root, "id");
 	struct usage u = relay_known_usage(r);
 	struct chat_piece p;
@@ -314,6 +328,7 @@ write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 	int64_t tools;
 
 	chat_piece_read(root, "message", &p);
+	note_stop(m, &p);
 	buf_add_cstr(out, "{\"id\":");
 	buf_add_str(out, pick_is_empty(&id) ? str_of("\"msg_0\"") : id.value);
 	buf_add_cstr(out,
@@ -324,9 +339,10 @@ write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 	write_text(&p.content, &any, out);
 	write_text(&p.refusal, &any, out);
 	tools = write_calls(&p.calls, &any, out);
-	buf_printf(out,
-	    "],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":",
+	buf_printf(out, "],\"stop_reason\":\"%s\",\"stop_sequence\":",
 	    stop_reason(r, tools > 0));
+	buf_add_str(out, m->stop.len > 0 ? buf_str(&m->stop) : str_of("null"));
+	buf_add_cstr(out, ",\"usage\":");
 	jsonw_init(&w, out);
 	anthropic_usage_write(&u, &w);
 	buf_add_char(out, '}');
@@ -350,6 +366,7 @@ start(struct relay *r, struct err *err)
 	if (chat_source_open(&m->source, r, &listener, err) != 0)
 		return -1;
 	buf_init(&m->work, r->options.max_answer_bytes);
+	buf_init(&m->stop, r->options.max_answer_bytes);
 	relay_quote_model(r, &m->model);
 	return 0;
 }
@@ -361,6 +378,7 @@ stop(struct relay *r)
 
 	chat_source_close(&m->source);
 	buf_fini(&m->work);
+	buf_fini(&m->stop);
 	buf_fini(&m->model);
 }
 

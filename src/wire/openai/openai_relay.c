@@ -279,19 +279,12 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	relay_fail_event(r, code, text, out);
 }
 
-static void
-keep_alive(struct relay *r, struct buf *out)
-{
-	(void)r;
-	buf_add_cstr(out, ": keep-alive\n\n");
-}
-
 #define OPENAI_OPS(word)                                                       \
 	{                                                                      \
 		.name = "openai-" word,                                        \
 		.state_bytes = sizeof(struct openai_relay), .start = start,    \
 		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
-		.keep_alive = keep_alive,                                      \
+		.keep_alive = relay_keep_alive,                                \
 	}
 
 const struct relay_ops *

@@ -189,7 +189,7 @@ openai_stream_take(struct relay *r, const struct sse_event *event,
 
 	if (event->comment_only) {
 		if (r->facts.chunks > 0)
-			buf_add_cstr(out, ": keep-alive\n\n");
+			relay_keep_alive(r, out);
 		return 0;
 	}
 	if (data.n == 0)

@@ -456,7 +456,7 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 
 	if (sse->comment_only) {
 		if (r->facts.chunks > 0)
-			buf_add_cstr(out, ": keep-alive\n\n");
+			relay_keep_alive(r, out);
 		return 0;
 	}
 	if (data.n == 0 || str_starts(data, "[DONE]"))
@@ -575,5 +575,6 @@ const struct relay_ops responses_pass = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = relay_keep_alive,
 	.stop = stop,
 };

@@ -254,13 +254,6 @@ take_done(struct relay *r, struct buf *out)
 }
 
 static void
-take_comment(struct relay *r, struct buf *out)
-{
-	(void)r;
-	buf_add_cstr(out, ": keep-alive\n\n");
-}
-
-static void
 take_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 {
 	struct responses *s = r->state;
@@ -289,7 +282,7 @@ check(struct relay *r, struct err *err)
 static const struct chat_listener listener = {
 	.chunk = take_chunk,
 	.done = take_done,
-	.comment = take_comment,
+	.comment = relay_keep_alive,
 	.plain = take_plain,
 	.check = check,
 };
@@ -359,5 +352,6 @@ const struct relay_ops responses_relay = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = relay_keep_alive,
 	.stop = stop,
 };
