@@ -23,7 +23,7 @@ static const struct chat_param params[] = {
 	{ "model", CHAT_MAPPED },
 	{ "messages", CHAT_MAPPED },
 	{ "system", CHAT_MAPPED },
-	{ "max_tokens", CHAT_COPY },
+	{ "max_tokens", CHAT_MAPPED },
 	{ "temperature", CHAT_COPY },
 	{ "top_p", CHAT_COPY },
 	{ "stream", CHAT_COPY },
@@ -237,8 +237,12 @@ write_rest(struct chat_draft *d)
 static int
 write_body(struct chat_draft *d)
 {
-	if (messages_turns_write(d) != 0 ||
-	    chat_draft_members(d, params, ARRAY_LEN(params)) != 0 ||
+	struct skim_value limit = chat_draft_param(d, "max_tokens");
+
+	if (messages_turns_write(d) != 0)
+		return -1;
+	chat_draft_limit(d, &limit);
+	if (chat_draft_members(d, params, ARRAY_LEN(params)) != 0 ||
 	    write_tools(d) != 0)
 		return -1;
 	write_stops(d);
