@@ -561,11 +561,49 @@ every_golden_case_comes_out_as_written(void **state)
 	assert_true(cases_run > 40);
 }
 
+/* An answer's bounds that would make a case of many pages. */
+static void
+more_calls_than_there_may_be_cannot_be_used(void **state)
+{
+	struct buf answer, out, facts;
+	struct wire_request r;
+	struct kase k;
+
+	(void)state;
+	arena_reset(&arena);
+	set_defaults(&k);
+	copy(k.provider, sizeof(k.provider), str_of("hosted_vllm"));
+	copy(k.api, sizeof(k.api), str_of("messages"));
+	k.request =
+	    str_of("{\"model\":\"mine\",\"max_tokens\":9,\"stream\":true,"
+		   "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}"
+		   "]}");
+	buf_init(&answer, OUT_BYTES);
+	buf_init(&out, OUT_BYTES);
+	for (int i = 0; i <= 128; i++)
+		buf_printf(&answer,
+		    "data: "
+		    "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":["
+		    "{\"index\":%d,\"id\":\"c%d\",\"function\":{\"name\":\"f\","
+		    "\"arguments\":\"{}\"}}]}}]}\n\n",
+		    i, i);
+	k.answer = buf_str(&answer);
+	parse(&k, &r);
+	run_answer(&k, &r, SIZE_MAX, &out, &facts);
+	assert_non_null(strstr(buf_cstr(&facts), " malformed=1 "));
+	assert_non_null(strstr(buf_cstr(&out), "\"index\":127"));
+	assert_null(strstr(buf_cstr(&out), "\"index\":128"));
+	buf_fini(&answer);
+	buf_fini(&out);
+	buf_fini(&facts);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_golden_case_comes_out_as_written),
+		cmocka_unit_test(more_calls_than_there_may_be_cannot_be_used),
 	};
 	int result;
 
