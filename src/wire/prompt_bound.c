@@ -176,7 +176,7 @@ static int
 walk_part(struct skim_iter *it, struct prompt_size *size)
 {
 	struct skim_value source = { .type = SKIM_ABSENT }, v;
-	bool is_image = false;
+	bool is_image = false, is_thinking = false, is_signed = false;
 	struct skim_iter part;
 	struct str key;
 	int r;
@@ -199,16 +199,18 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			if (r != 1)
 				break;
 			prompt_add_value(size, &v);
-			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
-						   skim_string_is(&v, "image"));
-			size->has_unsigned = size->has_unsigned ||
-					     (SKIM_KEY_IS(key, "signature") &&
-						 str_is(v.value, "\"\""));
+			if (SKIM_KEY_IS(key, "type")) {
+				is_image = skim_string_is(&v, "image");
+				is_thinking = skim_string_is(&v, "thinking");
+			} else if (SKIM_KEY_IS(key, "signature")) {
+				is_signed = !str_is(v.value, "\"\"");
+			}
 		}
 		if (r != 1)
 			break;
 	}
 	skim_iter_leave(it, &part);
+	size->has_unsigned = size->has_unsigned || (is_thinking && !is_signed);
 	if (source.type != SKIM_ABSENT)
 		add_source(size, &source, is_image);
 	return r == 0 ? 1 : -1;

@@ -50,7 +50,7 @@ struct prompt_size {
 	bool has_developer; /* a message of that role */
 	bool has_names;     /* a message with a name */
 	bool has_thought;   /* ... with what an earlier turn's model thought */
-	bool has_unsigned;  /* a part with "signature":"" */
+	bool has_unsigned;  /* a part of thinking without a signature */
 	bool is_chat;       /* a chat template is laid around it */
 };
 
