@@ -159,20 +159,20 @@ void
 chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p)
 {
-	struct skim_value choice = first_choice(root), said, other;
+	struct skim_value choice = first_choice(root), said, other, logprobs;
+	const struct skim_wanted of_choice[] = { { member, &said },
+		{ "logprobs", &logprobs }, { "stop_reason", &p->stop } };
 	const struct skim_wanted wanted[] = { { "content", &p->content },
 		{ "reasoning_content", &p->reasoning }, { "reasoning", &other },
 		{ "refusal", &p->refusal }, { "tool_calls", &p->calls },
 		{ "thinking_blocks", &p->thinking_blocks },
 		{ "annotations", &p->annotations } };
-	struct skim_value logprobs = pick_one(&choice, "logprobs");
 
-	p->logprobs = pick_one(&logprobs, "content");
-	p->stop = pick_one(&choice, "stop_reason");
-	said = pick_one(&choice, member);
+	pick(&choice, of_choice, ARRAY_LEN(of_choice));
 	pick(&said, wanted, ARRAY_LEN(wanted));
 	if (p->reasoning.type != SKIM_STRING)
 		p->reasoning = other;
+	p->logprobs = pick_one(&logprobs, "content");
 }
 
 void
