@@ -17,27 +17,38 @@ named(char c)
 		   : '\0';
 }
 
+/* The next character of base64 as it may stand in JSON, where "\\/" is a slash
+   too: named, or 0. */
+static char
+take(struct str *rest)
+{
+	bool escaped = str_starts(*rest, "\\/");
+	char c = named(rest->p[escaped]);
+
+	rest->p += escaped + 1;
+	rest->n -= (size_t)escaped + 1;
+	return c;
+}
+
+static bool
+is_seal(struct str seal)
+{
+	while (seal.n > 0 && seal.p[0] != '=') {
+		if (take(&seal) == '\0')
+			return false;
+	}
+	return true;
+}
+
 void
 call_seal_write(struct str id, struct str seal, struct buf *out)
 {
-	size_t before;
-
 	buf_add_str(out, id);
-	before = out->len;
-	if (seal.n > 0)
-		buf_add_cstr(out, MARK);
-	for (size_t i = 0; i < seal.n && seal.p[i] != '='; i++) {
-		/* "\/" is a way to write a slash in JSON. */
-		bool escaped =
-		    seal.p[i] == '\\' && i + 1 < seal.n && seal.p[i + 1] == '/';
-		char c = named(seal.p[i += escaped]);
-
-		if (c == '\0') {
-			out->len = before;
-			return;
-		}
-		buf_add_char(out, c);
-	}
+	if (seal.n == 0 || !is_seal(seal))
+		return;
+	buf_add_cstr(out, MARK);
+	while (seal.n > 0 && seal.p[0] != '=')
+		buf_add_char(out, take(&seal));
 }
 
 void
