@@ -205,6 +205,8 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			} else if (SKIM_KEY_IS(key, "signature")) {
 				is_signed = !str_is(v.value, "\"\"");
 			}
+			size->has_cache = size->has_cache ||
+					  SKIM_KEY_IS(key, "cache_control");
 		}
 		if (r != 1)
 			break;
@@ -263,6 +265,7 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 	}
 	size->has_names = size->has_names || SKIM_KEY_IS(key, "name");
 	size->has_thought = size->has_thought || is_thought(key);
+	size->has_cache = size->has_cache || SKIM_KEY_IS(key, "cache_control");
 	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
 		size->has_sound = true;
 		size->references++;

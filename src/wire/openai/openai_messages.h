@@ -4,6 +4,9 @@
  * they are.
  *
  *   all but OpenAI and Azure   role developer becomes system
+ *   all but OpenRouter         no cache_control in a message, a part of one or
+ *                              a tool: they have no such thing, and OpenAI,
+ *                              Groq and Mistral refuse it
  *   Groq                       no name in a message
  *   what a model thought       under the names that the provider takes
  *                              (param_thought_members())
@@ -30,5 +33,9 @@
    asked for it. */
 struct str openai_messages_mend(const struct wire_request *r,
     const struct config_deployment *d, const char *model, struct arena *arena);
+
+/* The same of the value of tools. */
+struct str openai_tools_mend(const struct wire_request *r,
+    const struct provider *provider, struct arena *arena);
 
 #endif
