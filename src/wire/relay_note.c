@@ -99,6 +99,13 @@ relay_fail_event(const struct relay *r, enum err_code code, const char *text,
 	arena_fini(&arena);
 }
 
+void
+relay_keep_alive(struct relay *r, struct buf *out)
+{
+	(void)r;
+	buf_add_cstr(out, ": keep-alive\n\n");
+}
+
 int
 relay_check_room(const struct buf *out, struct err *err)
 {
