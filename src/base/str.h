@@ -56,6 +56,9 @@ struct str str_trim(struct str a);
 struct str str_cut(struct str *rest, char sep);
 /* A NUL-terminated copy on the heap; the caller frees it. */
 char *str_dup(struct str a);
+/* Bytes in front that are printable ASCII but no quote and no backslash: what
+   JSON strings and HTTP headers take as it is. */
+size_t str_plain_run(struct str a);
 /* True when every byte is valid UTF-8 (no surrogates, no overlong forms). */
 bool str_utf8_ok(struct str a);
 /* Constant time in the lengths given: for keys and other secrets. */
