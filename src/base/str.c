@@ -9,18 +9,6 @@
 #endif
 
 bool
-str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool
-str_is(struct str a, const char *cstr)
-{
-	return str_eq(a, str_of(cstr));
-}
-
-bool
 str_is_nocase(struct str a, const char *cstr)
 {
 	size_t n = strlen(cstr);
@@ -65,6 +53,16 @@ str_find_nocase(struct str a, const char *needle)
 			return (ptrdiff_t)i;
 	}
 	return -1;
+}
+
+void
+str_keep(struct str a, char *out, size_t size)
+{
+	if (a.n >= size)
+		a.n = size - 1;
+	if (a.n > 0)
+		memcpy(out, a.p, a.n);
+	out[a.n] = '\0';
 }
 
 static bool

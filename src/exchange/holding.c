@@ -393,6 +393,18 @@ say_capped(struct holding *h, struct err *err)
 	    spent, max, held, when);
 }
 
+/* So much output costs more than none; mostly seen from what is known. */
+static bool
+is_output_paid(const struct holding *h, int64_t limit)
+{
+	const struct worst *w = &h->worst;
+	int64_t most = limit == w->limit ? h->request.worst_nanos
+					 : worst_nanos(w, limit);
+
+	return most >
+	       (w->extra == 0 ? h->hold.prompt_nanos : worst_nanos(w, 0));
+}
+
 /* What the hold pays for is what may be asked for, and what a stream may
    deliver. */
 static void
@@ -414,8 +426,7 @@ set_limits(struct holding *h)
 		h->max_tokens = limit;
 	}
 	h->paid_tokens = -1;
-	if (h->request.cap_count > 0 &&
-	    worst_nanos(w, limit) > worst_nanos(w, 0))
+	if (h->request.cap_count > 0 && is_output_paid(h, limit))
 		h->paid_tokens = worst_tokens(w, limit);
 }
 
