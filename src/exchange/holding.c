@@ -398,8 +398,8 @@ static bool
 is_output_paid(const struct holding *h, int64_t limit)
 {
 	const struct worst *w = &h->worst;
-	int64_t most = limit == w->limit ? h->request.worst_nanos
-					 : worst_nanos(w, limit);
+	int64_t most =
+	    limit == w->limit ? h->request.worst_nanos : worst_nanos(w, limit);
 
 	return most >
 	       (w->extra == 0 ? h->hold.prompt_nanos : worst_nanos(w, 0));

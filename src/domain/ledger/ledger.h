@@ -107,6 +107,14 @@ int ledger_mark(struct store_txn *t, uint64_t owner, uint64_t number,
 int ledger_progress(struct store_txn *t, uint64_t owner, uint64_t number,
     int64_t output_tokens, int64_t output_nanos, struct err *err) MUST_CHECK;
 
+/* What one scope spent and holds in one window. There are rows only for
+   scopes that had a cap when something was held. */
+struct spend_row {
+	int64_t spent_nanos, held_nanos;
+	uint32_t window_start, window_end;
+	uint8_t alerts; /* thresholds already told of; ledger_alerted */
+};
+
 struct settlement {
 	uint64_t owner, number; /* the hold; number 0: none was taken */
 	/* A second hold of the same request (two attempts ran at a time),
@@ -123,6 +131,8 @@ struct settlement {
 	bool overrun_r;             /* out: cost > held, under either */
 	bool uneven_r; /* out: a scope held less than this hold; its held is
 			  0 now, and the caller says so in the log */
+	struct spend_row *rows_r; /* out: what the first hold's scopes have
+				     come to, in their order; NULL: not asked */
 };
 
 /*
@@ -137,13 +147,6 @@ int ledger_settle(struct store_txn *t, struct settlement *s,
 int ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
     struct err *err) MUST_CHECK;
 
-/* What one scope spent and holds in one window. There are rows only for
-   scopes that had a cap when something was held. */
-struct spend_row {
-	int64_t spent_nanos, held_nanos;
-	uint32_t window_start, window_end;
-	uint8_t alerts; /* thresholds already told of; ledger_alerted */
-};
 /* cap - spent - held; negative after an overrun or when the cap was lowered. */
 int64_t ledger_room_nanos(const struct cap *cap, const struct spend_row *row);
 /* Reads a scope's window (window_at). Zeroes when there is no row. */
