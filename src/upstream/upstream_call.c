@@ -100,7 +100,7 @@ recycle(struct upstream_call *c)
 	trim(&c->head);
 	trim(&c->left);
 	trim(&c->reader.line);
-	list_append(&u->pool, &c->node);
+	list_push(&u->pool, &c->node);
 	u->pooled++;
 }
 
