@@ -298,12 +298,12 @@ fill_history(struct holding *holding)
 	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
 	struct exchange *x = holding->x;
 	struct hold *h = &holding->hold;
+	struct buf *text = &x->record; /* empty until the record step */
 	struct charge *ended;
-	struct buf text;
 
-	buf_init(&text, LEDGER_RECORD_BYTES);
-	record_write_opening(x, holding->candidate, &text);
-	h->record = arena_str(&x->arena, buf_str(&text));
+	buf_clear(text);
+	record_write_opening(x, holding->candidate, text);
+	h->record = arena_str(&x->arena, buf_str(text));
 	if (x->attempt_count > 0) {
 		ended =
 		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
@@ -311,12 +311,12 @@ fill_history(struct holding *holding)
 		h->ended = ended;
 		h->booked_nanos = holding_cost_nanos(holding);
 		record_write_attempts(x, h->number,
-		    room > h->record.n ? room - h->record.n : 0, &text);
-		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
+		    room > h->record.n ? room - h->record.n : 0, text);
+		h->ended_attempts = arena_str(&x->arena, buf_str(text));
 	}
 	if (h->record.n > room)
 		h->record = str_make("", 0);
-	buf_fini(&text);
+	buf_clear(text);
 }
 
 int

@@ -70,7 +70,7 @@ run_job(struct batch_job *job, struct store_txn *t)
 {
 	struct err err;
 
-	forget_error(job); /* of a run that was rolled back */
+	forget_error(job);       /* of a run that was rolled back */
 	err.code = ERR_INTERNAL; /* should run() forget it */
 	err.text[0] = '\0';
 	if (job->run(job, t, &err) == 0)

@@ -138,11 +138,9 @@ tell_budget(struct store_txn *t, enum alert a, const struct cap *cap,
 /* The scope of h that the cap counts in, by index: two caps may share one. -1:
    it was not held for this cap. */
 static int
-scope_of(const struct cap *cap, const struct hold *h, int64_t held_nsecs)
+scope_of(const struct cap *cap, const struct hold *h, uint32_t start,
+    uint32_t end)
 {
-	uint32_t start, end;
-
-	window_at(&cap->rule, held_nsecs, &start, &end);
 	for (size_t i = 0; i < h->scope_count; i++) {
 		const struct hold_scope *s = &h->scopes[i];
 
@@ -175,11 +173,17 @@ alert_check_spent(struct store_txn *t, const struct hold_request *request,
     const struct hold *h, const struct spend_row *rows, int64_t now_nsecs,
     struct err *err)
 {
+	const struct window_rule *rule = NULL;
+	uint32_t start = 0, end = 0;
+
 	for (size_t i = 0; i < request->cap_count; i++) {
 		const struct cap *cap = &request->caps[i];
-		int at = scope_of(cap, h, request->now_nsecs);
 		struct spend_row row;
+		int at;
 
+		window_next(&cap->rule, rule, request->now_nsecs, &start, &end);
+		rule = &cap->rule;
+		at = scope_of(cap, h, start, end);
 		if (at < 0 || cap->cap_nanos == 0)
 			continue;
 		if (rows != NULL)

@@ -258,6 +258,9 @@ find_windows(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct spend_set *set, struct cap_view *views,
     struct err *err)
 {
+	const struct window_rule *rule = NULL;
+	uint32_t start = 0, end = 0;
+
 	h->scope_count = 0;
 	for (size_t i = 0; i < request->cap_count + request->track_count; i++) {
 		const struct cap *cap = &request->caps[i];
@@ -265,10 +268,12 @@ find_windows(struct store_txn *t, const struct hold_request *request,
 		struct spend_slot *slot;
 		size_t before = set->count;
 
+		window_next(&cap->rule, rule, request->now_nsecs, &start, &end);
+		rule = &cap->rule;
 		scope->kind = (uint8_t)cap->kind;
 		scope->id = str_of(cap->id);
-		window_at(&cap->rule, request->now_nsecs, &scope->window_start,
-		    &scope->window_end);
+		scope->window_start = start;
+		scope->window_end = end;
 		slot = add_slot(t, set, scope, err);
 		if (slot == NULL)
 			return -1;
