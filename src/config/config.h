@@ -37,6 +37,7 @@ struct config_deployment {
 	const char *aws_session_token;
 	const char *aws_region;
 	const char *api_version;      /* "" unset */
+	bool api_version_is_default;  /* Azure: nobody named one */
 	const char *organization;     /* "" unset */
 	struct config_pairs headers;  /* headers and extra_headers */
 	const char *defaults_json;    /* per-deployment parameters (temperature,
@@ -46,6 +47,8 @@ struct config_deployment {
 	struct config_pairs prices;   /* *_cost_* keys of litellm_params and
 					 model_info, exact text */
 	const char *base_model;       /* name for the price table; "" unset */
+	const char *family;           /* what it is for its parameters, when its
+					 name does not say: "o3"; "" unset */
 	const char *mode;             /* "chat" unless said otherwise */
 	const char *mock_response;    /* NULL unset; see mock_is_json */
 	bool mock_is_json;            /* a map: the complete answer */
@@ -63,6 +66,8 @@ struct config_deployment {
 	const char *max_budget;      /* exact decimal USD; "" none */
 	const char *budget_duration; /* "" none */
 	int drop_params;             /* 1, 0, CONFIG_UNSET */
+	int use_chat;                /* use_chat_completions_api: the same;
+					config_has_responses() reads it */
 	struct config_strings tags;
 	struct config_strings access_groups;
 	struct config_strings additional_drop_params;
@@ -175,6 +180,10 @@ void config_free(struct config **c); /* wipes secrets */
 /* bundle_read + config_parse. */
 int config_load(const char *path, struct config **config_r,
     struct config_report *report, struct err *err) MUST_CHECK;
+
+/* The deployment answers /responses itself, and keeps them: what its provider's
+   row says, unless its use_chat_completions_api says otherwise. */
+bool config_has_responses(const struct config_deployment *d);
 
 /* The state directory: given one, else the configuration's, else the default
    (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or

@@ -148,12 +148,14 @@ struct wire_request {
 	bool needs_state, background;
 	struct str state_tag;
 	struct str previous_response; /* the provider's id; "" none */
+	struct str response_owner;    /* of it (response_id.h); "" not said */
 	/* A call about a response that is kept (WIRE_RESPONSE). */
 	const char *method, *path;
 	bool image_output; /* or pictures */
 	/* Paid by the piece: pictures asked for, seconds of sound at most,
 	   characters to be spoken. */
 	int64_t images, seconds_bound, characters;
+	int64_t sound_millis; /* as its file says; 0 unknown */
 	/* A form: its type with the boundary; "" JSON. */
 	const char *form_type;
 	/* A fair guess, for estimates when a provider gives no usage. */

@@ -37,12 +37,13 @@
 struct kase {
 	char name[200];
 	const char *file;
-	char provider[32], model[64], api[16], client_model[64];
+	char provider[32], model[128], api[16], client_model[64];
 	char version[32], defaults[512], extra[512];
-	char base[128], key[64], base_model[64];
-	char type[64]; /* the answer's Content-Type */
-	bool token;    /* the key is one of Entra's */
-	int drop_params;
+	char base[128], key[64], base_model[64], family[32];
+	char type[64];        /* the answer's Content-Type */
+	bool token;           /* the key is one of Entra's */
+	bool default_version; /* nobody named the version */
+	int drop_params, use_chat;
 	int64_t max_output, max_tokens, stop_after;
 	bool fails; /* the exchange calls fail() at the end */
 	struct str request, upstream, refused, call, answer, client, facts;
@@ -65,7 +66,7 @@ set_defaults(struct kase *k)
 	snprintf(k->api, sizeof(k->api), "chat");
 	snprintf(k->base, sizeof(k->base), "https://up.example");
 	snprintf(k->key, sizeof(k->key), "sk-secret");
-	k->drop_params = CONFIG_UNSET;
+	k->drop_params = k->use_chat = CONFIG_UNSET;
 	k->max_output = k->max_tokens = k->stop_after = CONFIG_UNSET;
 }
 
@@ -98,6 +99,10 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->type, sizeof(k->type), value);
 	else if (str_is(key, "base_model"))
 		copy(k->base_model, sizeof(k->base_model), value);
+	else if (str_is(key, "family"))
+		copy(k->family, sizeof(k->family), value);
+	else if (str_is(key, "default_version"))
+		k->default_version = n != 0;
 	else if (str_is(key, "token"))
 		k->token = n != 0;
 	else if (str_is(key, "defaults"))
@@ -106,6 +111,8 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->extra, sizeof(k->extra), value);
 	else if (str_is(key, "drop_params"))
 		k->drop_params = (int)n;
+	else if (str_is(key, "use_chat"))
+		k->use_chat = (int)n;
 	else if (str_is(key, "max_output"))
 		k->max_output = n;
 	else if (str_is(key, "max_tokens"))
@@ -214,9 +221,12 @@ assert_same(const struct kase *k, const char *what, struct str got,
 
 	normal_form(got, &a);
 	normal_form(want, &b);
-	if (!str_eq(buf_str(&a), buf_str(&b)))
-		fail_msg("%s: %s: %s\n got: %s\nwant: %s", k->file, k->name,
-		    what, buf_cstr(&a), buf_cstr(&b));
+	if (!str_eq(buf_str(&a), buf_str(&b))) {
+		/* cmocka cuts its messages. */
+		fprintf(stderr, " got: %s\nwant: %s\n", buf_cstr(&a),
+		    buf_cstr(&b));
+		fail_msg("%s: %s: %s", k->file, k->name, what);
+	}
 	buf_fini(&a);
 	buf_fini(&b);
 }
@@ -252,9 +262,12 @@ use(const struct kase *k)
 	deployment.aws_access_key_id = deployment.aws_secret_access_key = "";
 	deployment.aws_session_token = deployment.aws_region = "";
 	deployment.api_version = k->version;
+	deployment.api_version_is_default = k->default_version;
+	deployment.family = k->family;
 	deployment.defaults_json = k->defaults;
 	deployment.extra_body_json = k->extra;
 	deployment.drop_params = k->drop_params;
+	deployment.use_chat = k->use_chat;
 	return dialect_find(p->dialect);
 }
 
@@ -399,7 +412,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 		.request_id = "req-1",
 		.client_model = k->client_model,
 		.upstream_model = k->model,
-		.deployment_id = "dep-1",
+		.place.deployment_id = "dep-1",
 		.chat = dialect->relay(WIRE_CHAT),
 		.content_type = str_of(k->type),
 		.max_event_bytes = 1 << 20,
@@ -412,7 +425,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 	struct relay relay;
 	int result;
 
-	ops = dialect_relay(dialect, deployment.provider, r->api);
+	ops = dialect_relay(dialect, &deployment, r->api);
 	assert_non_null(ops);
 	result = relay_open(&relay, ops, &options, &err);
 	assert_int_equal(result, 0);
