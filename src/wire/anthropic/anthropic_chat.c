@@ -124,15 +124,15 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 
 /* with_index: as deltas have it. */
 static void
-read_parts(const struct skim_value *message, bool with_index, struct parts *p)
+read_parts(const struct skim_value *content, bool with_index, struct parts *p)
 {
-	struct skim_value content = pick_one(message, "content"), v;
 	struct anthropic_block block;
+	struct skim_value v;
 	struct skim_iter it;
 	struct str key;
 	int64_t tools = 0;
 
-	skim_iter_init(&it, content.value);
+	skim_iter_init(&it, content->value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		anthropic_block_read(&v, &block);
 		take_block(p, &block, with_index ? tools : -1);
@@ -155,12 +155,15 @@ static void
 write_message(const struct skim_value *message, bool with_index,
     struct buf *out)
 {
-	struct skim_value details = pick_one(message, "stop_details");
-	struct skim_value refusal = pick_one(&details, "explanation");
+	struct skim_value content, details, refusal;
+	const struct skim_wanted wanted[] = { { "content", &content },
+		{ "stop_details", &details } };
 	struct parts p;
 
+	pick(message, wanted, ARRAY_LEN(wanted));
+	refusal = pick_one(&details, "explanation");
 	open_parts(&p, out->max);
-	read_parts(message, with_index, &p);
+	read_parts(&content, with_index, &p);
 	buf_add_cstr(out, "{\"role\":\"assistant\",\"content\":");
 	if (p.has_text || p.tool_calls.len == 0) {
 		buf_add_char(out, '"');
