@@ -4,6 +4,7 @@
  */
 #include "wire/anthropic/anthropic_chat.h"
 
+#include "base/num.h"
 #include "wire/usage_json.h"
 
 /* What an answer's blocks come to, as JSON text: strings without quotes, lists
@@ -197,17 +198,19 @@ anthropic_chat_plain(struct relay *r, const struct skim_value *message,
     struct buf *out)
 {
 	struct anthropic_relay *s = r->state;
+	char created[NUM_TEXT_BYTES];
 
 	buf_add_cstr(out, "{\"id\":");
 	buf_add_cstr(out, s->id[0] != '\0' ? s->id : "\"chatcmpl-0\"");
-	buf_printf(out,
-	    ",\"object\":\"chat.completion\",\"created\":%lld,\"model\":",
-	    (long long)s->created);
+	buf_add_cstr(out, ",\"object\":\"chat.completion\",\"created\":");
+	buf_add(out, created, num_format(s->created, 0, created));
+	buf_add_cstr(out, ",\"model\":");
 	buf_add_str(out, buf_str(&s->model));
 	buf_add_cstr(out, ",\"choices\":[{\"index\":0,\"message\":");
 	write_message(message, false, out);
-	buf_printf(out, ",\"logprobs\":null,\"finish_reason\":\"%s\"}]",
-	    finish_reason(r));
+	buf_add_cstr(out, ",\"logprobs\":null,\"finish_reason\":\"");
+	buf_add_cstr(out, finish_reason(r));
+	buf_add_cstr(out, "\"}]");
 	if (r->facts.usage.source != USAGE_NONE) {
 		buf_add_cstr(out, ",\"usage\":");
 		usage_json_write(&r->facts.usage, out);

@@ -65,7 +65,7 @@ note_stop(struct relay *r, const struct skim_value *stop_reason)
 	if (s->json_answer && strcmp(reason, "tool_calls") == 0 &&
 	    s->tool_count == 0)
 		reason = "stop";
-	snprintf(f->finish_reason, sizeof(f->finish_reason), "%s", reason);
+	str_keep(str_of(reason), f->finish_reason, sizeof(f->finish_reason));
 	f->finished = true;
 }
 
@@ -308,10 +308,11 @@ note_answer(struct relay *r, const struct skim_value *message,
 	r->facts.finished = true;
 }
 
+#define MAX_DEPTH 512
+
 static int
 finish_plain(struct relay *r, struct buf *out, struct err *err)
 {
-	static const struct skim_options deep = { .max_depth = 512 };
 	struct anthropic_relay *s = r->state;
 	struct str text = str_trim(buf_str(&s->answer));
 	struct skim_value message, content, error, stop_reason;
@@ -320,10 +321,9 @@ finish_plain(struct relay *r, struct buf *out, struct err *err)
 
 	if (text.n == 0 || text.p[0] != '{')
 		return not_json(r, text, err);
-	if (skim(text, NULL, 0, &deep, err) != 0)
+	if (pick_checked(text, MAX_DEPTH, wanted, ARRAY_LEN(wanted), err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	message = pick_root(text);
-	pick(&message, wanted, ARRAY_LEN(wanted));
 	if (error.type != SKIM_ABSENT && error.type != SKIM_FALSE)
 		return take_error(r, text, err);
 	if (content.type != SKIM_ARRAY)
