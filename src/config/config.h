@@ -176,8 +176,8 @@ void config_free(struct config **c); /* wipes secrets */
 int config_load(const char *path, struct config **config_r,
     struct config_report *report, struct err *err) MUST_CHECK;
 
-/* The state directory: given one, else the configuration's, else the default
-   (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or
+/* The state directory: given one, else the configuration's, else
+   $TALLYGATE_STATE_DIR, else the default (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or
    ~/.local/state/tallygate). Absolute; the caller frees it. */
 char *config_state_dir(const struct config *c, const char *given);
 
