@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "config/config.h"
+#include "station/recovery.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -131,8 +132,18 @@ int
 ctl_make_store(struct ctl *c)
 {
 	struct store_options options = { .dir = c->store_dir };
+	char *trace_path = ctl_trace_path(c);
+	bool due = recovery_is_due(c->store_dir, trace_path);
 	struct err err;
 
+	free(trace_path);
+	if (due) {
+		ctl_complain("%s/live is not there, but there are trace files: "
+			     "start the gateway or run 'tallyctl --state %s "
+			     "recover' first",
+		    c->store_dir, c->state_dir);
+		return CTL_FAILED;
+	}
 	if (store_open(&options, &c->store, &err) == 0)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
