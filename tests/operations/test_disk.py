@@ -131,6 +131,25 @@ def test_a_full_store_refuses_and_goes_on(make_gateway, make_sim, directory):
     gateway.trace_file.write_bytes(text)
 
 
+def test_a_reload_enlarges_a_full_store(make_gateway, make_sim, directory):
+    disk = Disk(directory, "8m")
+    text = config(deployment("small", make_sim().base_url), more=(
+        "tallygate: {store: {map_size: 1M}, traces: {path: %s}}\n"
+        % (disk.path / "traces.jsonl")))
+    gateway = make_gateway(text, start=False, preexec=disk.prepare)
+    gateway.checks_books = False    # the disk goes with the processes
+    disk.start(gateway)
+    disk.fill()
+    wait_until(lambda: gateway.chat("small").status == 503, 30, "it is full")
+    gateway.write_config(text.replace("map_size: 1M", "map_size: 16M"))
+    gateway.reload()
+    for _ in range(20):
+        assert gateway.chat("small").status == 200
+    disk.empty()
+    wait_until(lambda: gateway.ctl("status", "--json").json()
+               ["store"]["outbox"] == 0, 20, "all is on file")
+
+
 def test_a_full_state_disk_crashes_nobody(make_gateway, make_sim, directory):
     """Store, traces and run files on one full disk."""
     disk = Disk(directory, "16m")
