@@ -99,6 +99,22 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 }
 
 static void
+read_tool_use(struct reading *in, const struct skim_value *v)
+{
+	struct skim_value item;
+	struct skim_iter it;
+	struct str key;
+
+	if (v->type != SKIM_OBJECT)
+		return;
+	skim_iter_init(&it, v->value);
+	while (skim_iter_next(&it, &key, &item) == 1) {
+		if (SKIM_KEY_IS(key, "web_search_requests"))
+			read_alias(in, &item, &in->u.searches);
+	}
+}
+
+static void
 read_cost_member(struct reading *in, const struct skim_value *v)
 {
 	struct skim_value item;
@@ -160,6 +176,10 @@ read_member(struct reading *in, struct str key, const struct skim_value *v)
 		read_alias(in, v, &in->u.cached_tokens);
 	else if (SKIM_KEY_IS(key, "cache_creation_input_tokens"))
 		read_alias(in, v, &in->u.cache_write_tokens);
+	else if (SKIM_KEY_IS(key, "num_search_queries"))
+		read_alias(in, v, &in->u.searches);
+	else if (SKIM_KEY_IS(key, "server_tool_use"))
+		read_tool_use(in, v);
 	else if (SKIM_KEY_IS(key, "cost"))
 		read_cost_member(in, v);
 	else if (SKIM_KEY_IS(key, "cost_details"))
@@ -256,6 +276,15 @@ usage_json_write(const struct usage *u, struct buf *out)
 		jsonw_open(&w, '{');
 		write_count(&w, "reasoning_tokens", u->reasoning_tokens);
 		write_count(&w, "audio_tokens", u->audio_output_tokens);
+		jsonw_close(&w, '}');
+	}
+	/* Where LiteLLM's users look for them. */
+	write_count(&w, "cache_creation_input_tokens", u->cache_write_tokens);
+	write_count(&w, "cache_read_input_tokens", u->cached_tokens);
+	if (u->searches > 0) {
+		jsonw_key(&w, "server_tool_use");
+		jsonw_open(&w, '{');
+		write_count(&w, "web_search_requests", u->searches);
 		jsonw_close(&w, '}');
 	}
 	jsonw_close(&w, '}');

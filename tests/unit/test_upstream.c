@@ -284,6 +284,21 @@ test_pause_at_the_head(void **state)
 	watch_close(&w);
 }
 
+/* Nothing comes behind its head. */
+static void
+test_pause_at_the_head_of_an_empty_answer(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	watch_open(&w, NULL);
+	w.pause_at_head = true;
+	watch_call(&w, server_url("/empty"));
+	assert_int_equal(w.result.end, UPSTREAM_DONE);
+	assert_int_equal(w.head.status, 204);
+	watch_close(&w);
+}
+
 /* Between two pieces of one read. */
 static void
 test_pause_within_a_burst(void **state)
@@ -439,6 +454,7 @@ main(void)
 		cmocka_unit_test(test_pause_holds_data_back),
 		cmocka_unit_test(test_pause_from_the_start),
 		cmocka_unit_test(test_pause_at_the_head),
+		cmocka_unit_test(test_pause_at_the_head_of_an_empty_answer),
 		cmocka_unit_test(test_pause_within_a_burst),
 		cmocka_unit_test(test_the_end_waits_for_the_pause),
 		cmocka_unit_test(test_callbacks_may_cancel_and_start),
