@@ -20,19 +20,18 @@ static void
 write_usage(const struct usage *u, int64_t output_tokens, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "input_tokens",
+	jsonw_put_int(w, "input_tokens",
 	    u->prompt_tokens - u->cached_tokens - u->cache_write_tokens);
-	jsonw_member_int(w, "cache_creation_input_tokens",
-	    u->cache_write_tokens);
-	jsonw_member_int(w, "cache_read_input_tokens", u->cached_tokens);
-	jsonw_member_int(w, "output_tokens", output_tokens);
+	jsonw_put_int(w, "cache_creation_input_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "cache_read_input_tokens", u->cached_tokens);
+	jsonw_put_int(w, "output_tokens", output_tokens);
 	if (u->reasoning_tokens > 0) {
 		jsonw_key(w, "output_tokens_details");
 		jsonw_open(w, '{');
-		jsonw_member_int(w, "thinking_tokens", u->reasoning_tokens);
+		jsonw_put_int(w, "thinking_tokens", u->reasoning_tokens);
 		jsonw_close(w, '}');
 	}
-	jsonw_member_cstr(w, "service_tier", "standard");
+	jsonw_put_cstr(w, "service_tier", "standard");
 	jsonw_close(w, '}');
 }
 
@@ -44,8 +43,8 @@ write_opening(const struct talk *t, struct jsonw *w)
 	buf_add_cstr(w->out, t->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
-	jsonw_member_cstr(w, "type", "message");
-	jsonw_member_cstr(w, "role", "assistant");
+	jsonw_put_cstr(w, "type", "message");
+	jsonw_put_cstr(w, "role", "assistant");
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
 }
@@ -55,7 +54,7 @@ write_tool_use(const struct answer_call *call, struct str input,
     struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", "tool_use");
+	jsonw_put_cstr(w, "type", "tool_use");
 	jsonw_key(w, "id");
 	buf_add_cstr(w->out, "\"toolu_");
 	buf_add_cstr(w->out, call->id);
@@ -81,7 +80,7 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '[');
 	if (a->words > 0) {
 		jsonw_open(&w, '{');
-		jsonw_member_cstr(&w, "type", "text");
+		jsonw_put_cstr(&w, "type", "text");
 		jsonw_key(&w, "text");
 		answer_write_text(a, &w);
 		jsonw_close(&w, '}');
@@ -96,9 +95,9 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 		json_decref(input);
 	}
 	jsonw_close(&w, ']');
-	jsonw_member_cstr(&w, "stop_reason",
+	jsonw_put_cstr(&w, "stop_reason",
 	    chat_anthropic_stop_reason(a->finish));
-	jsonw_member_cstr(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");
 		write_usage(&a->usage, a->usage.completion_tokens, &w);
@@ -114,7 +113,7 @@ begin(struct reply_chunk *chunk, const char *event, struct jsonw *w)
 	chunk->event = event;
 	jsonw_init(w, &chunk->json);
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", event);
+	jsonw_put_cstr(w, "type", event);
 }
 
 static void
@@ -128,8 +127,8 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 	write_opening(t, &w);
 	jsonw_key(&w, "content");
 	jsonw_raw(&w, str_of("[]"));
-	jsonw_member_cstr(&w, "stop_reason", NULL);
-	jsonw_member_cstr(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_reason", NULL);
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");
 		write_usage(&t->answer->usage, 1, &w);
@@ -143,7 +142,7 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 static void
 add_index(const struct talk *t, struct jsonw *w)
 {
-	jsonw_member_int(w, "index", (int64_t)t->call);
+	jsonw_put_int(w, "index", (int64_t)t->call);
 }
 
 static void
@@ -176,7 +175,7 @@ tell_word(struct talk *t, struct reply_chunk *chunk)
 	add_index(t, &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	jsonw_member_cstr(&w, "type", "text_delta");
+	jsonw_put_cstr(&w, "type", "text_delta");
 	jsonw_key(&w, "text");
 	talk_write_word(t, &w);
 	jsonw_close(&w, '}');
@@ -193,7 +192,7 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	add_index(t, &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	jsonw_member_cstr(&w, "type", "input_json_delta");
+	jsonw_put_cstr(&w, "type", "input_json_delta");
 	jsonw_key(&w, "partial_json");
 	talk_write_fragment(t, &w);
 	jsonw_close(&w, '}');
@@ -220,9 +219,9 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	begin(chunk, "message_delta", &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	jsonw_member_cstr(&w, "stop_reason",
+	jsonw_put_cstr(&w, "stop_reason",
 	    chat_anthropic_stop_reason(t->answer->finish));
-	jsonw_member_cstr(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	jsonw_close(&w, '}');
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");

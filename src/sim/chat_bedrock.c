@@ -9,13 +9,13 @@ write_usage(const struct usage *u, struct jsonw *w)
 {
 	jsonw_key(w, "usage");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "inputTokens",
+	jsonw_put_int(w, "inputTokens",
 	    u->prompt_tokens - u->cached_tokens - u->cache_write_tokens);
-	jsonw_member_int(w, "outputTokens", u->completion_tokens);
-	jsonw_member_int(w, "totalTokens",
+	jsonw_put_int(w, "outputTokens", u->completion_tokens);
+	jsonw_put_int(w, "totalTokens",
 	    u->prompt_tokens + u->completion_tokens);
-	jsonw_member_int(w, "cacheReadInputTokens", u->cached_tokens);
-	jsonw_member_int(w, "cacheWriteInputTokens", u->cache_write_tokens);
+	jsonw_put_int(w, "cacheReadInputTokens", u->cached_tokens);
+	jsonw_put_int(w, "cacheWriteInputTokens", u->cache_write_tokens);
 	jsonw_close(w, '}');
 }
 
@@ -24,7 +24,7 @@ write_metrics(struct jsonw *w)
 {
 	jsonw_key(w, "metrics");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "latencyMs", 1);
+	jsonw_put_int(w, "latencyMs", 1);
 	jsonw_close(w, '}');
 }
 
@@ -69,7 +69,7 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "message");
 	jsonw_open(&w, '{');
-	jsonw_member_cstr(&w, "role", "assistant");
+	jsonw_put_cstr(&w, "role", "assistant");
 	jsonw_key(&w, "content");
 	jsonw_open(&w, '[');
 	if (a->words > 0) {
@@ -83,8 +83,7 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
-	jsonw_member_cstr(&w, "stopReason",
-	    chat_anthropic_stop_reason(a->finish));
+	jsonw_put_cstr(&w, "stopReason", chat_anthropic_stop_reason(a->finish));
 	if (!t->no_usage)
 		write_usage(&a->usage, &w);
 	write_metrics(&w);
@@ -113,7 +112,7 @@ next_block(struct talk *t)
 static void
 add_index(const struct talk *t, struct jsonw *w)
 {
-	jsonw_member_int(w, "contentBlockIndex", (int64_t)t->call);
+	jsonw_put_int(w, "contentBlockIndex", (int64_t)t->call);
 }
 
 static void
@@ -189,7 +188,7 @@ tell_end(struct talk *t, struct reply_chunk *chunk)
 
 	if (t->stage == TALK_FINISH) {
 		begin(chunk, "messageStop", &w);
-		jsonw_member_cstr(&w, "stopReason",
+		jsonw_put_cstr(&w, "stopReason",
 		    chat_anthropic_stop_reason(t->answer->finish));
 		chunk->last = t->no_usage;
 		t->stage = t->no_usage ? TALK_OVER : TALK_USAGE;
@@ -212,7 +211,7 @@ chat_bedrock_next(void *ctx, struct reply_chunk *chunk)
 	switch (t->stage) {
 	case TALK_OPENING:
 		begin(chunk, "messageStart", &w);
-		jsonw_member_cstr(&w, "role", "assistant");
+		jsonw_put_cstr(&w, "role", "assistant");
 		jsonw_close(&w, '}');
 		t->stage = next_block(t);
 		return 1;

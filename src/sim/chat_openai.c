@@ -46,18 +46,17 @@ write_details(const struct usage *u, struct jsonw *w)
 {
 	jsonw_key(w, "prompt_tokens_details");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "cached_tokens", u->cached_tokens);
+	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 	if (u->cache_write_tokens > 0)
-		jsonw_member_int(w, "cache_write_tokens",
-		    u->cache_write_tokens);
-	jsonw_member_int(w, "audio_tokens", u->audio_tokens);
+		jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "audio_tokens", u->audio_tokens);
 	jsonw_close(w, '}');
 	jsonw_key(w, "completion_tokens_details");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "reasoning_tokens", u->reasoning_tokens);
-	jsonw_member_int(w, "audio_tokens", 0);
-	jsonw_member_int(w, "accepted_prediction_tokens", 0);
-	jsonw_member_int(w, "rejected_prediction_tokens", 0);
+	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
+	jsonw_put_int(w, "audio_tokens", 0);
+	jsonw_put_int(w, "accepted_prediction_tokens", 0);
+	jsonw_put_int(w, "rejected_prediction_tokens", 0);
 	jsonw_close(w, '}');
 }
 
@@ -74,9 +73,9 @@ write_usage(const struct talk *t, const struct usage *u, struct jsonw *w)
 	if (has(t, QUIRK_APART))
 		completion -= u->reasoning_tokens;
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "prompt_tokens", u->prompt_tokens);
-	jsonw_member_int(w, "completion_tokens", completion);
-	jsonw_member_int(w, "total_tokens",
+	jsonw_put_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "completion_tokens", completion);
+	jsonw_put_int(w, "total_tokens",
 	    u->prompt_tokens + u->completion_tokens);
 	write_details(u, w);
 	flavor_write_usage(t->flavor, u, w);
@@ -99,15 +98,15 @@ void
 chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "prompt_tokens", u->prompt_tokens);
-	jsonw_member_int(w, "completion_tokens", u->completion_tokens);
-	jsonw_member_int(w, "total_tokens",
+	jsonw_put_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "completion_tokens", u->completion_tokens);
+	jsonw_put_int(w, "total_tokens",
 	    u->prompt_tokens + u->completion_tokens);
 	if (dialect == DIALECT_MISTRAL && u->cached_tokens > 0) {
-		jsonw_member_int(w, "num_cached_tokens", u->cached_tokens);
+		jsonw_put_int(w, "num_cached_tokens", u->cached_tokens);
 		jsonw_key(w, "prompt_tokens_details");
 		jsonw_open(w, '{');
-		jsonw_member_int(w, "cached_tokens", u->cached_tokens);
+		jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 		jsonw_close(w, '}');
 	} else if (dialect != DIALECT_MISTRAL) {
 		write_details(u, w);
@@ -131,12 +130,12 @@ static void
 write_opening(const struct talk *t, const char *object, struct jsonw *w)
 {
 	write_id(t, w);
-	jsonw_member_cstr(w, "object", object);
-	jsonw_member_int(w, "created", t->created_secs);
+	jsonw_put_cstr(w, "object", object);
+	jsonw_put_int(w, "created", t->created_secs);
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
 	if (!is_mistral(t))
-		jsonw_member_cstr(w, "system_fingerprint", "fp_tallysim");
+		jsonw_put_cstr(w, "system_fingerprint", "fp_tallysim");
 }
 
 /* `arguments` of a call; in a stream's first delta they are empty. */
@@ -148,14 +147,14 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 
 	jsonw_open(w, '{');
 	if ((delta && !has(t, QUIRK_NO_CALL_INDEX)) || is_mistral(t))
-		jsonw_member_int(w, "index", (int64_t)i);
+		jsonw_put_int(w, "index", (int64_t)i);
 	jsonw_key(w, "id");
 	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"call_");
 	buf_add_cstr(w->out, call->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
 	if (!is_mistral(t))
-		jsonw_member_cstr(w, "type", "function");
+		jsonw_put_cstr(w, "type", "function");
 	jsonw_key(w, "function");
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
@@ -204,11 +203,11 @@ static void
 write_thinking_chunk(int64_t first, int64_t count, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", "thinking");
+	jsonw_put_cstr(w, "type", "thinking");
 	jsonw_key(w, "thinking");
 	jsonw_open(w, '[');
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", "text");
+	jsonw_put_cstr(w, "type", "text");
 	jsonw_key(w, "text");
 	write_thoughts(first, count, w);
 	jsonw_close(w, '}');
@@ -220,7 +219,7 @@ static void
 open_text_chunk(struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", "text");
+	jsonw_put_cstr(w, "type", "text");
 	jsonw_key(w, "text");
 }
 
@@ -244,7 +243,7 @@ write_message(const struct talk *t, struct jsonw *w)
 
 	jsonw_key(w, "message");
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "role", "assistant");
+	jsonw_put_cstr(w, "role", "assistant");
 	if (shows_reasoning(t) && !has(t, QUIRK_CHUNKS)) {
 		jsonw_key(w, t->flavor->reasoning);
 		write_thoughts(0, t->answer->usage.reasoning_tokens, w);
@@ -261,9 +260,9 @@ write_message(const struct talk *t, struct jsonw *w)
 	if (calls)
 		write_calls(t, w);
 	else if (is_mistral(t))
-		jsonw_member_cstr(w, "tool_calls", NULL);
+		jsonw_put_cstr(w, "tool_calls", NULL);
 	if (!is_mistral(t))
-		jsonw_member_cstr(w, "refusal", NULL);
+		jsonw_put_cstr(w, "refusal", NULL);
 	jsonw_close(w, '}');
 }
 
@@ -281,11 +280,11 @@ chat_openai_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '[');
 	for (int i = 0; i < t->chat->choices; i++) {
 		jsonw_open(&w, '{');
-		jsonw_member_int(&w, "index", i);
+		jsonw_put_int(&w, "index", i);
 		write_message(t, &w);
 		if (!is_mistral(t))
-			jsonw_member_cstr(&w, "logprobs", NULL);
-		jsonw_member_cstr(&w, "finish_reason", finish_word(t, false));
+			jsonw_put_cstr(&w, "logprobs", NULL);
+		jsonw_put_cstr(&w, "finish_reason", finish_word(t, false));
 		jsonw_close(&w, '}');
 	}
 	jsonw_close(&w, ']');
@@ -319,11 +318,11 @@ open_delta(struct talk *t, struct reply_chunk *chunk, struct jsonw *w)
 	jsonw_init(w, &chunk->json);
 	buf_add_str(&chunk->json, buf_str(&t->prefix));
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "index", t->choice);
+	jsonw_put_int(w, "index", t->choice);
 	jsonw_key(w, "delta");
 	jsonw_open(w, '{');
 	if (has(t, QUIRK_ROLE_EACH) && t->stage != TALK_OPENING)
-		jsonw_member_cstr(w, "role", "assistant");
+		jsonw_put_cstr(w, "role", "assistant");
 }
 
 /* The usage that rides on a chunk. */
@@ -338,7 +337,7 @@ close_with_usage(const struct talk *t, bool is_last, struct jsonw *w)
 		jsonw_key(w, "usage");
 		write_running_usage(t, w);
 	} else if (t->chat->include_usage && !is_mistral(t)) {
-		jsonw_member_cstr(w, "usage", NULL);
+		jsonw_put_cstr(w, "usage", NULL);
 	}
 }
 
@@ -367,8 +366,8 @@ close_delta(const struct talk *t, const char *finish, struct jsonw *w)
 
 	jsonw_close(w, '}');
 	if (!is_mistral(t))
-		jsonw_member_cstr(w, "logprobs", NULL);
-	jsonw_member_cstr(w, "finish_reason", finish);
+		jsonw_put_cstr(w, "logprobs", NULL);
+	jsonw_put_cstr(w, "finish_reason", finish);
 	jsonw_close(w, '}');
 	jsonw_close(w, ']');
 	close_with_usage(t, is_last, w);
@@ -408,10 +407,10 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 	if (t->choice == 0 && !shows_reasoning(t))
 		t->told = t->answer->usage.reasoning_tokens;
 	open_delta(t, chunk, &w);
-	jsonw_member_cstr(&w, "role", "assistant");
-	jsonw_member_cstr(&w, "content", calls && !is_mistral(t) ? NULL : "");
+	jsonw_put_cstr(&w, "role", "assistant");
+	jsonw_put_cstr(&w, "content", calls && !is_mistral(t) ? NULL : "");
 	if (!is_mistral(t))
-		jsonw_member_cstr(&w, "refusal", NULL);
+		jsonw_put_cstr(&w, "refusal", NULL);
 	close_delta(t, NULL, &w);
 	if (!next_choice(t))
 		return;
@@ -514,7 +513,7 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	jsonw_key(&w, "tool_calls");
 	jsonw_open(&w, '[');
 	jsonw_open(&w, '{');
-	jsonw_member_int(&w, "index", (int64_t)t->call);
+	jsonw_put_int(&w, "index", (int64_t)t->call);
 	jsonw_key(&w, "function");
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "arguments");
@@ -536,7 +535,7 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	open_delta(t, chunk, &w);
 	/* Mistral: whole calls in one delta, together with the finish. */
 	if (is_mistral(t)) {
-		jsonw_member_cstr(&w, "content", "");
+		jsonw_put_cstr(&w, "content", "");
 		for (size_t i = 0; i < t->answer->call_count; i++)
 			chunk->tokens += (int)t->answer->calls[i].tokens;
 		if (t->answer->call_count > 0)

@@ -33,7 +33,7 @@ write_reasoning(const struct talk *t, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	add_id(t, "id", "rs", -1, w);
-	jsonw_member_cstr(w, "type", "reasoning");
+	jsonw_put_cstr(w, "type", "reasoning");
 	jsonw_key(w, "summary");
 	jsonw_raw(w, str_of("[]"));
 	jsonw_close(w, '}');
@@ -43,7 +43,7 @@ static void
 write_part(const struct talk *t, bool whole, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", "output_text");
+	jsonw_put_cstr(w, "type", "output_text");
 	jsonw_key(w, "text");
 	if (whole)
 		answer_write_text(t->answer, w);
@@ -67,9 +67,9 @@ write_message(const struct talk *t, bool whole, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	add_id(t, "id", "msg", -1, w);
-	jsonw_member_cstr(w, "type", "message");
-	jsonw_member_cstr(w, "status", whole ? end_status(t) : "in_progress");
-	jsonw_member_cstr(w, "role", "assistant");
+	jsonw_put_cstr(w, "type", "message");
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "role", "assistant");
 	jsonw_key(w, "content");
 	jsonw_open(w, '[');
 	if (whole)
@@ -85,8 +85,8 @@ write_call(const struct talk *t, size_t i, bool whole, struct jsonw *w)
 
 	jsonw_open(w, '{');
 	add_id(t, "id", "fc", (int64_t)i, w);
-	jsonw_member_cstr(w, "type", "function_call");
-	jsonw_member_cstr(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "type", "function_call");
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	jsonw_key(w, "call_id");
 	buf_printf(w->out, "\"call_%s\"", call->id);
 	w->comma = true;
@@ -116,18 +116,18 @@ static void
 write_usage(const struct usage *u, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "input_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "input_tokens", u->prompt_tokens);
 	jsonw_key(w, "input_tokens_details");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "cached_tokens", u->cached_tokens);
-	jsonw_member_int(w, "cache_write_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
+	jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
 	jsonw_close(w, '}');
-	jsonw_member_int(w, "output_tokens", u->completion_tokens);
+	jsonw_put_int(w, "output_tokens", u->completion_tokens);
 	jsonw_key(w, "output_tokens_details");
 	jsonw_open(w, '{');
-	jsonw_member_int(w, "reasoning_tokens", u->reasoning_tokens);
+	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
 	jsonw_close(w, '}');
-	jsonw_member_int(w, "total_tokens",
+	jsonw_put_int(w, "total_tokens",
 	    u->prompt_tokens + u->completion_tokens);
 	jsonw_close(w, '}');
 }
@@ -152,9 +152,9 @@ write_response(const struct talk *t, bool whole, struct jsonw *w)
 
 	jsonw_open(w, '{');
 	add_id(t, "id", "resp", -1, w);
-	jsonw_member_cstr(w, "object", "response");
-	jsonw_member_int(w, "created_at", t->created_secs);
-	jsonw_member_cstr(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "object", "response");
+	jsonw_put_int(w, "created_at", t->created_secs);
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	jsonw_key(w, "error");
 	jsonw_null(w);
 	jsonw_key(w, "incomplete_details");
@@ -204,8 +204,8 @@ begin(struct talk *t, struct reply_chunk *chunk, const char *event,
 	chunk->event = event;
 	jsonw_init(w, &chunk->json);
 	jsonw_open(w, '{');
-	jsonw_member_cstr(w, "type", event);
-	jsonw_member_int(w, "sequence_number", t->sequence++);
+	jsonw_put_cstr(w, "type", event);
+	jsonw_put_int(w, "sequence_number", t->sequence++);
 }
 
 /* Index of the item being told. */
@@ -245,7 +245,7 @@ tell_reasoning(struct talk *t, struct reply_chunk *chunk)
 	    t->step == 0 ? "response.output_item.added"
 			 : "response.output_item.done",
 	    &w);
-	jsonw_member_int(&w, "output_index", 0);
+	jsonw_put_int(&w, "output_index", 0);
 	jsonw_key(&w, "item");
 	write_reasoning(t, &w);
 	jsonw_close(&w, '}');
@@ -262,9 +262,9 @@ add_place(const struct talk *t, struct jsonw *w)
 
 	add_id(t, "item_id", text ? "msg" : "fc", text ? -1 : (int64_t)t->call,
 	    w);
-	jsonw_member_int(w, "output_index", item_index(t));
+	jsonw_put_int(w, "output_index", item_index(t));
 	if (text)
-		jsonw_member_int(w, "content_index", 0);
+		jsonw_put_int(w, "content_index", 0);
 }
 
 static void
@@ -275,7 +275,7 @@ tell_item(struct talk *t, struct reply_chunk *chunk, bool whole)
 	begin(t, chunk,
 	    whole ? "response.output_item.done" : "response.output_item.added",
 	    &w);
-	jsonw_member_int(&w, "output_index", item_index(t));
+	jsonw_put_int(&w, "output_index", item_index(t));
 	jsonw_key(&w, "item");
 	if (t->answer->words > 0)
 		write_message(t, whole, &w);

@@ -61,7 +61,7 @@ write_opening(const struct talk *t, struct jsonw *w)
 	buf_add_cstr(w->out, t->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
-	jsonw_member_cstr(w, "object", "text_completion");
+	jsonw_put_cstr(w, "object", "text_completion");
 	jsonw_key(w, "created");
 	jsonw_int(w, t->created_secs);
 	jsonw_key(w, "model");
@@ -82,8 +82,8 @@ open_choice(int index, struct jsonw *w)
 static void
 close_choice(const char *finish, struct jsonw *w)
 {
-	jsonw_member_cstr(w, "logprobs", NULL);
-	jsonw_member_cstr(w, "finish_reason", finish);
+	jsonw_put_cstr(w, "logprobs", NULL);
+	jsonw_put_cstr(w, "finish_reason", finish);
 	jsonw_close(w, '}');
 }
 
@@ -135,7 +135,7 @@ tell_choice(struct talk *t, struct reply_chunk *chunk, bool finish)
 	close_choice(finish ? chat_openai_finish(t->answer->finish) : NULL, &w);
 	jsonw_close(&w, ']');
 	if (t->chat->include_usage)
-		jsonw_member_cstr(&w, "usage", NULL);
+		jsonw_put_cstr(&w, "usage", NULL);
 	jsonw_close(&w, '}');
 	t->choice = (t->choice + 1) % t->chat->choices;
 }

@@ -216,9 +216,8 @@ flavor_write_usage(const struct flavor *f, const struct usage *u,
     struct jsonw *w)
 {
 	if ((f->quirks & QUIRK_CACHE_HITS) != 0) {
-		jsonw_member_int(w, "prompt_cache_hit_tokens",
-		    u->cached_tokens);
-		jsonw_member_int(w, "prompt_cache_miss_tokens",
+		jsonw_put_int(w, "prompt_cache_hit_tokens", u->cached_tokens);
+		jsonw_put_int(w, "prompt_cache_miss_tokens",
 		    u->prompt_tokens - u->cached_tokens);
 	}
 	if ((f->quirks & QUIRK_COST) != 0) {
