@@ -35,7 +35,7 @@ relay_error(struct relay *r, struct str body, int status, struct err *err)
 	struct relay_facts *f = &r->facts;
 	struct provider_error e;
 
-	provider_error_read(0, body, NULL, &e);
+	provider_error_read(status, body, NULL, &e);
 	f->error_event = true;
 	f->error_status = e.status != 0 ? e.status : status;
 	f->error_outcome = e.outcome;

@@ -11,11 +11,17 @@
 #define TAKES_NO_NAMES "groq"
 #define TAKES_CACHE    "openrouter"
 #define IS_STRICT      "mistral codestral"
+#define WANTS_SIGNED   "gemini"
 #define NEEDS_THOUGHT  "deepseek"
 /* Members that hold it, of a message. */
 #define THOUGHT                                                                \
 	"reasoning_content reasoning thinking_blocks "                         \
 	"reasoning_details"
+
+/* Google's word for calls that its model did not make. */
+#define ANY_SIGNATURE                                                          \
+	"{\"google\":{\"thought_signature\":"                                  \
+	"\"skip_thought_signature_validator\"}}"
 
 #define ROOM_FACTOR 3 /* an id of one byte becomes one of nine */
 #define ROOM_MORE   4096
@@ -24,6 +30,7 @@
 
 struct mend {
 	bool no_developer, no_names, no_cache, strict;
+	bool signs;          /* calls without a signature get one */
 	bool thinks;         /* takes thinking chunks */
 	const char *thought; /* names it has here; NULL: as it is */
 	bool needs_thought;  /* ... with calls in any case */
@@ -121,12 +128,34 @@ write_call(struct mend *m, const struct skim_value *call)
 	jsonw_close(&m->w, '}');
 }
 
+/* A call with a signature, when it has none: only the first of a turn needs
+   it. */
+static void
+write_signed(struct mend *m, const struct skim_value *call)
+{
+	struct skim_value extra = pick_one(call, "extra_content");
+
+	if (call->type != SKIM_OBJECT || extra.type != SKIM_ABSENT) {
+		jsonw_raw(&m->w, call->value);
+		return;
+	}
+	m->changed = true;
+	jsonw_open(&m->w, '{');
+	jsonw_key(&m->w, "extra_content");
+	jsonw_raw(&m->w, str_of(ANY_SIGNATURE));
+	if (call->count > 0)
+		buf_add_char(m->w.out, ',');
+	buf_add(m->w.out, call->value.p + 1, call->value.n - 1);
+	m->w.comma = true;
+}
+
 static void
 write_calls(struct mend *m, const struct skim_value *calls)
 {
 	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
+	bool first = true;
 
 	if (calls->type != SKIM_ARRAY) {
 		jsonw_raw(&m->w, calls->value);
@@ -134,8 +163,15 @@ write_calls(struct mend *m, const struct skim_value *calls)
 	}
 	jsonw_open(&m->w, '[');
 	skim_iter_init(&it, calls->value);
-	while (skim_iter_next(&it, &key, &v) == 1)
-		write_call(m, &v);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (m->strict)
+			write_call(m, &v);
+		else if (first)
+			write_signed(m, &v);
+		else
+			jsonw_raw(&m->w, v.value);
+		first = false;
+	}
 	jsonw_close(&m->w, ']');
 }
 
@@ -258,7 +294,7 @@ write_member(struct mend *m, struct str key, const struct skim_value *v)
 		jsonw_cstr(&m->w, "system");
 	} else if (m->no_cache && str_is(key, "content")) {
 		write_uncached(m, v, false);
-	} else if (m->strict && str_is(key, "tool_calls")) {
+	} else if ((m->strict || m->signs) && str_is(key, "tool_calls")) {
 		write_calls(m, v);
 	} else if (m->strict && str_is(key, "tool_call_id")) {
 		write_id(m, v);
@@ -363,11 +399,13 @@ openai_messages_mend(const struct wire_request *r,
 	m.no_cache =
 	    r->has_cache_control && !param_is_listed(TAKES_CACHE, prefix);
 	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
+	/* The first turn has no calls. */
+	m.signs = r->message_count > 1 && param_is_listed(WANTS_SIGNED, prefix);
 	m.needs_thought = param_is_listed(NEEDS_THOUGHT, prefix);
 	if (r->has_thought || m.needs_thought)
 		m.thought = param_thought_members(d);
 	if ((!m.strict && !m.no_developer && !m.no_names && !m.no_cache &&
-		m.thought == NULL) ||
+		!m.signs && m.thought == NULL) ||
 	    r->messages.type != SKIM_ARRAY)
 		return result;
 	buf_init(&m.out, ROOM_FACTOR * r->messages.value.n + ROOM_MORE);

@@ -8,6 +8,10 @@
  *                              a tool: they have no such thing, and OpenAI,
  *                              Groq and Mistral refuse it
  *   Groq                       no name in a message
+ *   Gemini                     calls of other models, or of a client that lost
+ *                              them, get the signature that Google names for
+ *                              such: from Gemini 3 on a call without one is a
+ *                              400 (thought_signature)
  *   what a model thought       under the names that the provider takes
  *                              (param_thought_members())
  *   DeepSeek                   reasoning_content "" with calls whose thoughts

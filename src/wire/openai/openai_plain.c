@@ -6,9 +6,8 @@
 #include "wire/pick.h"
 #include "wire/relay_note.h"
 
-/* [{"error":{...}}]: Gemini's way. */
-static int
-error_list(struct relay *r, struct str text, struct err *err)
+int
+openai_error_list(struct relay *r, struct str text, struct err *err)
 {
 	static const struct skim_options any = { .allow_any_top = true };
 	struct openai_view v = { .text = text };
@@ -43,7 +42,7 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
 	struct str text = relay_input_text(&s->in);
 
 	if (text.n > 0 && text.p[0] == '[')
-		return error_list(r, text, err);
+		return openai_error_list(r, text, err);
 	if (text.n == 0 || text.p[0] != '{')
 		return relay_input_no_object(&s->in, r, err);
 	if (openai_view_read(v, kind, text, &s->choices) != 0)

@@ -44,6 +44,9 @@ const struct relay_ops *openai_relay_find(enum wire_api api);
 
 /* ---- shared by the files of this relay -------------------------------- */
 
+/* A list where an object is expected: [{"error":{...}}] is Gemini's way. */
+int openai_error_list(struct relay *r, struct str text,
+    struct err *err) MUST_CHECK;
 /* The answer or chunk holds an error: notes it, -1 with ERR_UPSTREAM; 0 when
    it holds none. */
 int openai_check_error(struct relay *r, const struct openai_view *v,

@@ -196,6 +196,8 @@ openai_stream_take(struct relay *r, const struct sse_event *event,
 		return 0;
 	if (str_starts(data, "[DONE]"))
 		return take_done(r, out, err);
+	if (data.p[0] == '[')
+		return openai_error_list(r, data, err);
 	return take_chunk(r, data, event->many_lines, out, err);
 }
 
