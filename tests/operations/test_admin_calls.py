@@ -298,9 +298,10 @@ def test_an_error_does_not_tell_what_there_is(make_gateway):
             ("POST", "/team/update", {"team_id": "NAME"}),
             ("POST", "/team/member_add", {"team_id": "NAME", "member": {}}),
             ("GET", "/team/info?team_id=NAME", None),
+            ("GET", "/spend/logs?api_key=NAME", None),
             ("GET", "/user/info?user_id=NAME", None)):
-        there = {"key": "k", "team": "red", "user": "bob"}[
-            path.replace("/v2", "").split("/")[1].split("?")[0]]
+        there = {"key": "k", "team": "red", "user": "bob", "spend": "k"}[
+            path.replace("/v2", "").split("/")[1]]
         answers = [world.ask(method, path.replace("NAME", name), None if
                              body is None else json.loads(json.dumps(
                                  body).replace("NAME", name)), 403, PLAIN)
