@@ -25,7 +25,7 @@ COMPLAINTS = re.compile(
     r"ERROR: (Address|Leak|Memory|Thread)Sanitizer|runtime error:"
     r"|AddressSanitizer:DEADLYSIGNAL|Assertion .* failed")
 CRASH = re.compile(r"(\w+)(?:\[\d+\])? \(pid (\d+)\): killed by signal (\d+)")
-READY_SECONDS = 20
+READY_SECONDS = 60
 STOP_SECONDS = 20
 
 
