@@ -15,7 +15,7 @@
 #include "base/num.h"
 #include "domain/accounts/vkey.h"
 #include "domain/ledger/budgets.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 #include "domain/routing/breaker.h"
 
 #define HOUR_NSECS (3600 * NSECS_PER_SEC)

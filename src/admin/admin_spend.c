@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "domain/ledger/money.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 
 #define DAY_NSECS (86400 * NSECS_PER_SEC)
 #define MAX_DAYS  92 /* of one report */

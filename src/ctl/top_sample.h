@@ -8,7 +8,7 @@
 #define CTL_TOP_SAMPLE_H
 
 #include "ctl/budget_lines.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 #include "domain/routing/breaker.h"
 
 /* X(NAME, dimension, "word", "plural") */
