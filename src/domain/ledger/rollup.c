@@ -275,6 +275,16 @@ rollup_walk_next(struct rollup_walk *w, int64_t until)
 	return 1;
 }
 
+struct rollup_row
+rollup_row_minus(const struct rollup_row *all, const struct rollup_row *part)
+{
+	union fields rest = { .row = *all }, from = { .row = *part };
+
+	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
+		rest.at[i] -= from.at[i];
+	return rest.row;
+}
+
 /* ---- adding ------------------------------------------------------------- */
 
 static int

@@ -125,6 +125,9 @@ void rollup_row_end_request(struct rollup_row *row,
     const struct rollup_names *names);
 /* *sum += *part, saturating. */
 void rollup_row_add(struct rollup_row *sum, const struct rollup_row *part);
+/* What is in `all` and not in `part`, field by field. */
+struct rollup_row rollup_row_minus(const struct rollup_row *all,
+    const struct rollup_row *part);
 
 /* Where names are booked: in each of these dimensions under this value. */
 struct rollup_place {
