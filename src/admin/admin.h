@@ -33,6 +33,7 @@ struct admin_env {
 	struct exchange_env *exchanges; /* for probes */
 	const bool *draining;
 	int64_t started_wall_nsecs;
+	const char *trace_path;
 };
 
 /* X(NAME, "who may", "for openapi.json") */

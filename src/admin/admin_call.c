@@ -117,6 +117,11 @@ call_time(struct admin_call *a, const char *name, int64_t *nsecs_r)
 
 	if (rc <= 0)
 		return rc;
+	/* LiteLLM writes moments so: 2026-11-22 10:00:00 */
+	if (strlen(text) == 19 && text[10] == ' ') {
+		text[10] = 'T';
+		memcpy(text + 19, "Z", 2);
+	}
 	if (clock_parse(str_of(text), a->now_nsecs, nsecs_r) == 0)
 		return 1;
 	a->param = name;

@@ -128,8 +128,10 @@ ADMIN_BEGIN(spend_tag_totals);
 ADMIN_BEGIN(spend_models);
 ADMIN_BEGIN(spend_providers);
 ADMIN_BEGIN(spend_end_users);
-/* admin_spend_days.c */
+/* admin_spend_rows.c */
 ADMIN_BEGIN(spend_logs);
+ADMIN_BEGIN(spend_logs_paged);
+/* admin_spend_days.c */
 /* Its sums by day: of one key (its hash) or user, "" all. */
 int spend_log_days(struct admin_call *a, const char *key, const char *user,
     struct admin_job **job_r) MUST_CHECK;

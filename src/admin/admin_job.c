@@ -7,9 +7,12 @@
 #include <event2/event.h>
 
 /* Of a turn; the last piece may go over it. */
-#define SLICE_NSECS NSECS_PER_MSEC
+#define SLICE_NSECS (NSECS_PER_MSEC / 4)
 /* Of this process; each of them has its part of every turn. */
-#define MAX_JOBS 8
+#define MAX_JOBS    8
+/* Between turns while clients ask: a request takes some turns, and would have
+   a slice before every one. */
+#define PAUSE_USECS 1000
 
 static size_t jobs_under_way;
 
@@ -36,7 +39,7 @@ run_slices(struct admin_job *job, struct admin_call *a)
 	if (rc == 0) {
 		do
 			rc = job->slice(job, a);
-		while (rc == 1 && clock_mono_nsecs() < until);
+		while (rc == 1 && !job->pausing && clock_mono_nsecs() < until);
 		store_abort(&a->live);
 	}
 	store_abort(&a->txn);
@@ -68,9 +71,21 @@ run_turn(struct admin_job *job)
 }
 
 static void
+set_turn(struct admin_job *job)
+{
+	const struct exchange_env *x = job->env->exchanges;
+	bool pausing =
+	    job->pausing || x->active > 0 || x->finished != job->finished;
+	struct timeval when = { 0, pausing ? PAUSE_USECS : 0 };
+
+	job->pausing = false;
+	job->finished = x->finished;
+	event_add(job->turn, &when);
+}
+
+static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval now = { 0, 0 };
 	struct admin_job *job = arg;
 
 	(void)fd;
@@ -78,7 +93,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	if (run_turn(job))
 		drop(job);
 	else
-		event_add(job->turn, &now);
+		set_turn(job);
 }
 
 static void
@@ -95,8 +110,6 @@ void
 admin_job_start(const struct admin_env *env, struct http_call *call,
     struct admin_job *job)
 {
-	static const struct timeval now = { 0, 0 };
-
 	job->env = env;
 	job->call = call;
 	if (jobs_under_way >= MAX_JOBS) {
@@ -113,5 +126,5 @@ admin_job_start(const struct admin_env *env, struct http_call *call,
 	jobs_under_way++;
 	job->turn = evtimer_new(env->exchanges->base, on_turn, job);
 	http_call_own(call, &callbacks, job);
-	event_add(job->turn, &now);
+	set_turn(job);
 }

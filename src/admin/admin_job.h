@@ -17,6 +17,9 @@ struct admin_job {
 	 * this turn and no account: who may ask was settled before.
 	 */
 	int (*slice)(struct admin_job *job, struct admin_call *a);
+	/* Set by a slice that could do nothing: the next is a millisecond
+	   later. */
+	bool pausing;
 	/* Answers the call when all is done; NULL: with `answer` as JSON. */
 	void (*reply)(struct admin_job *job, struct http_call *call);
 	/* Gives back the whole of it, but for what is below. */
@@ -27,6 +30,7 @@ struct admin_job {
 	const struct admin_env *env;
 	struct http_call *call;
 	struct event *turn;
+	uint64_t finished; /* requests of others, at the last turn */
 };
 
 /*

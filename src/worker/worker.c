@@ -263,6 +263,9 @@ fill_envs(struct worker *w)
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
+	w->trace_path =
+	    config_trace_path(w->station.config, w->child.state_dir);
+	w->admin.trace_path = w->trace_path;
 }
 
 static void
@@ -428,6 +431,7 @@ close_all(struct worker *w)
 	registry_rules_free(&w->rules);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
+	free(w->trace_path);
 	station_close(&w->station);
 }
 

@@ -31,6 +31,7 @@ struct worker {
 	struct outbox *outbox;
 	struct exchange_env env;
 	struct admin_env admin;
+	char *trace_path;
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
 	bool outbox_dirty; /* a settlement was committed in this turn */
 	bool draining, termed, stopping;
