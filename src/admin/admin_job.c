@@ -9,7 +9,7 @@
 /* Of a turn; the last piece may go over it. */
 #define SLICE_NSECS (NSECS_PER_MSEC / 4)
 /* Of this process; each of them has its part of every turn. */
-#define MAX_JOBS    8
+#define MAX_JOBS 8
 /* Between turns while clients ask: a request takes some turns, and would have
    a slice before every one. */
 #define PAUSE_USECS 1000
