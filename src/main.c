@@ -1,7 +1,8 @@
 /*
  * tallygate: one binary, four roles. Without --role it is the supervisor; the
  * supervisor starts the other roles by running this binary again. The command
- * line is one table: --help and the manual page come from it.
+ * line is one table: --help comes from it, and the manual page is held to it
+ * (tests/operations/test_manual.py).
  */
 #include "base/log.h"
 #include "base/num.h"

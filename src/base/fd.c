@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,23 @@ fd_set_cloexec(int fd, bool on, struct err *err)
 	if (fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0)
 		return err_set_errno(err, ERR_IO, "fd %d: FD_CLOEXEC", fd);
 	return 0;
+}
+
+int64_t
+fd_limit_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return INT64_MAX;
+	if (limit.rlim_cur != limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 &&
+		    getrlimit(RLIMIT_NOFILE, &limit) != 0)
+			return INT64_MAX;
+	}
+	return limit.rlim_cur >= INT64_MAX ? INT64_MAX
+					   : (int64_t)limit.rlim_cur;
 }
 
 int
@@ -146,4 +164,23 @@ char *
 path_join(const char *dir, const char *name)
 {
 	return xasprintf("%s/%s", dir, name);
+}
+
+char *
+path_beside(const char *file, const char *name)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (name[0] == '/' || slash == NULL)
+		return xstrdup(name);
+	return xasprintf("%.*s%s", (int)(slash - file) + 1, file, name);
+}
+
+char *
+path_of_program(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	return n <= 0 ? NULL : xstrndup(path, (size_t)n);
 }

@@ -5,9 +5,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdint.h>
+
 void fd_close(int *fd); /* closes if >= 0 and sets -1 */
 int fd_set_nonblock(int fd, struct err *err) MUST_CHECK;
 int fd_set_cloexec(int fd, bool on, struct err *err) MUST_CHECK;
+/* Raises this process's limit of open files as far as it may, and says what it
+   is now (INT64_MAX: none); inherited by children. */
+int64_t fd_limit_raise(void);
 /* All n bytes or -1 with errno; for files and blocking pipes. */
 int fd_write_all(int fd, const void *data, size_t n) MUST_CHECK;
 /* Reads to the end of the file into b (bounded by b->max). */
@@ -20,5 +25,10 @@ int file_write(const char *path, struct str data, struct err *err) MUST_CHECK;
 int dir_make(const char *path, int mode, struct err *err) MUST_CHECK;
 /* "a/b" on the heap. */
 char *path_join(const char *dir, const char *name);
+/* `name` as seen from the folder of `file`, unless it is absolute; heap. */
+char *path_beside(const char *file, const char *name);
+/* The file this process runs, as it was called when it was started; on the
+   heap; NULL when /proc does not tell. */
+char *path_of_program(void);
 
 #endif

@@ -70,21 +70,6 @@ add_file(struct bundle *b, const char *path, struct err *err)
 	return 0;
 }
 
-/* Beside the main file, unless it is absolute. */
-static char *
-beside(const char *main_path, const char *name)
-{
-	const char *slash = strrchr(main_path, '/');
-	char *dir, *path;
-
-	if (name[0] == '/' || slash == NULL)
-		return xstrdup(name);
-	dir = xstrndup(main_path, (size_t)(slash - main_path));
-	path = path_join(dir, name);
-	free(dir);
-	return path;
-}
-
 static int
 add_include(struct bundle *b, const struct node *n, struct err *err)
 {
@@ -104,7 +89,7 @@ add_include(struct bundle *b, const struct node *n, struct err *err)
 			    n->line, n->index,
 			    n->text.p + strlen("os.environ/"));
 	}
-	path = beside(main_path, name);
+	path = path_beside(main_path, name);
 	rc = add_file(b, path, err);
 	free(path);
 	if (rc != 0)

@@ -37,6 +37,7 @@ struct config_deployment {
 	const char *aws_session_token;
 	const char *aws_region;
 	const char *api_version;      /* "" unset */
+	bool api_version_is_default;  /* Azure: nobody named one */
 	const char *organization;     /* "" unset */
 	struct config_pairs headers;  /* headers and extra_headers */
 	const char *defaults_json;    /* per-deployment parameters (temperature,
@@ -46,6 +47,8 @@ struct config_deployment {
 	struct config_pairs prices;   /* *_cost_* keys of litellm_params and
 					 model_info, exact text */
 	const char *base_model;       /* name for the price table; "" unset */
+	const char *family;           /* what it is for its parameters, when its
+					 name does not say: "o3"; "" unset */
 	const char *mode;             /* "chat" unless said otherwise */
 	const char *mock_response;    /* NULL unset; see mock_is_json */
 	bool mock_is_json;            /* a map: the complete answer */

@@ -3,9 +3,11 @@
  * AWS's own variables (notes on LiteLLM, section 1.3). Reads the environment
  * through getenv() and repeats no value from it.
  *
- *   model         bedrock/[converse/|invoke/][REGION/]NAME
- *   region        aws_region_name, the model's, AWS_REGION_NAME, AWS_REGION,
- *                 AWS_DEFAULT_REGION
+ *   model         bedrock/[converse/|invoke/][REGION/]NAME; NAME may be an
+ *                 ARN, with LiteLLM's word for its vendor in front (llama/,
+ *                 deepseek_r1/ ...), which Converse does not need
+ *   region        aws_region_name, the model's, the ARN's, AWS_REGION_NAME,
+ *                 AWS_REGION, AWS_DEFAULT_REGION
  *   address       api_base, aws_bedrock_runtime_endpoint,
  *                 AWS_BEDROCK_RUNTIME_ENDPOINT, the region's own
  *   credentials   the entry's keys; its api_key (a key of Bedrock's own);
@@ -35,6 +37,19 @@ is_region(struct str s)
 	       s.p[s.n - 1] <= '9';
 }
 
+/* arn:aws:bedrock:us-east-1:...; "" for what is none. */
+static struct str
+arn_region(struct str name)
+{
+	struct str part = str_make("", 0);
+
+	if (!str_starts(name, "arn:"))
+		return part;
+	for (int i = 0; i < 4; i++)
+		part = str_cut(&name, ':');
+	return is_region(part) ? part : str_make("", 0);
+}
+
 /* What stands in front of the model's name. */
 static struct str
 cut_route(struct str name, struct str *region_r)
@@ -42,6 +57,7 @@ cut_route(struct str name, struct str *region_r)
 	static const char *const routes[] = { "converse/", "invoke/",
 		"converse_like/" };
 	struct str rest, head;
+	ptrdiff_t arn;
 
 	*region_r = str_make("", 0);
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
@@ -54,8 +70,13 @@ cut_route(struct str name, struct str *region_r)
 	head = str_cut(&rest, '/');
 	if (rest.n > 0 && is_region(head)) {
 		*region_r = head;
-		return rest;
+		name = rest;
 	}
+	arn = str_find(name, "/arn:");
+	if (arn >= 0)
+		name = str_make(name.p + arn + 1, name.n - (size_t)arn - 1);
+	if (region_r->n == 0)
+		*region_r = arn_region(name);
 	return name;
 }
 

@@ -189,7 +189,7 @@ entry_init(struct config_entry *e, struct loader *l, const struct node *n)
 	e->d.organization = "";
 	e->d.defaults_json = "";
 	e->d.model_info_json = "{}";
-	e->d.upstream_model = "";
+	e->d.upstream_model = e->d.family = "";
 	buf_init(&e->body_json, TREE_JSON_BYTES);
 }
 

@@ -170,6 +170,20 @@ load_sections(struct loader *l)
 	load_master_key(l);
 }
 
+/* Paths of the file are seen from the file, as those of `include`. */
+static void
+place_prices(struct loader *l)
+{
+	struct config_strings *files = &l->c->price_files;
+
+	for (size_t i = 0; i < files->count; i++) {
+		char *path = path_beside(l->tree.root->file, files->items[i]);
+
+		files->items[i] = loader_keep(l, str_of(path));
+		free(path);
+	}
+}
+
 static void
 load_all(struct loader *l)
 {
@@ -177,6 +191,7 @@ load_all(struct loader *l)
 
 	expand(l);
 	load_sections(l);
+	place_prices(l);
 	if (list != NULL && list->kind == NODE_LIST)
 		config_entries_load(l, list);
 	config_budgets_load(l);
@@ -357,8 +372,11 @@ static char *
 absolute(const char *path)
 {
 	char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	char *whole = here == NULL ? xstrdup(path) : path_join(here, path);
+	char *whole;
 
+	while (here != NULL && path[0] == '.' && path[1] == '/')
+		path += 2;
+	whole = here == NULL ? xstrdup(path) : path_join(here, path);
 	free(here);
 	return whole;
 }

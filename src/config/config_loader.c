@@ -309,6 +309,19 @@ is_empty(const struct node *n)
 	       (n->kind != NODE_SCALAR && n->count == 0);
 }
 
+static void
+remark_no_effect(struct loader *l, const struct config_key *row,
+    const struct node *n)
+{
+	if ((row->flags & KEY_EMPTY_QUIET) != 0 && is_empty(n))
+		return;
+	if ((row->flags & KEY_GATE) != 0)
+		loader_remark(l, CONFIG_WARN, n, "not enforced here: %s",
+		    row->help);
+	else
+		loader_remark(l, CONFIG_NOTE, n, "read, no effect here yet");
+}
+
 void
 loader_apply(struct loader *l, const struct config_key *row,
     const struct node *n, void *target, struct config_entry *entry)
@@ -322,9 +335,7 @@ loader_apply(struct loader *l, const struct config_key *row,
 			loader_section(l, row->path, n, target, entry);
 		return;
 	case EFFECT_NONE:
-		if ((row->flags & KEY_EMPTY_QUIET) == 0 || !is_empty(n))
-			loader_remark(l, CONFIG_NOTE, n,
-			    "read, no effect here yet");
+		remark_no_effect(l, row, n);
 		for (const struct node *c = n->first;
 		     row->type == TYPE_MAP && c != NULL; c = c->next) {
 			if (n->kind == NODE_MAP &&

@@ -69,7 +69,10 @@ enum config_key_flag {
 	KEY_ZERO_UNSET = 4, /* 0 means not given */
 	KEY_ENV_QUIET = 8,  /* an unset variable is reported elsewhere */
 	KEY_EMPTY_QUIET =
-	    16, /* EFFECT_NONE: nothing to say about [] or false */
+	    16,        /* EFFECT_NONE: nothing to say about [] or false */
+	KEY_GATE = 32, /* EFFECT_NONE: it bounds or refuses something there;
+			  whoever relies on it has to hear that nobody does
+			  it here */
 };
 
 #define CONFIG_NOWHERE SIZE_MAX /* the row fills no field by itself */

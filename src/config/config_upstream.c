@@ -10,8 +10,9 @@
 
 #define MAX_BASE 1000
 
-/* Asked for when nobody says which; LiteLLM's (Azure OpenAI) and that of the
-   model inference API (Azure AI). */
+/* Asked for when nobody says which: LiteLLM's own default for Azure OpenAI
+   (AZURE_DEFAULT_API_VERSION in its litellm/__init__.py, the same since early
+   2025), and the version of the model inference API (Azure AI). */
 #define AZURE_VERSION    "2025-02-01-preview"
 #define AZURE_AI_VERSION "2024-05-01-preview"
 #define VERSION_BYTES    64
@@ -127,6 +128,7 @@ resolve_version(struct loader *l, struct config_entry *e, const struct node *n)
 	}
 	if (version[0] == '\0' && azure && str_find(base, "/openai/v1") < 0) {
 		version = AZURE_VERSION;
+		e->d.api_version_is_default = true;
 		loader_remark(l, CONFIG_WARN, n,
 		    "no api_version (or AZURE_API_VERSION): %s is used",
 		    version);
@@ -328,6 +330,27 @@ unknown_provider(struct loader *l, struct config_entry *e,
 	return 1;
 }
 
+/* azure/o_series/NAME, azure/gpt5_series/NAME: what stands behind a deployment
+   whose name does not say it. */
+static void
+resolve_series(struct config_deployment *d)
+{
+	static const char *const rows[][2] = { { "o_series/", "o3" },
+		{ "gpt5_series/", "gpt-5" } };
+
+	if (strcmp(d->provider->prefix, "azure") != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t n = strlen(rows[i][0]);
+
+		if (!str_starts(str_of(d->upstream_model), rows[i][0]) ||
+		    d->upstream_model[n] == '\0')
+			continue;
+		d->family = rows[i][1];
+		d->upstream_model += n;
+	}
+}
+
 /* 0; 1 left out. */
 static int
 resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
@@ -347,6 +370,7 @@ resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
 		return 1;
 	}
 	d->upstream_model = loader_keep(l, name);
+	resolve_series(d);
 	if (d->mock_response != NULL)
 		return 0;
 	if ((d->provider->flags & PROVIDER_LATER) != 0) {
@@ -356,7 +380,7 @@ resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
 		return 1;
 	}
 	if (str_starts(name, "responses/") &&
-	    strcmp(d->provider->prefix, "openai") == 0) {
+	    (d->provider->flags & PROVIDER_RESPONSES) != 0) {
 		config_entry_left_out(l, e, at,
 		    "chat over OpenAI's Responses API is not served yet");
 		return 1;

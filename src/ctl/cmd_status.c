@@ -9,7 +9,9 @@
 #include "ctl/table.h"
 #include "domain/ledger/money.h"
 #include "domain/ledger/rollup_query.h"
+#include "domain/routing/rehearsal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -213,15 +215,45 @@ cmd_status(struct ctl *c, int argc, char **argv)
 	return CTL_OK;
 }
 
+/* Looked at here first, so that a refusal is seen by who asked: every error.
+   Keys may be missing in this shell: that is no error here. */
+static int
+look_at_config(const json_t *state)
+{
+	char *path = str_dup(jsonx_str(state, "config"));
+	struct config_report report;
+	struct config *config = NULL;
+	struct buf line;
+	struct err err;
+	int rc;
+
+	config_report_init(&report);
+	report.without_keys = true;
+	rc = config_load(path, &config, &report, &err);
+	if (rc == 0)
+		rc = rehearsal_run(config, &report, &err);
+	buf_init(&line, 4096);
+	for (size_t i = 0; rc != 0 && i < report.count; i++) {
+		if (report.remarks[i].severity != CONFIG_ERROR)
+			continue;
+		buf_clear(&line);
+		config_remark_format(&report.remarks[i], &line);
+		ctl_complain("%s", buf_cstr(&line));
+	}
+	if (rc != 0)
+		ctl_complain("refused, the old configuration stays");
+	buf_fini(&line);
+	config_report_fini(&report);
+	config_free(&config);
+	free(path);
+	return rc;
+}
+
 int
 cmd_reload(struct ctl *c, int argc, char **argv)
 {
 	json_t *state = read_state(c);
-	struct config_report report;
-	struct config *config = NULL;
 	int64_t pid = 0;
-	struct err err;
-	char *path;
 	int rc;
 
 	(void)argv;
@@ -232,24 +264,13 @@ cmd_reload(struct ctl *c, int argc, char **argv)
 		json_decref(state);
 		return argc > 0 ? CTL_USAGE : CTL_FAILED;
 	}
-	/* Looked at here first, so that a refusal is seen by who asked. */
-	path = str_dup(jsonx_str(state, "config"));
-	config_report_init(&report);
-	report.without_keys = true;
-	rc = config_load(path, &config, &report, &err);
-	config_report_fini(&report);
-	config_free(&config);
-	free(path);
+	rc = look_at_config(state);
 	json_decref(state);
-	if (rc != 0) {
-		ctl_complain("refused, the old configuration stays: %s",
-		    err.text);
+	if (rc != 0)
 		return CTL_FAILED;
-	}
 	if (kill((pid_t)pid, SIGHUP) != 0) {
-		ctl_complain("the supervisor (pid %lld) cannot be told: "
-			     "another user's?",
-		    (long long)pid);
+		ctl_complain("the supervisor (pid %lld) cannot be told: %s",
+		    (long long)pid, strerror(errno));
 		return CTL_FAILED;
 	}
 	printf("reload asked for; its log says when the new generation "

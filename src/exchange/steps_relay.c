@@ -21,6 +21,8 @@ send_out(struct exchange *x)
 	if (x->out.len == 0 || x->call == NULL)
 		return;
 	x->client_full = http_send(x->call, buf_str(&x->out));
+	if (!x->client_has_bytes)
+		http_flush(x->call); /* the first token, with the head */
 	x->client_has_bytes = true;
 	buf_clear(&x->out);
 	if (x->client_full && a->call != NULL && !a->paused) {

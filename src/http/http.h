@@ -134,6 +134,9 @@ void http_start(struct http_call *call, int status, const char *content_type);
    Returns true when output stands above the high water: stop the producer
    until on_drained. */
 bool http_send(struct http_call *call, struct str bytes);
+/* What was sent leaves now: for a piece that is waited for. */
+void http_flush(struct http_call *call);
+/* With what was sent in this turn, in one write. */
 void http_end(struct http_call *call);
 /* Ends a stream so that the client can tell it is not whole: the connection
    is closed without a final chunk, after what was sent has gone out. */

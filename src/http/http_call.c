@@ -1,9 +1,10 @@
 /*
  * Request and answer as the owner sees them. See http.h.
  *
- * A whole answer is written at once; what is streamed goes into the
- * connection's output and leaves it at the end of the loop's turn. Nothing in
- * this file calls back, so the final call may be made from any place.
+ * A whole answer and the last of a stream are written at once; what is streamed
+ * before goes into the connection's output and leaves it at the end of the
+ * loop's turn. Nothing in this file calls back, so the final call may be made
+ * from any place.
  *
  * Does not fail towards the owner: an answer that cannot be sent is one whose
  * client is gone.
@@ -343,6 +344,15 @@ http_send(struct http_call *call, struct str bytes)
 }
 
 void
+http_flush(struct http_call *call)
+{
+	struct http_conn *c = conn_of(call);
+
+	if (call->state == CALL_STREAM && !is_lost(c))
+		http_conn_flush(c);
+}
+
+void
 http_end(struct http_call *call)
 {
 	struct http_conn *c = conn_of(call);
@@ -354,7 +364,9 @@ http_end(struct http_call *call)
 	if (call->framing == BODY_CHUNKED && !call->bodiless && !is_lost(c))
 		(void)buf_add(http_out_room(&c->out, 5), "0\r\n\r\n", 5);
 	end_call(c);
-	http_conn_todo(c, TODO_FLUSH);
+	http_conn_flush(c);
+	if (c->ending)
+		http_conn_todo(c, TODO_FLUSH);
 }
 
 void

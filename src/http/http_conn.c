@@ -1,11 +1,11 @@
 /*
  * One client connection, from accept to close. See http_conn.h.
  *
- * A whole answer is written where it is given. Whatever else happens to the
- * connection (end of file, a piece of a stream, a deadline, the answer's end)
- * is noted in `todo` and done by http_conn_work() at the end of the loop's
- * turn, when the owner is not on the stack. Only there and by the timer does
- * it end; http_conn_close() is the one door out.
+ * A whole answer is written where it is given, and so is the last of a stream.
+ * Whatever else happens to the connection (end of file, a piece of a stream, a
+ * deadline) is noted in `todo` and done by http_conn_work() at the end of the
+ * loop's turn, when the owner is not on the stack. Only there and by the timer
+ * does it end; http_conn_close() is the one door out.
  *
  * Fails by ending the connection.
  */

@@ -279,7 +279,7 @@ is_shipped(struct estate *e)
 	if (e->outbox == NULL)
 		e->outbox = outbox_new(&options);
 	else
-		outbox_kick(e->outbox);
+		outbox_kick(e->outbox, 1);
 	return false;
 }
 

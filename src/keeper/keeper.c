@@ -50,7 +50,8 @@ struct keeper {
 	struct key limits_from; /* where their sweep goes on */
 	char *socket_path;
 	struct event heartbeat, sweep, life, term, batch_retry;
-	bool outbox_dirty, leaving, termed, stopping;
+	size_t new_records; /* in this turn, or more */
+	bool leaving, termed, stopping;
 	int64_t leave_by_nsecs;
 	uint64_t beats;
 };
@@ -60,7 +61,7 @@ on_settled(void *arg)
 {
 	struct keeper *k = arg;
 
-	k->outbox_dirty = true;
+	k->new_records++;
 }
 
 static void
@@ -107,10 +108,9 @@ end_turn(struct keeper *k)
 	if (k->station.batch.queued > 0 &&
 	    !event_pending(&k->batch_retry, EV_TIMEOUT, NULL))
 		run_batch(k);
-	if (k->outbox_dirty) {
-		k->outbox_dirty = false;
-		outbox_kick(k->outbox);
-	}
+	if (k->new_records > 0)
+		outbox_kick(k->outbox, k->new_records);
+	k->new_records = 0;
 	leave_if_done(k);
 }
 

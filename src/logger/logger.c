@@ -55,7 +55,7 @@ struct logger {
 	struct event_base *base;
 	struct trace_file_options options;
 	struct trace_file *file; /* NULL while another logger has it */
-	int64_t sync_nsecs;
+	int64_t sync_nsecs;      /* from a line's write to its sync, at most */
 	struct list peers;
 	struct event accept, heartbeat, life, term, usr1, sync, pause, lock;
 	bool power;    /* sync before every acknowledgement */
@@ -160,6 +160,11 @@ take_packet(struct peer *p, struct str packet, struct err *err)
 	while ((rc = record_next(&packet, &head, &payload, err)) == 1) {
 		switch ((enum record_type)head.type) {
 		case RECORD_HELLO:
+			/* It learns what is on file: not what a failed sync
+			   may have left in memory only. */
+			if (p->l->power &&
+			    trace_file_sync(p->l->file, err) != 0)
+				return -1;
 			p->owner = head.owner;
 			p->fresh = true;
 			if (peer_send(p, RECORD_HELLO) != 0)
@@ -281,6 +286,17 @@ acknowledge(struct logger *l)
 	}
 }
 
+/* From the first line that is not synced on; no timer while there is none. */
+static void
+sync_later(struct logger *l)
+{
+	struct timeval tv = { l->sync_nsecs / NSECS_PER_SEC,
+		l->sync_nsecs % NSECS_PER_SEC / 1000 };
+
+	if (!event_pending(&l->sync, EV_TIMEOUT, NULL))
+		event_add(&l->sync, &tv);
+}
+
 static void
 end_turn(struct logger *l)
 {
@@ -297,6 +313,8 @@ end_turn(struct logger *l)
 	if (l->troubled)
 		log_info("traces are written again");
 	l->troubled = false;
+	if (!l->power)
+		sync_later(l);
 	acknowledge(l);
 	if (trace_file_rotate(l->file, &err) != 0)
 		log_error("%s; the file goes on to grow", err.text);
@@ -312,8 +330,10 @@ on_sync(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (trace_file_sync(l->file, &err) != 0)
+	if (trace_file_sync(l->file, &err) != 0) {
 		complain(l, &err);
+		sync_later(l);
+	}
 }
 
 static void
@@ -389,16 +409,6 @@ on_progress(void *arg)
 	contract_report(&l->child, CONTRACT_READY, 0, 0);
 }
 
-static void
-start_serving(struct logger *l)
-{
-	struct timeval sync = { l->sync_nsecs / NSECS_PER_SEC,
-		l->sync_nsecs % NSECS_PER_SEC / 1000 };
-
-	event_add(&l->accept, NULL);
-	event_add(&l->sync, &sync);
-}
-
 /* Opens the file, or looks again later when somebody has it. */
 static void
 on_lock(evutil_socket_t fd, short what, void *arg)
@@ -423,7 +433,7 @@ on_lock(evutil_socket_t fd, short what, void *arg)
 	}
 	if (l->lock_told)
 		log_info("the other logger left");
-	start_serving(l);
+	event_add(&l->accept, NULL);
 }
 
 static void
@@ -437,7 +447,7 @@ watch_events(struct logger *l)
 	    EV_READ | EV_PERSIST, on_accept, l);
 	event_assign(&l->heartbeat, l->base, -1, EV_PERSIST, on_heartbeat, l);
 	event_add(&l->heartbeat, &second);
-	event_assign(&l->sync, l->base, -1, EV_PERSIST, on_sync, l);
+	evtimer_assign(&l->sync, l->base, on_sync, l);
 	event_assign(&l->life, l->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
 	    on_life, l);
 	event_add(&l->life, NULL);

@@ -25,16 +25,22 @@
 #define PACKETS_PER_TURN 32
 /* Rows deleted in one transaction: workers wait for its lock. */
 #define DELETES_PER_JOB 1024
+/* New records wait for others so long, or until they are so many: about what
+   a packet holds. The logger is not woken for each of them. */
+#define GATHER_MSECS   5
+#define GATHER_RECORDS 32
 
 struct outbox {
 	struct outbox_options options;
 	char *socket_path;
 	int fd;
-	struct event readable, writable, retry;
+	struct event readable, writable, retry, gather;
 	int retry_msecs;
 	bool greeted;   /* the logger has answered our HELLO */
 	uint64_t sent;  /* highest sequence sent on this connection */
 	uint64_t acked; /* highest acknowledged */
+	size_t waiting; /* new records that wait for others */
+	bool behind;    /* there were more than one turn's packets */
 	struct batch_job delete_job;
 	bool delete_more; /* the last job left rows it should delete */
 	struct buf packet;
@@ -195,11 +201,20 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 	}
-	send_pending(o);
+	if (o->behind)
+		send_pending(o);
 }
 
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_pending(arg);
+}
+
+static void
+on_gathered(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -249,6 +264,7 @@ connect_now(struct outbox *o)
 	event_assign(&o->writable, o->options.base, o->fd, EV_WRITE,
 	    on_writable, o);
 	event_add(&o->readable, NULL);
+	o->behind = true; /* until we have seen that nothing is left */
 	buf_clear(&o->packet);
 	if (record_add(&o->packet, RECORD_HELLO, o->options.owner, 0,
 		str_make("", 0)) != 0 ||
@@ -329,6 +345,8 @@ send_pending(struct outbox *o)
 	uint64_t last;
 	int filled = 0, sent = 1;
 
+	event_del(&o->gather);
+	o->waiting = 0;
 	if (!o->greeted)
 		return;
 	if (store_read(o->options.store, STORE_LIVE, &t, NULL) != 0) {
@@ -346,13 +364,14 @@ send_pending(struct outbox *o)
 		o->sent = last;
 	}
 	store_abort(&t);
+	/* More than a turn's packets: the next acknowledgement goes on. */
+	o->behind = filled == 1 && sent == 1;
 	if (sent < 0)
 		disconnect(o);
 	else if (sent == 0)
 		event_add(&o->writable, NULL);
 	else if (filled < 0)
 		look_again(o);
-	/* More than a turn's packets: the next acknowledgement goes on. */
 }
 
 /* ---- public ------------------------------------------------------------- */
@@ -370,6 +389,7 @@ outbox_new(const struct outbox_options *options)
 	batch_job_init(&o->delete_job, delete_run, delete_done);
 	o->delete_job.retry = true;
 	evtimer_assign(&o->retry, options->base, on_retry, o);
+	evtimer_assign(&o->gather, options->base, on_gathered, o);
 	connect_now(o);
 	return o;
 }
@@ -383,6 +403,7 @@ outbox_free(struct outbox **op)
 		return;
 	disconnect(o);
 	event_del(&o->retry);
+	event_del(&o->gather);
 	batch_cancel(o->options.batch, &o->delete_job);
 	buf_fini(&o->packet);
 	free(o->socket_path);
@@ -391,11 +412,19 @@ outbox_free(struct outbox **op)
 }
 
 void
-outbox_kick(struct outbox *o)
+outbox_kick(struct outbox *o, size_t records)
 {
+	static const struct timeval tv = { 0, GATHER_MSECS * 1000 };
+	bool first = o->waiting == 0;
+
 	/* A full socket is waited for already. */
-	if (o->greeted && !event_pending(&o->writable, EV_WRITE, NULL))
+	if (!o->greeted || event_pending(&o->writable, EV_WRITE, NULL))
+		return;
+	o->waiting += records;
+	if (o->options.at_once || o->waiting >= GATHER_RECORDS)
 		send_pending(o);
+	else if (first)
+		event_add(&o->gather, &tv);
 }
 
 bool

@@ -7,6 +7,9 @@
  * the logger says what it has (HELLO) and the rest is sent again; the logger
  * drops doubles by owner and sequence. Nothing waits for the logger: when it
  * is away records stay in the store.
+ *
+ * New records are gathered for some milliseconds, or until there are enough
+ * for a packet: waking the logger costs more than writing a line does.
  */
 #ifndef OUTBOX_OUTBOX_H
 #define OUTBOX_OUTBOX_H
@@ -24,6 +27,7 @@ struct outbox_options {
 	struct batch *batch;     /* deletions run in its transactions */
 	const char *socket_path; /* copied */
 	uint64_t owner;
+	bool at_once; /* somebody waits for each record: none is gathered */
 	/* The batch has work: the caller runs it soon. May be NULL. */
 	void (*on_queued)(void *arg);
 	/* More is on file: all up to this sequence. May be NULL. */
@@ -35,8 +39,9 @@ struct outbox_options {
 
 struct outbox *outbox_new(const struct outbox_options *options);
 void outbox_free(struct outbox **o);
-/* New records were committed: send them (at the end of the turn). */
-void outbox_kick(struct outbox *o);
+/* At the end of a turn: so many new records (at least one) were committed.
+   They are sent within some milliseconds. */
+void outbox_kick(struct outbox *o, size_t records);
 /* True when the store holds no record of this owner any more. */
 bool outbox_is_empty(struct outbox *o);
 /* The same without an outbox. A store that cannot be read: false. */

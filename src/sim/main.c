@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,18 +83,6 @@ open_log(const struct options *options)
 		fail(1, &err);
 	}
 	return fd;
-}
-
-/* Thousands of connections: the soft limit is often 1024. */
-static void
-raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void
@@ -213,7 +200,7 @@ main(int argc, char **argv)
 	take_options(&options, argc, argv);
 	log_init("tallysim", LOG_LEVEL_INFO);
 	hold_signals(&watched);
-	raise_file_limit();
+	(void)fd_limit_raise(); /* thousands of connections */
 	board = board_new(&options.faults);
 	load_fixed_body(&options, board);
 	sim_init(&sim, &options, board);

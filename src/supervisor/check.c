@@ -2,6 +2,7 @@
 #include "supervisor/check.h"
 
 #include "base/log.h"
+#include "domain/routing/rehearsal.h"
 #include "supervisor/supervisor.h"
 
 #include <unistd.h>
@@ -57,6 +58,16 @@ print_remarks(const struct config_report *report)
 	buf_fini(&line);
 }
 
+/* The errors themselves were shown: one of them again would read like one
+   more. */
+static void
+say_refused(const char *path, const struct config_report *report,
+    struct err *err)
+{
+	err_set(err, ERR_CONFIG, "%s is refused: %zu %s, see above", path,
+	    report->errors, report->errors == 1 ? "error" : "errors");
+}
+
 int
 check_load(const char *path, struct config **config_r, int *fd_r,
     struct err *err)
@@ -73,6 +84,8 @@ check_load(const char *path, struct config **config_r, int *fd_r,
 	config_report_init(&report);
 	rc = config_parse(bundle, config_r, &report, err);
 	log_remarks(&report);
+	if (rc != 0)
+		say_refused(path, &report, err);
 	config_report_fini(&report);
 	if (rc == 0) {
 		*fd_r = bundle_to_fd(bundle, err);
@@ -92,28 +105,44 @@ is_loopback(const char *host)
 	       strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0;
 }
 
-void
-check_exposure(const struct config *c, const char *host_given)
+/* NULL: there is a master key. */
+static const char *
+exposure_text(const struct config *c, const char *host_given)
 {
 	const char *host = host_given != NULL ? host_given : c->host;
 
 	if (c->master_key[0] != '\0')
-		return;
-	if (host[0] != '\0' && is_loopback(host)) {
-		log_warn("no general_settings.master_key: everybody on this "
-			 "host may use the gateway until there is a virtual "
-			 "key");
-		return;
-	}
-	if (c->open) {
-		log_warn("no general_settings.master_key and tallygate.open: "
-			 "everybody who reaches this address may use the "
-			 "gateway and spend your money");
-		return;
-	}
-	log_warn("no general_settings.master_key: who has a virtual key is let "
-		 "in, nobody administers over HTTP; without any virtual key "
-		 "the gateway does not start here");
+		return NULL;
+	if (host[0] != '\0' && is_loopback(host))
+		return "no general_settings.master_key: everybody on this "
+		       "host may use the gateway until there is a virtual key";
+	if (c->open)
+		return "no general_settings.master_key and tallygate.open: "
+		       "everybody who reaches this address may use the "
+		       "gateway and spend your money";
+	return "no general_settings.master_key: who has a virtual key is let "
+	       "in, nobody administers over HTTP; without any virtual key the "
+	       "gateway does not start here";
+}
+
+void
+check_exposure(const struct config *c, const char *host_given)
+{
+	const char *text = exposure_text(c, host_given);
+
+	if (text != NULL)
+		log_warn("%s", text);
+}
+
+static void
+remark_exposure(const struct config *c, const char *host_given,
+    struct config_report *report)
+{
+	struct config_remark m = { .severity = CONFIG_WARN,
+		.text = exposure_text(c, host_given) };
+
+	if (m.text != NULL)
+		config_report_add(report, &m);
 }
 
 int
@@ -135,13 +164,19 @@ supervisor_check(const struct supervisor_options *options)
 	}
 	config_report_init(&report);
 	rc = config_parse(bundle, &config, &report, &err);
+	if (rc == 0) {
+		remark_exposure(config, options->host, &report);
+		rc = rehearsal_run(config, &report, &err);
+	}
 	print_remarks(&report);
+	if (rc != 0)
+		say_refused(options->config_path, &report, &err);
 	if (rc == 0)
 		printf("%s: ok, %zu deployments, %zu warnings\n",
 		    options->config_path, config->deployment_count,
 		    report.warnings);
 	else
-		printf("%s: refused: %s\n", options->config_path, err.text);
+		printf("%s\n", err.text);
 	config_report_fini(&report);
 	config_free(&config);
 	bundle_free(&bundle);

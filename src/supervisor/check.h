@@ -9,7 +9,8 @@
 
 /*
  * 0: *config_r and the sealed bundle *fd_r are the caller's. -1: refused; every
- * remark is in the log, *err is the one line that says why.
+ * remark is in the log, *err says how many of them are errors, or what else is
+ * in the way.
  */
 int check_load(const char *path, struct config **config_r, int *fd_r,
     struct err *err) MUST_CHECK;

@@ -2,10 +2,12 @@
 #include "supervisor/child.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,11 +52,18 @@ child_exit_text(int status)
 
 /* ---- in the child, between fork and exec -------------------------------- */
 
+NORETURN static void
+give_up(const char *what)
+{
+	log_error("start of a child: %s: %s", what, strerror(errno));
+	_exit(CONTRACT_EXIT_FAILED);
+}
+
 static void
 put_fd(int from, int to)
 {
 	if (dup2(from, to) < 0)
-		_exit(CONTRACT_EXIT_FAILED);
+		give_up("dup2");
 }
 
 static int
@@ -63,7 +72,7 @@ park_fd(int fd)
 	int up = fcntl(fd, F_DUPFD, PARK_FD);
 
 	if (up < 0)
-		_exit(CONTRACT_EXIT_FAILED);
+		give_up("descriptors");
 	return up;
 }
 
@@ -118,21 +127,34 @@ run_child(const struct child *c, const struct child_setup *setup, int status,
 			continue;
 		name = strndup(setup->env[i], (size_t)(eq - setup->env[i]));
 		if (name == NULL || setenv(name, eq + 1, 1) != 0)
-			_exit(CONTRACT_EXIT_FAILED);
+			give_up("environment");
 		free(name);
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(exe, argv);
-	_exit(CONTRACT_EXIT_FAILED);
+	give_up(exe);
 }
 
 /* ---- in the supervisor -------------------------------------------------- */
+
+uint64_t
+child_program(const char *exe)
+{
+	struct stat st;
+
+	if (stat(exe, &st) != 0)
+		return 0;
+	return ((uint64_t)st.st_ino << 32) ^ (uint64_t)st.st_dev ^
+	       (uint64_t)st.st_mtim.tv_sec * NSECS_PER_SEC ^
+	       (uint64_t)st.st_mtim.tv_nsec;
+}
 
 int
 child_start(struct child *c, const struct child_setup *setup, int64_t now_nsecs,
     struct err *err)
 {
+	uint64_t program = child_program(setup->exe);
 	int status[2], life[2];
 	pid_t pid;
 
@@ -157,6 +179,7 @@ child_start(struct child *c, const struct child_setup *setup, int64_t now_nsecs,
 		return -1;
 	}
 	c->pid = pid;
+	c->program = program;
 	c->status_fd = status[0];
 	c->life_fd = life[1];
 	c->state = CHILD_STARTING;

@@ -38,6 +38,7 @@ struct child {
 	int64_t kill_nsecs;  /* SIGKILL at; 0 none */
 	uint32_t in_flight;
 	uint64_t done;
+	uint64_t program; /* child_program() of what it runs */
 	struct policy_history history;
 	bool wanted;     /* start it again when it dies */
 	bool reopen_due; /* SIGUSR1 came before it could take it */
@@ -57,6 +58,9 @@ struct child_setup {
 	bool clean_env;
 };
 
+/* Which file stands at this path now: another number after an installation; 0
+   none. */
+uint64_t child_program(const char *exe);
 /* fork + exec; state STARTING. -1: ERR_IO. */
 int child_start(struct child *c, const struct child_setup *setup,
     int64_t now_nsecs, struct err *err) MUST_CHECK;

@@ -6,7 +6,10 @@
  * everything as it was.
  *
  * Keeper and logger hold nobody's stream: they are replaced, the logger only
- * when something it is told has changed.
+ * when something it is told, or the program, has changed. So a reload after an
+ * installation is an upgrade: all children run the new program. The supervisor
+ * itself is the old one until the next start; it does so little, and says so
+ * little to its children (ipc/contract.h), that this can wait.
  */
 #include "supervisor/supervisor.h"
 
@@ -60,6 +63,33 @@ obstacle(const struct supervisor *s)
 	return NULL;
 }
 
+/* What was done once, at the start, and stays whatever the new file says. */
+static void
+warn_of_fixed(const struct supervisor *s, const struct config *to)
+{
+	const struct supervisor_options *o = &s->options;
+	const struct config *from = s->config;
+	const struct {
+		const char *key;
+		bool differs;
+	} fixed[] = {
+		{ "tallygate.host",
+		    o->host == NULL && strcmp(from->host, to->host) != 0 },
+		{ "tallygate.port", o->port < 0 && from->port != to->port },
+		{ "tallygate.state_dir",
+		    o->state_dir == NULL &&
+			strcmp(from->state_dir, to->state_dir) != 0 },
+		{ "tallygate.user", strcmp(from->user, to->user) != 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+		if (fixed[i].differs)
+			log_warn("reload: %s is another one now: that holds "
+				 "from the next start on",
+			    fixed[i].key);
+	}
+}
+
 void
 reload_begin(struct supervisor *s)
 {
@@ -82,6 +112,8 @@ reload_begin(struct supervisor *s)
 		    err.text);
 		return;
 	}
+	warn_of_fixed(s, config);
+	check_exposure(config, s->options.host);
 	s->old_config = s->config;
 	s->old_config_fd = s->config_fd;
 	s->old_generation = s->generation;
@@ -118,7 +150,7 @@ retire(struct child *c, enum contract_command command)
 
 /* What the logger gets in its environment. */
 static bool
-same_traces(const struct config *a, const struct config *b)
+has_same_traces(const struct config *a, const struct config *b)
 {
 	return strcmp(a->traces_path, b->traces_path) == 0 &&
 	       a->traces_rotate_bytes == b->traces_rotate_bytes &&
@@ -131,7 +163,8 @@ same_traces(const struct config *a, const struct config *b)
 static void
 finish(struct supervisor *s)
 {
-	bool same_logger = same_traces(s->old_config, s->config);
+	uint64_t program = child_program(s->exe);
+	bool same_traces = has_same_traces(s->old_config, s->config);
 
 	LIST_EACH(node, &s->children) {
 		struct child *c = LIST_OBJ(node, struct child, node);
@@ -148,7 +181,7 @@ finish(struct supervisor *s)
 			break;
 		case CONTRACT_LOGGER:
 			/* Its clients stay connected: it has to leave them. */
-			if (!same_logger)
+			if (!same_traces || c->program != program)
 				retire(c, CONTRACT_STOP);
 			break;
 		case CONTRACT_SUPERVISOR:
@@ -159,6 +192,7 @@ finish(struct supervisor *s)
 	config_free(&s->old_config);
 	fd_close(&s->old_config_fd);
 	s->state_changed = true;
+	state_file_note_config(s);
 	log_info("reload: generation %u serves", s->generation);
 }
 

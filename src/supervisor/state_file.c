@@ -1,7 +1,8 @@
 /*
  * run/supervisor.json: what runs, for tallyctl and scripts. Written when the
  * gateway is ready and after each change, removed when it stops. run/config
- * names the configuration it last ran with and stays.
+ * and run/traces name the files of the generation that last served, and stay.
+ * All paths are absolute: who reads them stands elsewhere.
  */
 #include "supervisor/supervisor.h"
 
@@ -39,6 +40,7 @@ void
 state_file_write(const struct supervisor *s)
 {
 	char *path = path_join(s->state_dir, STATE_FILE);
+	char *config = realpath(s->options.config_path, NULL);
 	char when[CLOCK_RFC3339_BYTES];
 	struct buf b;
 	struct jsonw w;
@@ -54,7 +56,7 @@ state_file_write(const struct supervisor *s)
 	jsonw_key(&w, "address");
 	jsonw_cstr(&w, s->address);
 	jsonw_key(&w, "config");
-	jsonw_cstr(&w, s->options.config_path);
+	jsonw_cstr(&w, config != NULL ? config : s->options.config_path);
 	clock_rfc3339(s->started_wall_nsecs, when);
 	jsonw_key(&w, "started");
 	jsonw_cstr(&w, when);
@@ -70,6 +72,7 @@ state_file_write(const struct supervisor *s)
 	if (file_write(path, buf_str(&b), &err) != 0)
 		log_warn("%s", err.text);
 	buf_fini(&b);
+	free(config);
 	free(path);
 }
 
@@ -98,7 +101,7 @@ void
 state_file_note_config(const struct supervisor *s)
 {
 	char *config = realpath(s->options.config_path, NULL);
-	char *traces = supervisor_trace_path(s);
+	char *traces = config_trace_path(s->config, s->state_dir);
 
 	note(s, CONFIG_FILE, config);
 	note(s, TRACES_FILE, traces);

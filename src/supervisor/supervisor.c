@@ -29,6 +29,8 @@
    they see it. */
 #define PORT_TRIES     30
 #define PORT_TRY_USECS 100000
+/* Below that a child cannot even be started. */
+#define MIN_FILES 128
 
 /* ---- children ----------------------------------------------------------- */
 
@@ -60,12 +62,6 @@ supervisor_count(const struct supervisor *s, enum contract_role role)
 	return n;
 }
 
-char *
-supervisor_trace_path(const struct supervisor *s)
-{
-	return config_trace_path(s->config, s->state_dir);
-}
-
 size_t
 supervisor_wanted_workers(const struct supervisor *s)
 {
@@ -79,11 +75,10 @@ supervisor_wanted_workers(const struct supervisor *s)
 
 /* The logger's settings, which it gets instead of the configuration. */
 static void
-fill_env(const struct supervisor *s, enum contract_role role, char **env,
-    size_t size)
+fill_env(const struct supervisor *s, enum contract_role role,
+    const struct config *c, char **env, size_t size)
 {
-	const struct config *c = s->reloading ? s->old_config : s->config;
-	char *traces = supervisor_trace_path(s);
+	char *traces = config_trace_path(c, s->state_dir);
 	size_t n = 0;
 
 	env[n++] = xasprintf(CONTRACT_ENV_VERSION "=%d", CONTRACT_VERSION);
@@ -136,7 +131,8 @@ supervisor_start_child(struct supervisor *s, struct child *c, struct err *err)
 	};
 	int rc;
 
-	fill_env(s, c->role, env, ARRAY_LEN(env));
+	fill_env(s, c->role, old ? s->old_config : s->config, env,
+	    ARRAY_LEN(env));
 	if (c->role != CONTRACT_WORKER)
 		c->generation = old ? s->old_generation : s->generation;
 	rc = child_start(c, &setup, clock_mono_nsecs(), err);
@@ -577,10 +573,9 @@ add_children(struct supervisor *s)
 static char *
 own_path(void)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *path = path_of_program();
 
-	return n <= 0 ? xstrdup("tallygate") : xstrndup(path, (size_t)n);
+	return path == NULL ? xstrdup("tallygate") : path;
 }
 
 static void
@@ -613,6 +608,29 @@ change_user(const struct supervisor *s, struct err *err)
 	return confine_to_user(user, s->state_dir, err);
 }
 
+/* A worker has two files for each request under way: its client's connection
+   and its provider's. The soft limit is often 1024. */
+static int
+raise_file_limit(const struct supervisor *s, struct err *err)
+{
+	int64_t files = fd_limit_raise();
+	int64_t wanted = 2 * s->config->limits.max_connections;
+
+	if (files < MIN_FILES)
+		return err_set(err, ERR_IO,
+		    "only %lld open files are allowed, and %d are needed: "
+		    "raise the limit (ulimit -n, LimitNOFILE)",
+		    (long long)files, MIN_FILES);
+	if (files < wanted)
+		log_warn("only %lld open files are allowed: a worker has room "
+			 "for about %lld requests at a time, not for the %lld "
+			 "of tallygate.limits.max_connections (ulimit -n, "
+			 "LimitNOFILE)",
+		    (long long)files, (long long)files / 2,
+		    (long long)wanted / 2);
+	return 0;
+}
+
 /* Everything up to the first child; an exit status or 0. */
 static int
 open_all(struct supervisor *s, struct err *err)
@@ -621,8 +639,9 @@ open_all(struct supervisor *s, struct err *err)
 		err) != 0)
 		return 2;
 	check_exposure(s->config, s->options.host);
-	if (open_state_dir(s, err) != 0 || open_listeners(s, err) != 0 ||
-	    change_user(s, err) != 0 || open_signals(s, err) != 0)
+	if (raise_file_limit(s, err) != 0 || open_state_dir(s, err) != 0 ||
+	    open_listeners(s, err) != 0 || change_user(s, err) != 0 ||
+	    open_signals(s, err) != 0)
 		return 1;
 	return 0;
 }

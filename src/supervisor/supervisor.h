@@ -76,8 +76,6 @@ struct child *supervisor_add_child(struct supervisor *s,
     enum contract_role role, uint32_t slot);
 int supervisor_start_child(struct supervisor *s, struct child *c,
     struct err *err) MUST_CHECK;
-/* Where the trace file is; the caller frees it. */
-char *supervisor_trace_path(const struct supervisor *s);
 /* Processes of this role that are alive. */
 size_t supervisor_count(const struct supervisor *s, enum contract_role role);
 size_t supervisor_wanted_workers(const struct supervisor *s);
@@ -102,7 +100,7 @@ void state_file_write(const struct supervisor *s);
 /* True when there was one. */
 bool state_file_remove(const struct supervisor *s);
 /* run/config and run/traces: which configuration and which trace file, for
-   tallyctl when nothing runs */
+   tallyctl when nothing runs. At each generation that serves. */
 void state_file_note_config(const struct supervisor *s);
 
 #endif

@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "base/num.h"
 
+/* An answer begins with a piece of this size, if its chunks are smaller. */
+#define FIRST_BYTES 512
+
 static void
 keep_text(char *out, size_t size, struct str s)
 {
@@ -108,6 +111,14 @@ join(struct str *body, struct str more)
 		    body->n += more.n;
 }
 
+/* No more is joined than was given before: the first token does not wait until
+   all that came with it is read. */
+static bool
+is_enough(const struct upstream_call *c, const struct str *body)
+{
+	return body->n >= FIRST_BYTES && (int64_t)body->n >= c->body_bytes;
+}
+
 /* Some servers say 408 to a connection that is idle for too long, and close
    it. It must not be taken for the answer to what we send just then. */
 static bool
@@ -131,16 +142,18 @@ answer_give(struct upstream_call *c, char *p, size_t n)
 			note_header(c, c->reader.name, c->reader.value);
 		} else if (event == HTTP1_BODY) {
 			join(&body, c->reader.body);
+			if (is_enough(c, &body))
+				give_body(c, &body);
 		} else if (event == HTTP1_HEAD) {
 			if (is_stale(c))
 				return GIVEN_STALE;
 			give_head(c);
-			if (u->giving == NULL)
-				return GIVEN_GONE;
-			if (c->paused) {
-				buf_add_str(&c->left, in);
-				return GIVEN_PART;
-			}
+		}
+		if (u->giving == NULL)
+			return GIVEN_GONE;
+		if (c->paused && in.n > 0) {
+			buf_add_str(&c->left, in);
+			return GIVEN_PART;
 		}
 	} while (
 	    event == HTTP1_FIELD || event == HTTP1_HEAD || event == HTTP1_BODY);

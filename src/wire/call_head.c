@@ -83,6 +83,18 @@ add_own(struct head *h, const char *prefix, const char *value)
 	return 0;
 }
 
+/* The hosts of Azure whose key has a header of its own; those of serverless
+   models want a bearer (LiteLLM: _should_use_api_key_header). */
+static bool
+wants_api_key(const struct config_deployment *d)
+{
+	struct str base = str_of(d->api_base);
+
+	return (d->provider->flags & PROVIDER_AZURE) != 0 ||
+	       str_find(base, ".services.ai.azure.com") >= 0 ||
+	       str_find(base, ".openai.azure.com") >= 0;
+}
+
 /* Some keys go another way than their provider's others: Entra's tokens,
    Anthropic's of a login, keys of Azure AI's serverless models. */
 static enum provider_auth
@@ -95,10 +107,8 @@ auth_of(const struct config_deployment *d)
 		return str_starts(key, "sk-ant-oat") ? AUTH_BEARER
 						     : AUTH_X_API_KEY;
 	case AUTH_API_KEY:
-		return d->key_is_token || str_find(str_of(d->api_base),
-					      ".inference.ai.azure.com") >= 0
-			   ? AUTH_BEARER
-			   : AUTH_API_KEY;
+		return d->key_is_token || !wants_api_key(d) ? AUTH_BEARER
+							    : AUTH_API_KEY;
 	case AUTH_SIGV4: /* a key of Bedrock's own, which signs nothing */
 		return AUTH_BEARER;
 	case AUTH_BEARER:

@@ -31,9 +31,8 @@ add_path(const char *base, const char *path, struct arena *arena)
 	return arena_join(arena, base, path);
 }
 
-/* A name as one segment of a path. */
-static const char *
-escaped(const char *name, struct arena *arena)
+const char *
+call_url_segment(const char *name, struct arena *arena)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	char *text = arena_alloc(arena, 3 * strlen(name) + 1), *p = text;
@@ -54,6 +53,22 @@ escaped(const char *name, struct arena *arena)
 	return text;
 }
 
+/* Azure's version to ask for. */
+static const char *
+version_of(const struct config_deployment *d, const char *path)
+{
+	if (d->api_version_is_default && str_starts(str_of(path), "/responses"))
+		return "preview";
+	return d->api_version;
+}
+
+static bool
+is_v1(const char *version)
+{
+	return strcmp(version, "v1") == 0 || strcmp(version, "latest") == 0 ||
+	       strcmp(version, "preview") == 0;
+}
+
 static const char *
 azure_base(const struct wire_choice *choice, const char *base, const char *path,
     struct arena *arena)
@@ -66,10 +81,13 @@ azure_base(const struct wire_choice *choice, const char *base, const char *path,
 		return base;
 	if (!ends_with(base, "/openai"))
 		base = arena_join(arena, base, "/openai");
-	if (str_starts(str_of(path), "/responses"))
-		return base; /* the one API with its model in the body */
+	if (is_v1(version_of(choice->deployment, path)))
+		return arena_join(arena, base, "/v1");
+	if (str_starts(str_of(path), "/responses") ||
+	    strcmp(path, "/models") == 0)
+		return base; /* no deployment's own */
 	return arena_printf(arena, "%s/deployments/%s", base,
-	    escaped(name, arena));
+	    call_url_segment(name, arena));
 }
 
 static const char *
@@ -97,10 +115,12 @@ call_url(const struct wire_choice *choice, const char *path,
 {
 	const struct config_deployment *d = choice->deployment;
 	const char *url = add_path(base_of(choice, path, arena), path, arena);
+	const char *version = version_of(d, path);
 
 	if ((d->provider->flags & PROVIDER_VERSIONED) == 0 ||
-	    d->api_version[0] == '\0')
+	    version[0] == '\0' || strcmp(version, "v1") == 0 ||
+	    strcmp(version, "latest") == 0)
 		return url;
 	return arena_printf(arena, "%s%sapi-version=%s", url,
-	    has(url, "?") ? "&" : "?", d->api_version);
+	    has(url, "?") ? "&" : "?", version);
 }

@@ -103,6 +103,23 @@ pick_is_empty(const struct skim_value *string)
 	return string->type != SKIM_STRING || string->value.n <= 2;
 }
 
+bool
+pick_is_blank(const struct skim_value *string)
+{
+	if (pick_is_empty(string))
+		return true;
+	for (size_t i = 1; i + 1 < string->value.n; i++) {
+		char c = string->value.p[i];
+
+		if (c == '\\')
+			c = strchr("ntr", string->value.p[++i]) != NULL ? ' '
+									: 'x';
+		if (c != ' ')
+			return false;
+	}
+	return true;
+}
+
 /* Bytes of a string with its quotes, from its first one. */
 static size_t
 string_bytes(struct str s)

@@ -25,6 +25,8 @@ struct str pick_text(const struct skim_value *string, struct arena *arena);
 void pick_add_text(const struct skim_value *string, struct buf *out);
 /* True for "" and what is no string. */
 bool pick_is_empty(const struct skim_value *string);
+/* The same for a text of nothing but blanks, escaped ones too. */
+bool pick_is_blank(const struct skim_value *string);
 /* JSON without the blanks between its tokens, appended to out. */
 void pick_compact(struct str json, struct buf *out);
 

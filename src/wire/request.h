@@ -154,6 +154,7 @@ struct wire_request {
 	/* Paid by the piece: pictures asked for, seconds of sound at most,
 	   characters to be spoken. */
 	int64_t images, seconds_bound, characters;
+	int64_t sound_millis; /* as its file says; 0 unknown */
 	/* A form: its type with the boundary; "" JSON. */
 	const char *form_type;
 	/* A fair guess, for estimates when a provider gives no usage. */

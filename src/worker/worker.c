@@ -58,10 +58,9 @@ end_turn(struct worker *w)
 	if (w->station.batch.queued > 0 &&
 	    !event_pending(&w->batch_retry, EV_TIMEOUT, NULL))
 		run_batch(w);
-	if (w->outbox_dirty) {
-		w->outbox_dirty = false;
-		outbox_kick(w->outbox);
-	}
+	if (w->new_records > 0)
+		outbox_kick(w->outbox, w->new_records);
+	w->new_records = 0;
 }
 
 static void
@@ -77,7 +76,7 @@ on_settled(void *arg)
 {
 	struct worker *w = arg;
 
-	w->outbox_dirty = true;
+	w->new_records++;
 }
 
 /* ---- leaving ------------------------------------------------------------ */
@@ -229,6 +228,8 @@ open_outbox(struct worker *w)
 		.batch = &w->station.batch,
 		.socket_path = path,
 		.owner = w->station.owner.id,
+		/* Answers wait until their records are synced on file. */
+		.at_once = w->station.config->durability_power,
 		.on_file = on_file,
 		.arg = w,
 	};
@@ -373,13 +374,17 @@ warn_unpriced(const struct worker *w)
 			continue;
 		n++;
 		if (used < sizeof(names))
-			used +=
-			    (size_t)snprintf(names + used, sizeof(names) - used,
-				"%s%s", n > 1 ? ", " : "", d->id);
+			used += (size_t)snprintf(names + used,
+			    sizeof(names) - used, "%s%s", n > 1 ? ", " : "",
+			    d->config->litellm_model);
 	}
 	if (n > 0)
-		log_warn("no price is known for %zu deployments (%s): %s", n,
+		log_warn("no price is known for %zu deployments (%s)%s: %s", n,
 		    names,
+		    w->catalog->table_count == 0
+			? "; there is no price table (" PKGDATADIR
+			  "/prices.json is not installed)"
+			: "",
 		    w->station.config->unpriced_refuse
 			? "they are refused (tallygate.unpriced)"
 			: "they cost nothing, and are refused under a budget "

@@ -33,7 +33,7 @@ struct worker {
 	struct admin_env admin;
 	char *trace_path;
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
-	bool outbox_dirty; /* a settlement was committed in this turn */
+	size_t new_records; /* of settlements committed in this turn */
 	bool draining, termed, stopping;
 };
 

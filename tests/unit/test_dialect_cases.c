@@ -37,11 +37,12 @@
 struct kase {
 	char name[200];
 	const char *file;
-	char provider[32], model[64], api[16], client_model[64];
+	char provider[32], model[128], api[16], client_model[64];
 	char version[32], defaults[512], extra[512];
-	char base[128], key[64], base_model[64];
-	char type[64]; /* the answer's Content-Type */
-	bool token;    /* the key is one of Entra's */
+	char base[128], key[64], base_model[64], family[32];
+	char type[64];        /* the answer's Content-Type */
+	bool token;           /* the key is one of Entra's */
+	bool default_version; /* nobody named the version */
 	int drop_params;
 	int64_t max_output, max_tokens, stop_after;
 	bool fails; /* the exchange calls fail() at the end */
@@ -98,6 +99,10 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->type, sizeof(k->type), value);
 	else if (str_is(key, "base_model"))
 		copy(k->base_model, sizeof(k->base_model), value);
+	else if (str_is(key, "family"))
+		copy(k->family, sizeof(k->family), value);
+	else if (str_is(key, "default_version"))
+		k->default_version = n != 0;
 	else if (str_is(key, "token"))
 		k->token = n != 0;
 	else if (str_is(key, "defaults"))
@@ -252,6 +257,8 @@ use(const struct kase *k)
 	deployment.aws_access_key_id = deployment.aws_secret_access_key = "";
 	deployment.aws_session_token = deployment.aws_region = "";
 	deployment.api_version = k->version;
+	deployment.api_version_is_default = k->default_version;
+	deployment.family = k->family;
 	deployment.defaults_json = k->defaults;
 	deployment.extra_body_json = k->extra;
 	deployment.drop_params = k->drop_params;

@@ -138,24 +138,75 @@ test_stream_to_head_or_204_swallows_and_never_stalls(void **state)
 	close(fd);
 }
 
+/* What the client's socket has now, without a turn of the server's loop. */
+static struct str
+here_now(int fd, char *block, size_t size)
+{
+	ssize_t n = recv(fd, block, size, 0);
+
+	return str_make(block, n < 0 ? 0 : (size_t)n);
+}
+
 static void
 test_what_is_sent_in_one_turn_leaves_in_one_piece(void **state)
 {
 	struct fixture *fx = *state;
 	int fd = hold(fx);
 	char block[4096];
-	ssize_t n;
 
 	http_start(fx->call, 200, "text/plain");
 	for (int i = 0; i < 10; i++)
 		http_send(fx->call, str_of("abc"));
+	assert_int_equal(here_now(fd, block, sizeof(block)).n, 0);
+	event_base_loop(fx->base, EVLOOP_NONBLOCK);
+	assert_true(
+	    str_ends(here_now(fd, block, sizeof(block)), "3\r\nabc\r\n"));
+	close(fd);
+}
+
+static void
+test_what_is_waited_for_leaves_at_once(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold(fx);
+	char block[4096];
+	struct str got;
+
+	http_start(fx->call, 200, "text/plain");
+	http_send(fx->call, str_of("first"));
+	http_flush(fx->call);
+	got = here_now(fd, block, sizeof(block));
+	assert_true(str_starts(got, "HTTP/1.1 200"));
+	assert_true(str_ends(got, "\r\n\r\n5\r\nfirst\r\n"));
+	http_flush(fx->call); /* nothing: harmless */
+	http_send(fx->call, str_of("next"));
+	http_send(fx->call, str_of("last"));
 	http_end(fx->call);
 	fx->call = NULL;
-	assert_true(recv(fd, block, sizeof(block), 0) < 0);
-	event_base_loop(fx->base, EVLOOP_NONBLOCK);
-	n = recv(fd, block, sizeof(block), 0);
-	assert_true(n > 0);
-	assert_true(str_ends(str_make(block, (size_t)n), "0\r\n\r\n"));
+	got = here_now(fd, block, sizeof(block));
+	assert_true(str_is(got, "4\r\nnext\r\n4\r\nlast\r\n0\r\n\r\n"));
+	/* The connection may be asked again. */
+	exchange(fx, fd, "GET /n HTTP/1.1\r\n" H "\r\n", "GET /n  0");
+	close(fd);
+}
+
+/* Nothing waits when the end is called: the connection ends all the same. */
+static void
+test_an_end_with_nothing_to_write(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, "GET /hold HTTP/1.0\r\n\r\n", 0);
+	struct buf b;
+
+	buf_init(&b, 4096);
+	http_start(fx->call, 200, "text/plain");
+	http_send(fx->call, str_of("all"));
+	http_flush(fx->call);
+	http_end(fx->call);
+	fx->call = NULL;
+	assert_true(client_sees_end(fx, fd, &b, 500));
+	assert_true(str_ends(buf_str(&b), "\r\n\r\nall"));
+	buf_fini(&b);
 	close(fd);
 }
 
@@ -399,6 +450,8 @@ main(void)
 		T(test_http10_stream_ends_with_the_connection),
 		T(test_stream_to_head_or_204_swallows_and_never_stalls),
 		T(test_what_is_sent_in_one_turn_leaves_in_one_piece),
+		T(test_what_is_waited_for_leaves_at_once),
+		T(test_an_end_with_nothing_to_write),
 		T(test_stalled_reader_pauses_its_producer),
 		T(test_client_without_progress_is_given_up),
 		T(test_client_with_slow_progress_is_not),

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -32,7 +33,20 @@ struct fixture {
 	char *dir, *traces, *socket_path, *log;
 	int listen_fd;
 	struct process logger;
+	bool power; /* durability: power, of the next one that is started */
 };
+
+/* The disk refuses while this is set; shared with the loggers. */
+static volatile bool *sync_fails;
+
+int
+fdatasync(int fd)
+{
+	if (!*sync_fails)
+		return fsync(fd);
+	errno = EIO;
+	return -1;
+}
 
 /* ---- the process -------------------------------------------------------- */
 
@@ -66,6 +80,8 @@ run_logger(const struct fixture *f, int status, int life)
 	setenv(CONTRACT_ENV_STATE_DIR, f->dir, 1);
 	setenv(CONTRACT_ENV_TRACES, f->traces, 1);
 	setenv(CONTRACT_ENV_KEEP, "3", 1);
+	if (f->power)
+		setenv(CONTRACT_ENV_DURABILITY, "power", 1);
 	_exit(logger_main(0, 1));
 }
 
@@ -148,6 +164,7 @@ setup(void **state)
 	f->listen_fd = record_listen(f->socket_path, &err);
 	if (f->listen_fd < 0)
 		fail_msg("%s", err.text);
+	*sync_fails = false;
 	f->logger = start(f);
 	*state = f;
 	return 0;
@@ -516,6 +533,37 @@ test_a_full_disk_is_waited_for(void **state)
 	close(fd);
 }
 
+/* durability: power. What was written and not synced is not on file for
+   anybody, also not for who connects anew. */
+static void
+test_a_disk_that_does_not_sync_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	kill_hard(&f->logger);
+	f->power = true;
+	f->logger = start(f);
+	fd = connect_to(f);
+	assert_int_equal(hello(fd, OWNER), 0);
+	send_lines(fd, OWNER, 1, 1);
+	await_ack(fd, 1);
+	*sync_fails = true;
+	send_lines(fd, OWNER, 2, 2);
+	assert_int_equal(receive(fd, RECORD_ACK), -1);
+	close(fd);
+	fd = connect_to(f);
+	assert_int_equal(hello(fd, OWNER), -1);
+	close(fd);
+	*sync_fails = false;
+	fd = connect_to(f);
+	assert_int_equal(hello(fd, OWNER), 2);
+	send_lines(fd, OWNER, 3, 3);
+	await_ack(fd, 3);
+	assert_int_equal(count_lines(f->traces), 3);
+	close(fd);
+}
+
 /* Workers outlived their supervisor, and their logger with them. */
 static void
 test_two_loggers_do_not_write_one_file(void **state)
@@ -621,6 +669,7 @@ main(void)
 		TEST(test_garbage_costs_only_its_connection),
 		TEST(test_usr1_opens_the_file_again),
 		TEST(test_a_full_disk_is_waited_for),
+		TEST(test_a_disk_that_does_not_sync_is_waited_for),
 		TEST(test_two_loggers_do_not_write_one_file),
 		TEST(test_leaves_when_nobody_is_connected),
 		TEST(test_a_second_term_is_at_once),
@@ -628,5 +677,9 @@ main(void)
 		TEST(test_without_a_supervisor_it_serves_to_the_end),
 	};
 
+	sync_fails = mmap(NULL, sizeof(*sync_fails), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sync_fails == MAP_FAILED)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

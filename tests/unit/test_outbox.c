@@ -30,6 +30,7 @@ struct fixture {
 	struct fake logger;
 	char *path;
 	size_t drained;
+	bool at_once; /* set before start */
 };
 
 static void
@@ -78,6 +79,7 @@ start_outbox(struct fixture *f, uint64_t owner)
 		.batch = &f->batch,
 		.socket_path = f->path,
 		.owner = owner,
+		.at_once = f->at_once,
 		.on_drained = on_drained,
 		.arg = f,
 	};
@@ -207,11 +209,90 @@ test_what_comes_later_goes_with_a_kick(void **state)
 	assert_int_equal(f->batch.commits, 0); /* nothing to delete */
 	for (size_t n = 1; n <= 20; n++) {
 		put_records(f, 1);
-		outbox_kick(f->outbox);
+		outbox_kick(f->outbox, 1);
 		TURN_UNTIL(f, rows(f) == 0);
 		check_lines(&f->logger, n);
 	}
 	assert_int_equal(f->logger.doubles, 0);
+}
+
+static uint64_t
+sent(struct fixture *f)
+{
+	struct outbox_stats s;
+
+	outbox_stats(f->outbox, &s);
+	return s.sent;
+}
+
+static void
+settle_one(struct fixture *f)
+{
+	put_records(f, 1);
+	outbox_kick(f->outbox, 1);
+}
+
+/* One record is on file: both sides know each other. */
+static void
+start_with_one(struct fixture *f)
+{
+	start(f);
+	settle_one(f);
+	TURN_UNTIL(f, f->logger.count == 1 && rows(f) == 0);
+}
+
+static void
+test_new_records_are_gathered(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	start_with_one(f);
+	before = f->logger.packets;
+	for (int i = 0; i < 31; i++)
+		settle_one(f);
+	assert_int_equal(sent(f), 1);
+	TURN_UNTIL(f, rows(f) == 0);
+	assert_int_equal(f->logger.packets, before + 1);
+	/* Enough for a packet: they do not wait. */
+	for (int i = 0; i < 31; i++)
+		settle_one(f);
+	assert_int_equal(sent(f), 32);
+	settle_one(f);
+	assert_int_equal(sent(f), 64);
+	TURN_UNTIL(f, rows(f) == 0);
+	check_lines(&f->logger, 64);
+	assert_int_equal(f->logger.packets, before + 2);
+}
+
+/* Some that waited when it broke, and some that came before it was whole. */
+static void
+test_gathered_over_a_broken_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	start_with_one(f);
+	settle_one(f);
+	fake_hang_up(&f->logger);
+	TURN_UNTIL(f, f->logger.hellos == 2);
+	settle_one(f);
+	TURN_UNTIL(f, rows(f) == 0);
+	check_lines(&f->logger, 3);
+}
+
+static void
+test_nothing_is_gathered_where_somebody_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	f->at_once = true;
+	start_with_one(f);
+	for (uint64_t n = 2; n <= 4; n++) {
+		settle_one(f);
+		assert_int_equal(sent(f), n);
+	}
+	TURN_UNTIL(f, rows(f) == 0);
+	check_lines(&f->logger, 4);
 }
 
 static void
@@ -292,7 +373,7 @@ test_waits_for_a_logger(void **state)
 		turn(f);
 	outbox_stats(f->outbox, &s);
 	assert_false(s.connected);
-	outbox_kick(f->outbox); /* harmless */
+	outbox_kick(f->outbox, 1); /* harmless */
 	fake_start(&f->logger, f->base, f->path);
 	TURN_UNTIL(f, rows(f) == 0);
 	check_lines(&f->logger, 3);
@@ -393,7 +474,7 @@ test_full_socket_is_waited_for(void **state)
 	fake_listen(&f->logger, false);
 	for (int i = 0; i < 20; i++) {
 		turn(f);
-		outbox_kick(f->outbox);
+		outbox_kick(f->outbox, 1);
 	}
 	outbox_stats(f->outbox, &s);
 	assert_true(s.connected);
@@ -495,7 +576,7 @@ work_until_killed(const char *dir, const char *path, int told_fd)
 		/* Too fast for the parent: it hears of a later one. */
 		if (write(told_fd, &told, sizeof(told)) < 0 && errno != EAGAIN)
 			_exit(1);
-		outbox_kick(f.outbox);
+		outbox_kick(f.outbox, 1);
 		event_base_loop(f.base, EVLOOP_NONBLOCK);
 		if (f.batch.queued > 0 && batch_run(&f.batch, NULL) != 0)
 			_exit(1);
@@ -557,6 +638,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ships_all_and_deletes_on_the_word),
 		TEST(test_what_comes_later_goes_with_a_kick),
+		TEST(test_new_records_are_gathered),
+		TEST(test_gathered_over_a_broken_connection),
+		TEST(test_nothing_is_gathered_where_somebody_waits),
 		TEST(test_many_records_share_a_packet),
 		TEST(test_nothing_is_deleted_before_the_word),
 		TEST(test_rows_of_others_are_left_alone),

@@ -12,6 +12,10 @@
 	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"                \
 	"Content-Length: 11\r\n\r\n{\"ok\":true}"
 
+#define TEN(s) s s s s s s s s s s
+/* A hundred chunks of a hundred bytes. */
+#define CHUNKS TEN(TEN("64\r\n" TEN(TEN("x")) "\r\n"))
+
 struct server_counts *server_counts;
 
 static int server_port;
@@ -124,6 +128,9 @@ static const struct canned {
 	{ "/burst", true,
 	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	    "3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n" },
+	{ "/long-burst", true,
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKS
+	    "0\r\n\r\n" },
 	{ "/garbage", false, "this is no HTTP\r\n\r\n" },
 	{ "/two-lengths", true,
 	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"

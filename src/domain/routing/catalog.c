@@ -7,6 +7,7 @@
  */
 #include "domain/routing/catalog.h"
 
+#include "base/fd.h"
 #include "domain/routing/catalog_options.h"
 #include "domain/routing/wildcard.h"
 
@@ -217,16 +218,30 @@ catalog_build(const struct config *config, struct price_table *const *tables,
 
 /* ---- with its tables ---------------------------------------------------- */
 
-/* Our own table; NULL: there is none, prices come from the configuration. */
-static const char *
+/* Our own table; NULL: there is none, prices come from the configuration. One
+   beside the program goes before the one of the prefix it was built for: an
+   installation may be staged or moved. */
+static char *
 default_table(void)
 {
-	const char *path = getenv("TALLYGATE_PRICES");
+	const char *given = getenv("TALLYGATE_PRICES");
+	char *program, *path = NULL;
 
-	if (path != NULL && path[0] != '\0')
-		return path;
-	path = PKGDATADIR "/prices.json";
-	return access(path, R_OK) == 0 ? path : NULL;
+	if (given != NULL && given[0] != '\0')
+		return xstrdup(given);
+	program = path_of_program();
+	if (program != NULL)
+		path = path_beside(program, "../share/tallygate/prices.json");
+	free(program);
+	if (path == NULL || access(path, R_OK) != 0) {
+		free(path);
+		path = xstrdup(PKGDATADIR "/prices.json");
+	}
+	if (access(path, R_OK) != 0) {
+		free(path);
+		path = NULL;
+	}
+	return path;
 }
 
 static int
@@ -234,14 +249,18 @@ read_tables(const struct config *config, struct price_table **tables,
     size_t *count, struct err *err)
 {
 	const struct config_strings *files = &config->price_files;
-	const char *ours = default_table();
+	char *ours;
 
 	if (files->count >= CATALOG_MAX_TABLES)
 		return err_set(err, ERR_CONFIG,
 		    "tallygate.prices: more than %d files",
 		    CATALOG_MAX_TABLES - 1);
+	ours = default_table();
 	if (ours != NULL) {
-		if (price_table_load(ours, &tables[*count], err) != 0)
+		int rc = price_table_load(ours, &tables[*count], err);
+
+		free(ours);
+		if (rc != 0)
 			return -1;
 		(*count)++;
 	}

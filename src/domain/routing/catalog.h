@@ -115,8 +115,9 @@ struct catalog {
 #define CATALOG_MAX_TABLES 16
 
 /*
- * Reads the price tables, ours ($TALLYGATE_PRICES, else the installed
- * prices.json, if there is one) and those of tallygate.prices, and builds the
+ * Reads the price tables, ours ($TALLYGATE_PRICES, else
+ * ../share/tallygate/prices.json from the program, else that of the prefix it
+ * was built for, if there is one) and those of tallygate.prices, and builds the
  * catalog with them. Errors of price_table_load() and catalog_build().
  */
 int catalog_open(const struct config *c, struct catalog **catalog_r,

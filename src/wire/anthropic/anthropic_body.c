@@ -523,7 +523,8 @@ anthropic_body_write(const struct wire_request *r,
 	b.dropped =
 	    arena_alloc(arena, (r->member_count + 1) * sizeof(*b.dropped));
 	param_rules_init(&b.rules, r, choice);
-	b.claude = claude_find(str_of(b.rules.model));
+	b.claude = claude_find(
+	    str_of(param_family(choice->deployment, b.rules.model)));
 	open_buffers(&b);
 	judge_members(&b);
 	jsonw_init(&b.w, &b.out);

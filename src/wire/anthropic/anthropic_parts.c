@@ -4,29 +4,13 @@
  */
 #include "wire/anthropic/anthropic_body.h"
 
-/* Nothing but blanks, escaped ones too: refused like an empty text. */
-static bool
-is_blank(const struct skim_value *text)
-{
-	for (size_t i = 1; i + 1 < text->value.n; i++) {
-		char c = text->value.p[i];
-
-		if (c == '\\')
-			c = strchr("ntr", text->value.p[++i]) != NULL ? ' '
-								      : 'x';
-		if (c != ' ')
-			return false;
-	}
-	return true;
-}
-
 void
 anthropic_text_write(const struct skim_value *text,
     const struct skim_value *cache_control, struct buf *list)
 {
 	struct jsonw w = { list, list->len > 0 };
 
-	if (pick_is_empty(text) || is_blank(text))
+	if (pick_is_blank(text))
 		return;
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "type");

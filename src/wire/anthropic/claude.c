@@ -9,39 +9,39 @@
 #define LEAST_BUDGET 1024 /* Anthropic takes no less */
 
 /* clang-format off */
-/* family, schema, disable, force, sampling, thinking, efforts */
+/* family, schema, disable, force, one call, sampling, thinking, efforts */
 static const struct claude families[] = {
-	{ "sonnet-5-5",  true,  false, false, SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "opus-5-5",    true,  false, false, SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "fable-5-1",   true,  false, false, SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "haiku-5-5",   true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "fable-5",     true,  false, true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "opus-5",      true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "sonnet-5",    true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "opus-4-8",    true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "opus-4-7",    true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
-	{ "opus-4-6",    true,  true,  true,  SAMPLING_ONE,     THINKING_ADAPTIVE, OLD_EFFORTS " max" },
-	{ "sonnet-4-6",  true,  true,  true,  SAMPLING_ONE,     THINKING_ADAPTIVE, OLD_EFFORTS },
-	{ "opus-4-5",    true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
-	{ "sonnet-4-5",  true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
-	{ "haiku-4-5",   true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
-	{ "opus-4-1",    true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
-	{ "opus-4",      false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" },
-	{ "sonnet-4",    false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" },
-	{ "4-opus",      false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" },
-	{ "4-sonnet",    false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" },
-	{ "3-7-sonnet",  false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" },
-	{ "3-5-sonnet",  false, true,  true,  SAMPLING_ALL,     THINKING_NONE,     "" },
-	{ "3-5-haiku",   false, true,  true,  SAMPLING_ALL,     THINKING_NONE,     "" },
-	{ "3-opus",      false, true,  true,  SAMPLING_ALL,     THINKING_NONE,     "" },
-	{ "3-sonnet",    false, true,  true,  SAMPLING_ALL,     THINKING_NONE,     "" },
-	{ "3-haiku",     false, true,  true,  SAMPLING_ALL,     THINKING_NONE,     "" },
+	{ "sonnet-5-5",  true,  false, false, true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "opus-5-5",    true,  false, false, true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "fable-5-1",   true,  false, false, true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "haiku-5-5",   true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "fable-5",     true,  false, true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "opus-5",      true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "sonnet-5",    true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "opus-4-8",    true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "opus-4-7",    true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS },
+	{ "opus-4-6",    true,  true,  true,  true,  SAMPLING_ONE,     THINKING_ADAPTIVE, OLD_EFFORTS " max" },
+	{ "sonnet-4-6",  true,  true,  true,  true,  SAMPLING_ONE,     THINKING_ADAPTIVE, OLD_EFFORTS },
+	{ "opus-4-5",    true,  true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
+	{ "sonnet-4-5",  true,  true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
+	{ "haiku-4-5",   true,  true,  true,  true,  SAMPLING_ONE,     THINKING_BUDGET,   "" },
+	{ "opus-4-1",    true,  true,  true,  false, SAMPLING_ONE,     THINKING_BUDGET,   "" },
+	{ "opus-4",      false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" },
+	{ "sonnet-4",    false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" },
+	{ "4-opus",      false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" },
+	{ "4-sonnet",    false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" },
+	{ "3-7-sonnet",  false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" },
+	{ "3-5-sonnet",  false, true,  true,  false, SAMPLING_ALL,     THINKING_NONE,     "" },
+	{ "3-5-haiku",   false, true,  true,  false, SAMPLING_ALL,     THINKING_NONE,     "" },
+	{ "3-opus",      false, true,  true,  false, SAMPLING_ALL,     THINKING_NONE,     "" },
+	{ "3-sonnet",    false, true,  true,  false, SAMPLING_ALL,     THINKING_NONE,     "" },
+	{ "3-haiku",     false, true,  true,  false, SAMPLING_ALL,     THINKING_NONE,     "" },
 };
 
 static const struct claude unknown_claude =
-	{ "",            true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS };
+	{ "",            true,  true,  true,  true,  SAMPLING_REFUSED, THINKING_ADAPTIVE, NEW_EFFORTS };
 static const struct claude other_vendor =
-	{ "",            false, true,  true,  SAMPLING_ALL,     THINKING_BUDGET,   "" };
+	{ "",            false, true,  true,  false, SAMPLING_ALL,     THINKING_BUDGET,   "" };
 /* clang-format on */
 
 /* "sonnet-4" is that of "sonnet-4-20250514" and "sonnet-4@latest", not of

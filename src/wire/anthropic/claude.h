@@ -28,6 +28,7 @@ struct claude {
 	bool has_schema;     /* output_config.format; else by a forced tool */
 	bool can_disable;    /* thinking {"type":"disabled"} */
 	bool can_force_tool; /* tool_choice any and tool */
+	bool one_call;       /* Bedrock: disable_parallel_tool_use */
 	enum claude_sampling sampling;
 	enum claude_thinking thinking;
 	const char *efforts; /* it knows, blank separated; "" none */

@@ -10,37 +10,13 @@
 #include "wire/bedrock/bedrock_body.h"
 #include "wire/bedrock/bedrock_relay.h"
 #include "wire/call_head.h"
+#include "wire/call_url.h"
 #include "wire/messages/count_relay.h"
 #include "wire/openai/openai_body.h"
 #include "wire/responses/responses_chat.h"
 #include "wire/responses/responses_relay.h"
 
 #define SERVICE "bedrock"
-
-/* A name as one segment of a path: ARNs have colons and slashes. */
-static const char *
-escaped(const char *name, struct arena *arena)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	char *text = arena_alloc(arena, 3 * strlen(name) + 1), *p = text;
-
-	for (; *name != '\0'; name++) {
-		unsigned char c = (unsigned char)*name;
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9') ||
-			     strchr("-._~", c) != NULL;
-
-		if (plain) {
-			*p++ = (char)c;
-			continue;
-		}
-		*p++ = '%';
-		*p++ = hex[c >> 4];
-		*p++ = hex[c & 15];
-	}
-	*p = '\0';
-	return text;
-}
 
 /* The client's request in Anthropic's form, in one piece. */
 static int
@@ -148,7 +124,7 @@ bedrock_encode(const struct wire_request *r, const struct wire_choice *choice,
 	call_r->body_bytes = call_r->pieces[0].n;
 	call_r->max_tokens = choice->max_tokens;
 	path = arena_printf(arena, "/model/%s/converse%s",
-	    escaped(model, arena), r->stream ? "-stream" : "");
+	    call_url_segment(model, arena), r->stream ? "-stream" : "");
 	if (call_head_write(choice, path, r->stream, arena, call_r, err) != 0)
 		return -1;
 	return d->api_key[0] != '\0' || d->aws_access_key_id[0] == '\0'

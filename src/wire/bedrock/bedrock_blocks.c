@@ -41,10 +41,11 @@ write_member(struct jsonw *w, const char *key, struct str json)
 	jsonw_close(w, '}');
 }
 
+/* A text of blanks alone is refused there. */
 static void
 write_text(const struct skim_value *text, struct jsonw *w)
 {
-	if (!pick_is_empty(text))
+	if (!pick_is_blank(text))
 		write_member(w, "text", text->value);
 }
 
@@ -273,12 +274,32 @@ write_content(struct bedrock_body *b, const struct skim_value *content,
 	return 0;
 }
 
+static bool
+has_text(const struct skim_value *content)
+{
+	struct skim_iter it;
+	struct skim_value v, text;
+	struct str key;
+
+	if (content->type != SKIM_ARRAY)
+		return !pick_is_blank(content);
+	skim_iter_init(&it, content->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		text = pick_one(&v, "text");
+		if (!pick_is_blank(&text))
+			return true;
+	}
+	return false;
+}
+
 int
 bedrock_turn_write(struct bedrock_body *b, const struct skim_value *turn,
     const char *where, struct jsonw *w)
 {
 	struct skim_value role = pick_one(turn, "role");
 	struct skim_value content = pick_one(turn, "content");
+	int64_t documents;
+	size_t start;
 
 	if (!skim_string_is(&role, "user") &&
 	    !skim_string_is(&role, "assistant"))
@@ -289,8 +310,14 @@ bedrock_turn_write(struct bedrock_body *b, const struct skim_value *turn,
 	jsonw_raw(w, role.value);
 	jsonw_key(w, "content");
 	jsonw_open(w, '[');
+	start = w->out->len;
+	documents = b->documents;
 	if (write_content(b, &content, where, w) != 0)
 		return -1;
+	/* A turn must hold something, and a document words about it. */
+	if (w->out->len == start ||
+	    (b->documents > documents && !has_text(&content)))
+		write_member(w, "text", str_of("\".\""));
 	jsonw_close(w, ']');
 	jsonw_close(w, '}');
 	return 0;

@@ -2,6 +2,7 @@
 #include "wire/bedrock/bedrock_body.h"
 
 #include "base/jsonw.h"
+#include "wire/anthropic/claude.h"
 #include "wire/openai/openai_params.h"
 #include "wire/pick.h"
 
@@ -138,17 +139,31 @@ write_tool(const struct skim_value *tool, struct jsonw *w)
 	bedrock_cache_write(tool, w);
 }
 
+/* Converse has no word for one call at a time. Claude takes Anthropic's, from
+   4.5 on and where the choice is its own (BerriAI/litellm issue 22637). */
+static bool
+asks_one_call(const struct bedrock_body *b, const struct skim_value *choice)
+{
+	struct skim_value type = pick_one(choice, "type");
+	struct skim_value one = pick_one(choice, "disable_parallel_tool_use");
+
+	return b->takes_one_call && one.type == SKIM_TRUE &&
+	       skim_string_is(&type, "auto");
+}
+
 /* Converse has no "none". The tools cannot go where the conversation used
    them, so the choice is the model's then. */
 static void
-write_choice(const struct skim_value *choice, struct jsonw *w)
+write_choice(const struct bedrock_body *b, const struct skim_value *choice,
+    struct jsonw *w)
 {
 	struct skim_value type = pick_one(choice, "type");
 	struct skim_value name = pick_one(choice, "name");
 	bool any = skim_string_is(&type, "any");
 	bool tool = skim_string_is(&type, "tool");
 
-	if (!any && !tool && !skim_string_is(&type, "auto"))
+	if ((!any && !tool && !skim_string_is(&type, "auto")) ||
+	    asks_one_call(b, choice))
 		return;
 	jsonw_key(w, "toolChoice");
 	jsonw_open(w, '{');
@@ -173,46 +188,110 @@ has_calls(const struct skim_value *messages)
 }
 
 static int
-write_tools(struct bedrock_body *b, const struct skim_value *tools,
-    const struct skim_value *choice, const struct skim_value *messages,
+write_given_tools(struct bedrock_body *b, const struct skim_value *tools,
     struct jsonw *w)
 {
-	struct skim_value type = pick_one(choice, "type"), v, schema;
-	bool any = false;
+	struct skim_value v, schema;
 	struct skim_iter it;
 	struct str key;
 
-	if (tools->type != SKIM_ARRAY ||
-	    (skim_string_is(&type, "none") && !has_calls(messages)))
+	if (tools->type != SKIM_ARRAY)
 		return 0;
 	skim_iter_init(&it, tools->value);
 	it.max_depth = SKIM_TOP_DEPTH;
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		schema = pick_one(&v, "input_schema");
-		if (schema.type != SKIM_OBJECT) {
-			if (b->drop)
-				continue;
+		if (schema.type == SKIM_OBJECT) {
+			write_tool(&v, w);
+		} else if (!b->drop) {
 			return err_set(b->err, ERR_BAD_REQUEST,
 			    "bedrock does not support tools that run at "
 			    "Anthropic. To drop them, set `litellm_settings: "
 			    "drop_params: true`, or drop_params in the "
 			    "request");
 		}
-		if (!any) {
-			jsonw_key(w, "toolConfig");
-			jsonw_open(w, '{');
-			jsonw_key(w, "tools");
-			jsonw_open(w, '[');
-		}
-		any = true;
-		write_tool(&v, w);
 	}
-	if (!any)
-		return 0;
-	jsonw_close(w, ']');
-	write_choice(choice, w);
-	jsonw_close(w, '}');
 	return 0;
+}
+
+/* A tool for the call's name, once. */
+static void
+write_past_tool(const struct skim_value *call, struct jsonw *w)
+{
+	struct skim_value type = pick_one(call, "type");
+	struct skim_value name = pick_one(call, "name");
+	struct buf tool;
+	struct jsonw t;
+
+	if (!skim_string_is(&type, "tool_use") || pick_is_empty(&name))
+		return;
+	buf_init(&tool, w->out->max);
+	jsonw_init(&t, &tool);
+	buf_add_cstr(&tool, "{\"toolSpec\":{\"name\":");
+	buf_add_str(&tool, name.value);
+	buf_add_cstr(&tool, ",\"inputSchema\":{\"json\":{\"type\":\"object\","
+			    "\"properties\":{}}}}}");
+	if (str_find(buf_str(w->out), buf_cstr(&tool)) < 0)
+		jsonw_raw(w, buf_str(&tool));
+	w->out->overflowed |= tool.overflowed;
+	buf_fini(&tool);
+}
+
+/* Converse refuses a conversation with calls in it when no tools are told;
+   Anthropic does not. */
+static void
+write_past_tools(const struct skim_value *messages, struct jsonw *w)
+{
+	struct skim_iter turns, blocks;
+	struct skim_value turn, content, block;
+	struct str key;
+
+	skim_iter_init(&turns, messages->value);
+	turns.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&turns, &key, &turn) == 1) {
+		content = pick_one(&turn, "content");
+		if (content.type != SKIM_ARRAY)
+			continue;
+		skim_iter_init(&blocks, content.value);
+		while (skim_iter_next(&blocks, &key, &block) == 1)
+			write_past_tool(&block, w);
+	}
+}
+
+static int
+write_tools(struct bedrock_body *b, const struct skim_value *tools,
+    const struct skim_value *choice, const struct skim_value *messages,
+    struct jsonw *w)
+{
+	struct skim_value type = pick_one(choice, "type");
+	bool calls = has_calls(messages), given;
+	struct buf list;
+	struct jsonw l;
+	int result = 0;
+
+	if (skim_string_is(&type, "none") && !calls)
+		return 0;
+	buf_init(&list, b->out.max);
+	jsonw_init(&l, &list);
+	result = write_given_tools(b, tools, &l);
+	given = list.len > 0;
+	if (calls && !given)
+		write_past_tools(messages, &l);
+	if (result == 0 && list.len > 0) {
+		jsonw_key(w, "toolConfig");
+		jsonw_open(w, '{');
+		jsonw_key(w, "tools");
+		jsonw_open(w, '[');
+		jsonw_raw(w, buf_str(&list));
+		jsonw_close(w, ']');
+		if (given)
+			write_choice(b, choice, w);
+		jsonw_close(w, '}');
+		b->has_tools = given;
+	}
+	b->out.overflowed |= list.overflowed;
+	buf_fini(&list);
+	return result;
 }
 
 /* ---- parameters --------------------------------------------------------- */
@@ -302,7 +381,7 @@ write_fate(const struct bedrock_body *b, const struct skim_value *root,
 /* What is for the model alone, with what the request says of it itself. */
 static void
 write_more(struct bedrock_body *b, const struct skim_value *root,
-    struct jsonw *w)
+    const struct skim_value *choice, struct jsonw *w)
 {
 	struct skim_value given =
 	    pick_one(root, "additionalModelRequestFields");
@@ -313,6 +392,12 @@ write_more(struct bedrock_body *b, const struct skim_value *root,
 	buf_init(&fields, b->out.max);
 	jsonw_init(&f, &fields);
 	any = write_fate(b, root, false, &f);
+	if (b->has_tools && asks_one_call(b, choice)) {
+		jsonw_key(&f, "tool_choice");
+		jsonw_raw(&f, str_of("{\"type\":\"auto\","
+				     "\"disable_parallel_tool_use\":true}"));
+		any = true;
+	}
 	if (given.type == SKIM_OBJECT && given.count > 0) {
 		if (any)
 			buf_add_char(&fields, ',');
@@ -348,7 +433,7 @@ write_body(struct bedrock_body *b, const struct skim_value *root,
 		return -1;
 	write_output_config(&config, w);
 	write_fate(b, root, true, w);
-	write_more(b, root, w);
+	write_more(b, root, &choice, w);
 	jsonw_close(w, '}');
 	return 0;
 }
@@ -361,13 +446,17 @@ bedrock_body_write(struct str messages, const struct wire_request *r,
 	struct bedrock_body b = { .choice = choice, .arena = arena };
 	struct skim_value root = pick_root(messages);
 	struct param_rules rules;
+	struct str model;
 	struct jsonw w;
 	int result;
 
 	b.err = err;
 	param_rules_init(&rules, r, choice);
 	b.drop = rules.drop;
-	b.is_claude = str_find_nocase(str_of(rules.model), "claude") >= 0;
+	/* An ARN says nothing about the model: base_model does. */
+	model = str_of(param_family(choice->deployment, rules.model));
+	b.is_claude = str_find_nocase(model, "claude") >= 0;
+	b.takes_one_call = b.is_claude && claude_find(model)->one_call;
 	param_rules_fini(&rules);
 	buf_init(&b.out, ROOM_FACTOR * messages.n + ROOM_MORE);
 	jsonw_init(&w, &b.out);

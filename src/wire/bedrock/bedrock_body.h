@@ -28,7 +28,8 @@ struct bedrock_body {
 	const struct wire_choice *choice;
 	struct arena *arena;
 	bool drop; /* drop_params as it applies */
-	bool is_claude;
+	bool is_claude, takes_one_call;
+	bool has_tools;    /* of the request's own, written */
 	int64_t documents; /* named so far */
 	struct buf out;
 	struct err *err;

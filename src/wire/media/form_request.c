@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "wire/media/form.h"
+#include "wire/media/sound.h"
 
 #define NAME_BYTES 64 /* of a field that means something here */
 
@@ -135,6 +136,8 @@ take_sizes(struct reading *in, size_t text_bytes, size_t file_bytes,
 	} else {
 		r->seconds_bound =
 		    1 + (int64_t)file_bytes / FORM_BYTES_PER_SECOND;
+		if (r->sound_millis > 1000 * r->seconds_bound)
+			r->sound_millis = 1000 * r->seconds_bound;
 		r->audio_bound_tokens =
 		    WIRE_TOKENS_PER_SECOND * r->seconds_bound;
 		r->prompt_bound_tokens += r->audio_bound_tokens;
@@ -155,6 +158,8 @@ take_parts(struct reading *in, const struct form *form)
 		if (part->filename.p != NULL) {
 			file_bytes += part->value.n;
 			files++;
+			if (str_is(part->name, "file"))
+				in->r->sound_millis = sound_millis(part->value);
 			continue;
 		}
 		text_bytes += part->value.n;

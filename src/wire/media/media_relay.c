@@ -61,14 +61,19 @@ say_type(struct relay *r)
 
 /* ---- facts -------------------------------------------------------------- */
 
+/* A number; OpenAI wrote it as a string, once. */
 static void
 note_duration(struct relay *r, const struct skim_value *v)
 {
+	struct str text = v->value;
 	int64_t millis;
 	bool inexact;
 
-	if (v->type == SKIM_NUMBER &&
-	    num_decimal(v->value, 3, &millis, &inexact) == 0 && millis >= 0)
+	if (v->type == SKIM_STRING)
+		text = str_make(text.p + 1, text.n - 2);
+	else if (v->type != SKIM_NUMBER)
+		return;
+	if (num_decimal(text, 3, &millis, &inexact) == 0 && millis >= 0)
 		r->facts.usage.audio_millis = millis;
 }
 
@@ -111,8 +116,11 @@ note_pieces(struct relay *r, const struct skim_value *object)
 	if (is_transcript(r) && u->audio_millis == 0 &&
 	    u->completion_tokens == 0) {
 		u->source = USAGE_ESTIMATED;
-		u->audio_millis = q->seconds_bound * FORM_BYTES_PER_SECOND *
-				  1000 / GUESS_BYTES_PER_SECOND;
+		u->audio_millis = q->sound_millis;
+		if (u->audio_millis == 0)
+			u->audio_millis = q->seconds_bound *
+					  FORM_BYTES_PER_SECOND * 1000 /
+					  GUESS_BYTES_PER_SECOND;
 	}
 	/* Counted exactly, by us. */
 	if (u->source == USAGE_NONE && u->images + u->characters > 0)

@@ -288,7 +288,7 @@ write_effort(struct messages_chat *m)
 	struct skim_value thinking = param(m, "thinking");
 	struct skim_value type = pick_one(&thinking, "type");
 	struct skim_value budget = pick_one(&thinking, "budget_tokens");
-	bool takes = param_takes_effort(m->provider, m->model);
+	bool takes = param_takes_effort(m->choice->deployment, m->model);
 	int64_t tokens;
 
 	if (!takes || skim_string_is(&type, "disabled"))

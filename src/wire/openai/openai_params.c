@@ -217,39 +217,34 @@ is_of_family(const char *families, const char *model)
 	return false;
 }
 
-bool
-param_model_reasons(const char *model)
-{
-	return is_of_family(REASONING, model);
-}
-
 /* Beside OpenAI's reasoning models: who takes it from any model. */
 #define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
 #define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
 
-bool
-param_takes_effort(const char *provider, const char *model)
+const char *
+param_family(const struct config_deployment *d, const char *model)
 {
-	if (param_is_listed("openai azure", str_of(provider)))
-		return param_model_reasons(model);
-	return param_is_listed(TAKES_EFFORT, str_of(provider));
+	if (d->family != NULL && d->family[0] != '\0')
+		return d->family;
+	return d->base_model != NULL && d->base_model[0] != '\0' ? d->base_model
+								 : model;
+}
+
+bool
+param_takes_effort(const struct config_deployment *d, const char *model)
+{
+	struct str provider = str_of(d->provider->prefix);
+
+	/* OpenAI's models that reason, and no others. */
+	if (param_is_listed("openai azure", provider))
+		return is_of_family(REASONING, param_family(d, model));
+	return param_is_listed(TAKES_EFFORT, provider);
 }
 
 bool
 param_takes_reasoning(const char *provider)
 {
 	return param_is_listed(TAKES_REASONING, str_of(provider));
-}
-
-/* A deployment of Azure's may be called anything: base_model says what it is.
- */
-static const char *
-family_name(const struct param_rules *p)
-{
-	const char *base_model = p->deployment->base_model;
-
-	return base_model != NULL && base_model[0] != '\0' ? base_model
-							   : p->model;
 }
 
 void
@@ -274,7 +269,7 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
-		    !is_of_family(groups[i].models, family_name(p)))
+		    !is_of_family(groups[i].models, param_family(d, p->model)))
 			continue;
 		p->rows = groups[i].rows;
 		p->row_count = groups[i].count;

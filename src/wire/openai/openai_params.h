@@ -28,10 +28,11 @@ struct param_row;
 
 /* True when word is one of the blank-separated names in list. */
 bool param_is_listed(const char *list, struct str word);
-/* OpenAI's models that reason, and take reasoning_effort. */
-bool param_model_reasons(const char *model);
-/* The provider (its prefix) takes reasoning_effort for this model. */
-bool param_takes_effort(const char *provider, const char *model);
+/* What a model is for its parameters. A deployment of Azure's may be called
+   anything: its family or base_model says what it is. */
+const char *param_family(const struct config_deployment *d, const char *model);
+/* The provider takes reasoning_effort for this model. */
+bool param_takes_effort(const struct config_deployment *d, const char *model);
 /* The provider takes a model's reasoning_content back; others refuse it. */
 bool param_takes_reasoning(const char *provider);
 

@@ -323,7 +323,7 @@ write_thought(struct responses_chat *m)
 	struct skim_value verbosity = pick_one(&text, "verbosity");
 
 	if (effort.type == SKIM_STRING &&
-	    param_takes_effort(m->provider, m->model)) {
+	    param_takes_effort(m->choice->deployment, m->model)) {
 		jsonw_key(&m->w, "reasoning_effort");
 		jsonw_raw(&m->w, effort.value);
 	}
