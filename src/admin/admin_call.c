@@ -183,26 +183,37 @@ call_forbid(struct admin_call *a, const char *what)
 	    "Only proxy admin can be used to %s", what);
 }
 
+/* A team's key acts for its team: what its user has elsewhere (other teams,
+   keys of his own) is out of its reach. row: a key or a team. */
+static bool
+is_in_reach(const struct admin_call *a, const json_t *row)
+{
+	return a->account->team.n == 0 ||
+	       str_eq(jsonx_str(row, "team_id"), a->account->team);
+}
+
 static bool
 is_own_user(const struct admin_call *a, const json_t *row)
 {
-	return a->account->user.n > 0 &&
+	return a->account->user.n > 0 && is_in_reach(a, row) &&
 	       str_eq(jsonx_str(row, "user_id"), a->account->user);
 }
 
 bool
 call_may_see_team(const struct admin_call *a, const json_t *team)
 {
-	return call_may_see_all(a) ||
-	       (a->account->team.n > 0 &&
-		   str_eq(jsonx_str(team, "team_id"), a->account->team)) ||
-	       team_member(team, a->account->user) != NULL;
+	if (call_may_see_all(a))
+		return true;
+	return is_in_reach(a, team) &&
+	       (a->account->team.n > 0 ||
+		   team_member(team, a->account->user) != NULL);
 }
 
 bool
 call_may_manage_team(const struct admin_call *a, const json_t *team)
 {
-	return a->account->is_admin || team_is_admin(team, a->account->user);
+	return a->account->is_admin ||
+	       (is_in_reach(a, team) && team_is_admin(team, a->account->user));
 }
 
 static bool
@@ -225,6 +236,23 @@ call_may_see_key(struct admin_call *a, const json_t *key)
 	return call_may_see_all(a) ||
 	       str_is(jsonx_str(key, "token"), a->account->key) ||
 	       is_own_user(a, key) || manages_team_of(a, key);
+}
+
+bool
+call_may_name_user(struct admin_call *a, const json_t *key)
+{
+	struct str user = jsonx_str(key, "user_id");
+	json_t *team;
+	bool yes;
+
+	if (a->account->is_admin || user.n == 0 || is_own_user(a, key))
+		return true;
+	if (entity_get(a->txn, ENTITY_TEAM, jsonx_str(key, "team_id"), &team,
+		NULL) != 1)
+		return false;
+	yes = team_member(team, user) != NULL;
+	json_decref(team);
+	return yes;
 }
 
 /* A member's key of somebody's team is the team's, whoever uses it. */

@@ -43,6 +43,9 @@ bool call_may_see_all(const struct admin_call *a);
 /* A key's row: its own, its user's, a team's whose admin the caller is. */
 bool call_may_see_key(struct admin_call *a, const json_t *key);
 bool call_may_manage_key(struct admin_call *a, const json_t *key);
+/* The user that a key's row is to name: the caller, or one of the key's team;
+   anybody, when an administrator asks. */
+bool call_may_name_user(struct admin_call *a, const json_t *key);
 bool call_may_see_team(const struct admin_call *a, const json_t *team);
 bool call_may_manage_team(const struct admin_call *a, const json_t *team);
 int call_forbid(struct admin_call *a, const char *what);

@@ -7,7 +7,8 @@
 #include "wire/request.h"
 #include "wire/usage_json.h"
 
-/* The price of a model's first deployment; NULL with ERR_MODEL_UNKNOWN. */
+/* The price of the first deployment of a model that the caller may ask for;
+   NULL with an error. */
 static const struct price *
 find_price(struct admin_call *a, struct str model, struct arena *arena)
 {
@@ -15,6 +16,11 @@ find_price(struct admin_call *a, struct str model, struct arena *arena)
 	const struct price *p;
 	const struct deployment *d;
 
+	model = access_alias(a->account, model);
+	if (access_model(a->account, a->env->catalog, model, &a->err) != 0) {
+		a->param = "model";
+		return NULL;
+	}
 	if (!catalog_match(a->env->catalog, model, arena, &match)) {
 		a->param = "model";
 		call_refuse(a, ERR_MODEL_UNKNOWN, "model=" STR_FMT,

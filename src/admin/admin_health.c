@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "domain/accounts/access.h"
 #include "domain/routing/breaker.h"
 #include "exchange/probe.h"
 
@@ -109,19 +110,31 @@ is_well(const struct health_row *row)
 		   row->last_success_nsecs > row->probed_nsecs);
 }
 
-/* ?model=NAME: that group's deployments only. */
+/* What is to be shown or asked: ?model=NAME's deployments only, and of those
+   what the caller may ask for; the administrator and viewers see all. */
+struct view {
+	const struct admin_env *env;
+	const struct account *account; /* NULL: one of these */
+	struct str model;              /* "" all */
+};
+
 static bool
-is_asked_for(const struct deployment *d, struct str model)
+is_asked_for(const struct view *v, const struct deployment *d)
 {
-	return model.n == 0 || str_is(model, d->config->model_name) ||
-	       str_is(model, d->id);
+	if (v->model.n > 0 && !str_is(v->model, d->config->model_name) &&
+	    !str_is(v->model, d->id))
+		return false;
+	return v->account == NULL ||
+	       access_model(v->account, v->env->catalog,
+		   str_of(d->config->model_name), NULL) == 0;
 }
 
 /* One of the two lists; returns how many are in it. */
 static int64_t
-write_endpoints(struct jsonw *w, const struct admin_env *env, struct str model,
-    struct store_txn *t, bool healthy)
+write_endpoints(struct jsonw *w, const struct view *v, struct store_txn *t,
+    bool healthy)
 {
+	const struct admin_env *env = v->env;
 	int64_t count = 0;
 
 	jsonw_open(w, '[');
@@ -132,7 +145,7 @@ write_endpoints(struct jsonw *w, const struct admin_env *env, struct str model,
 		health_row_init(&row);
 		if (t != NULL && health_get(t, d->id, &row) < 0)
 			health_row_init(&row);
-		if (!is_asked_for(d, model) || is_well(&row) != healthy)
+		if (!is_asked_for(v, d) || is_well(&row) != healthy)
 			continue;
 		write_endpoint(w, d, &row);
 		count++;
@@ -142,22 +155,22 @@ write_endpoints(struct jsonw *w, const struct admin_env *env, struct str model,
 }
 
 static void
-answer(const struct admin_env *env, struct http_call *call, struct str model)
+answer(const struct view *v, struct http_call *call)
 {
 	struct store_txn *t = NULL;
 	int64_t healthy, unhealthy;
 	struct buf body;
 	struct jsonw w;
 
-	if (store_read(env->store, STORE_LIVE, &t, NULL) != 0)
+	if (store_read(v->env->store, STORE_LIVE, &t, NULL) != 0)
 		t = NULL;
 	buf_init(&body, BODY_BYTES);
 	jsonw_init(&w, &body);
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "healthy_endpoints");
-	healthy = write_endpoints(&w, env, model, t, true);
+	healthy = write_endpoints(&w, v, t, true);
 	jsonw_key(&w, "unhealthy_endpoints");
-	unhealthy = write_endpoints(&w, env, model, t, false);
+	unhealthy = write_endpoints(&w, v, t, false);
 	jsonw_key(&w, "healthy_count");
 	jsonw_int(&w, healthy);
 	jsonw_key(&w, "unhealthy_count");
@@ -173,10 +186,10 @@ answer(const struct admin_env *env, struct http_call *call, struct str model)
 
 /* One /health?probe=true until the last deployment has answered. */
 struct round {
-	const struct admin_env *env;
+	struct view view;
+	char *model;            /* the view's */
 	struct http_call *call; /* NULL: the client left */
 	size_t waiting;
-	char *model; /* "": all */
 };
 
 static void
@@ -197,7 +210,7 @@ end_of_one(struct round *r)
 	if (--r->waiting > 0)
 		return;
 	if (r->call != NULL)
-		answer(r->env, r->call, str_of(r->model));
+		answer(&r->view, r->call);
 	free(r->model);
 	free(r);
 }
@@ -213,9 +226,9 @@ on_probed(void *arg, const struct deployment *d, enum probe_result result,
 }
 
 static void
-probe_first(const struct admin_env *env, struct http_call *call,
-    struct str model)
+probe_first(const struct view *v, struct http_call *call)
 {
+	const struct admin_env *env = v->env;
 	const struct config_probes *c = &env->config->probes;
 	struct probe_options options = {
 		.method = c->completion ? PROBE_COMPLETION : PROBE_MODELS,
@@ -223,9 +236,10 @@ probe_first(const struct admin_env *env, struct http_call *call,
 	};
 	struct round *r = xcalloc(1, sizeof(*r));
 
-	r->env = env;
+	r->model = str_dup(v->model);
+	r->view = *v;
+	r->view.model = str_of(r->model);
 	r->call = call;
-	r->model = str_dup(model);
 	r->waiting = 1; /* this function itself */
 	options.arg = r;
 	http_call_own(call, &round_callbacks, r);
@@ -233,7 +247,7 @@ probe_first(const struct admin_env *env, struct http_call *call,
 		const struct deployment *d = &env->catalog->deployments[i];
 		int64_t own = d->config->probe_timeout_msecs;
 
-		if (!is_asked_for(d, model))
+		if (!is_asked_for(v, d))
 			continue;
 		options.timeout_msecs =
 		    own != CONFIG_UNSET ? own : c->timeout_msecs;
@@ -248,9 +262,10 @@ admin_health(const struct admin_env *env, struct http_call *call,
     const struct account *account, struct str argument)
 {
 	char probe[8] = "", model[CATALOG_NAME_BYTES] = "";
+	bool sees_all = account->is_admin || account->is_viewer;
+	struct view view = { .env = env, .account = sees_all ? NULL : account };
 	struct str query = http_query(call);
 
-	(void)account;
 	(void)argument;
 	if (query_get(query, "probe", probe, sizeof(probe)) < 0 ||
 	    query_get(query, "model", model, sizeof(model)) < 0) {
@@ -258,8 +273,12 @@ admin_health(const struct admin_env *env, struct http_call *call,
 		    "probe is true or false, model a model's name");
 		return;
 	}
-	if (strcmp(probe, "true") == 0 || strcmp(probe, "1") == 0)
-		probe_first(env, call, str_of(model));
+	view.model = str_of(model);
+	if (strcmp(probe, "true") != 0 && strcmp(probe, "1") != 0)
+		answer(&view, call);
+	else if (sees_all)
+		probe_first(&view, call);
 	else
-		answer(env, call, str_of(model));
+		admin_error(call, ERR_FORBIDDEN,
+		    "Only proxy admin can be used to probe: it may cost money");
 }

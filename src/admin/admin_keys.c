@@ -30,8 +30,29 @@ open_key(struct admin_call *a, struct str text,
 
 /* ---- create ------------------------------------------------------------- */
 
+/* Above the bounds that the configuration sets, and into the books, only the
+   administrator reaches. */
+static int
+check_fields(struct admin_call *a, bool is_new)
+{
+	static const char *const fields[] = { "temp_budget_increase",
+		"temp_budget_expiry", "spend" };
+
+	if (a->account->is_admin)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		/* LiteLLM's clients send spend 0 with new keys. */
+		if (json_object_get(a->body, fields[i]) == NULL ||
+		    (is_new && strcmp(fields[i], "spend") == 0))
+			continue;
+		a->param = fields[i];
+		return call_forbid(a, "set this of a key");
+	}
+	return 0;
+}
+
 /* Who is no admin makes keys for himself, or for a team that he is the admin
-   of; never for others. */
+   of and its members; never for others. */
 static int
 check_maker(struct admin_call *a)
 {
@@ -43,9 +64,12 @@ check_maker(struct admin_call *a)
 	if (!has_user && !has_team && a->account->user.n > 0)
 		json_object_set_new(a->body, "user_id",
 		    json_stringn(a->account->user.p, a->account->user.n));
-	if (call_may_manage_key(a, a->body))
-		return 0;
-	return call_forbid(a, "make this key");
+	if (!call_may_manage_key(a, a->body))
+		return call_forbid(a, "make this key");
+	if (call_may_name_user(a, a->body))
+		return check_fields(a, true);
+	a->param = "user_id";
+	return call_forbid(a, "make a key for somebody else");
 }
 
 /* The row with the secret: the only time it is shown. */
@@ -94,13 +118,16 @@ key_generate_service(struct admin_call *a, json_t **answer_r)
 static int
 check_move(struct admin_call *a, const json_t *row)
 {
+	bool names_user = json_object_get(a->body, "user_id") != NULL;
 	json_t *moved = json_copy(jsonx_iterable(row));
 	bool may;
 
 	entity_merge(moved, a->body, NULL);
-	may = call_may_manage_key(a, moved);
+	may = call_may_manage_key(a, moved) &&
+	      (!names_user || call_may_name_user(a, moved));
 	json_decref(moved);
-	return may ? 0 : call_forbid(a, "give this key away");
+	return may ? check_fields(a, false)
+		   : call_forbid(a, "give this key away");
 }
 
 static int

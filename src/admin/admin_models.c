@@ -54,8 +54,10 @@ admin_models_list(const struct admin_env *env, struct http_call *call,
 		    may_ask(c, account, r->aliases[i].alias))
 			write_model(&w, r->aliases[i].alias);
 	}
-	for (size_t i = 0; i < account->alias_count; i++)
-		write_model(&w, account->aliases[i].name.p);
+	for (size_t i = 0; i < account->alias_count; i++) {
+		if (may_ask(c, account, account->aliases[i].model))
+			write_model(&w, account->aliases[i].name.p);
+	}
 	jsonw_close(&w, ']');
 	jsonw_key(&w, "object");
 	jsonw_cstr(&w, "list");
@@ -70,10 +72,11 @@ admin_models_get(const struct admin_env *env, struct http_call *call,
 {
 	struct buf body;
 	struct jsonw w;
+	struct str model = access_alias(account, argument);
 	char *name;
 
-	if (catalog_find(env->catalog, argument) == NULL ||
-	    access_model(account, env->catalog, argument, NULL) != 0) {
+	if (catalog_find(env->catalog, model) == NULL ||
+	    access_model(account, env->catalog, model, NULL) != 0) {
 		name = xasprintf("model=" STR_FMT, STR_ARG(argument));
 		/* OpenAI says 404 here, not 400. */
 		admin_error(call, ERR_MODEL_ABSENT, name);

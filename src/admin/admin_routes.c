@@ -35,7 +35,7 @@ static const struct admin_route routes[] = {
 	{ "GET",  "/model/info",           AUTHORITY_KEY,    RUN(admin_model_info),   NO, "deployments, their prices and limits; no secrets" },
 	{ "GET",  "/v1/model/info",        AUTHORITY_KEY,    RUN(admin_model_info),   NO, "the same" },
 	{ "GET",  "/model_group/info",     AUTHORITY_KEY,    READ(model_group_info),  NO, "groups: providers, limits, prices" },
-	{ "GET",  "/health",               AUTHORITY_KEY,    RUN(admin_health),       MORE("probe:string model:string"), "state of every deployment, from the shared store; ?probe=true asks each deployment first, ?model=NAME shows one group" },
+	{ "GET",  "/health",               AUTHORITY_KEY,    RUN(admin_health),       MORE("probe:string model:string"), "state of the deployments the key may ask for, from the shared store; ?probe=true asks each of them first (administrator or viewer), ?model=NAME shows one group" },
 	{ "GET",  "/health/liveliness",    AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "this worker answers" },
 	{ "GET",  "/health/liveness",      AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "the same" },
 	{ "GET",  "/health/readiness",     AUTHORITY_PUBLIC, RUN(admin_readiness),    NO, "this worker can serve: store readable, not draining" },
@@ -325,6 +325,14 @@ run_json(struct admin_call *a, const struct admin_route *route)
 	json_decref(a->body);
 }
 
+/* Clients of the LLM APIs look at the list of models first. */
+static bool
+is_llm_route(const struct admin_route *route)
+{
+	return route->run == admin_models_list ||
+	       route->run == admin_models_get;
+}
+
 /* What the route asks of the caller before its handler looks closer. */
 static int
 check_authority(const struct admin_route *route, const struct account *account,
@@ -337,7 +345,7 @@ check_authority(const struct admin_route *route, const struct account *account,
 	if (route->authority == AUTHORITY_VIEW && !account->is_admin &&
 	    !account->is_viewer)
 		return err_set(err, ERR_FORBIDDEN, "Admin-only endpoint");
-	return access_route(account, path, false, is_get, err);
+	return access_route(account, path, is_llm_route(route), is_get, err);
 }
 
 void

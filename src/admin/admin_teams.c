@@ -46,13 +46,13 @@ team_new(struct admin_call *a, json_t **answer_r)
 	return give(a, team, answer_r);
 }
 
-/* A team's admin changes names and models within what he has; money and limits
-   are the administrator's. */
+/* A team's admin changes names; money, limits and models are the
+   administrator's. Members have calls of their own. */
 static int
 check_fields(struct admin_call *a)
 {
 	static const char *const free_fields[] = { "team_id", "team_alias",
-		"metadata", "tags", "members_with_roles" };
+		"metadata", "tags" };
 	const char *name;
 	json_t *value;
 
@@ -141,18 +141,35 @@ team_unblock(struct admin_call *a, json_t **answer_r)
 
 /* ---- members ------------------------------------------------------------ */
 
-/* A team's admin may put people in, not give them money. */
 static int
-check_member_fields(struct admin_call *a)
+check_no_money(struct admin_call *a, const json_t *member)
 {
 	static const char *const money[] = { "max_budget_in_team",
-		"budget_duration", "rpm_limit", "tpm_limit" };
+		"budget_duration", "rpm_limit", "tpm_limit", "spend" };
 
-	for (size_t i = 0; i < ARRAY_LEN(money) && !a->account->is_admin; i++) {
-		if (json_object_get(a->body, money[i]) == NULL)
+	for (size_t i = 0; i < ARRAY_LEN(money); i++) {
+		if (json_object_get(member, money[i]) == NULL)
 			continue;
 		a->param = money[i];
 		return call_forbid(a, "set a member's limits");
+	}
+	return 0;
+}
+
+/* A team's admin may put people in, not give them money: neither beside
+   `member` nor within. */
+static int
+check_member_fields(struct admin_call *a)
+{
+	const json_t *member = json_object_get(a->body, "member");
+
+	if (a->account->is_admin)
+		return 0;
+	if (check_no_money(a, a->body) != 0 || check_no_money(a, member) != 0)
+		return -1;
+	for (size_t i = 0; i < json_array_size(member); i++) {
+		if (check_no_money(a, json_array_get(member, i)) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -172,7 +172,16 @@ user_delete(struct admin_call *a, json_t **answer_r)
 	return 0;
 }
 
-/* The user's keys and teams. */
+static int
+append_view(struct admin_call *a, enum entity_kind kind, const json_t *row,
+    json_t *list)
+{
+	json_t *view = view_row(a, kind, row);
+
+	return view != NULL ? json_array_append_new(list, view) : -1;
+}
+
+/* The user's keys and teams, as far as the caller may see them. */
 static int
 add_belongings(struct admin_call *a, struct str user, json_t *answer)
 {
@@ -186,19 +195,22 @@ add_belongings(struct admin_call *a, struct str user, json_t *answer)
 	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0)
 		return -1;
 	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (str_eq(jsonx_str(row, "user_id"), user))
-			json_array_append_new(keys,
-			    view_row(a, ENTITY_KEY, row));
+		if (str_eq(jsonx_str(row, "user_id"), user) &&
+		    call_may_see_key(a, row))
+			rc = append_view(a, ENTITY_KEY, row, keys);
 		json_decref(row);
+		if (rc < 0)
+			break;
 	}
 	entity_end_walk(&w);
 	if (rc < 0 || entity_walk(a->txn, ENTITY_TEAM, &w, &a->err) != 0)
 		return -1;
 	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (team_member(row, user) != NULL)
-			json_array_append_new(teams,
-			    view_row(a, ENTITY_TEAM, row));
+		if (team_member(row, user) != NULL && call_may_see_team(a, row))
+			rc = append_view(a, ENTITY_TEAM, row, teams);
 		json_decref(row);
+		if (rc < 0)
+			break;
 	}
 	entity_end_walk(&w);
 	return rc;

@@ -66,6 +66,8 @@ struct config_deployment {
 	const char *max_budget;      /* exact decimal USD; "" none */
 	const char *budget_duration; /* "" none */
 	int drop_params;             /* 1, 0, CONFIG_UNSET */
+	int use_chat;                /* use_chat_completions_api: the same;
+					config_has_responses() reads it */
 	struct config_strings tags;
 	struct config_strings access_groups;
 	struct config_strings additional_drop_params;
@@ -178,6 +180,10 @@ void config_free(struct config **c); /* wipes secrets */
 /* bundle_read + config_parse. */
 int config_load(const char *path, struct config **config_r,
     struct config_report *report, struct err *err) MUST_CHECK;
+
+/* The deployment answers /responses itself, and keeps them: what its provider's
+   row says, unless its use_chat_completions_api says otherwise. */
+bool config_has_responses(const struct config_deployment *d);
 
 /* The state directory: given one, else the configuration's, else the default
    (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or

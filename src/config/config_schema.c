@@ -195,6 +195,7 @@ const struct config_key config_keys[] = {
 	USED("model_list[].litellm_params.drop_params", TRISTATE, DEP(drop_params), NULL, 0, 0, "as litellm_settings.drop_params, for this deployment"),
 	USED("model_list[].litellm_params.additional_drop_params", STRINGS, DEP(additional_drop_params), NULL, 0, 0, "parameters that are always removed"),
 	USED("model_list[].litellm_params.allowed_openai_params", STRINGS, DEP(allowed_openai_params), NULL, 0, 0, "parameters that drop_params lets pass"),
+	USED("model_list[].litellm_params.use_chat_completions_api", TRISTATE, DEP(use_chat), NULL, 0, 0, "true: /responses is translated to chat, for servers that do not have it; false: it passes, for servers that do; else by the provider"),
 	USED("model_list[].litellm_params.tags", STRINGS, DEP(tags), NULL, 0, 0, "for routing by tag"),
 	FLAG("model_list[].litellm_params.max_budget", MONEY, DEP(max_budget), "", 0, 0, KEY_QUOTED, "hard cap of this deployment"),
 	USED("model_list[].litellm_params.budget_duration", PERIOD, DEP(budget_duration), "", 0, 0, "window of max_budget"),

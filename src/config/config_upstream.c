@@ -330,6 +330,29 @@ unknown_provider(struct loader *l, struct config_entry *e,
 	return 1;
 }
 
+/* LiteLLM's other way to say use_chat_completions_api. */
+static struct str
+without_chat(struct config_deployment *d, struct str name)
+{
+	static const char prefix[] = "chat_completions/";
+	const size_t n = sizeof(prefix) - 1;
+
+	if (strcmp(d->provider->prefix, "openai") != 0 ||
+	    !str_starts(name, prefix) || name.n == n)
+		return name;
+	if (d->use_chat == CONFIG_UNSET)
+		d->use_chat = 1;
+	return str_make(name.p + n, name.n - n);
+}
+
+bool
+config_has_responses(const struct config_deployment *d)
+{
+	if (d->use_chat == CONFIG_UNSET)
+		return (d->provider->flags & PROVIDER_RESPONSES) != 0;
+	return d->use_chat == 0 && strcmp(d->provider->dialect, "openai") == 0;
+}
+
 /* azure/o_series/NAME, azure/gpt5_series/NAME: what stands behind a deployment
    whose name does not say it. */
 static void
@@ -369,6 +392,7 @@ resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
 		    "model has no name after \"%s/\"", d->provider->prefix);
 		return 1;
 	}
+	name = without_chat(d, name);
 	d->upstream_model = loader_keep(l, name);
 	resolve_series(d);
 	if (d->mock_response != NULL)

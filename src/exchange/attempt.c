@@ -73,8 +73,8 @@ attempt_relay(const struct attempt *a, const struct dialect *dialect)
 {
 	const struct config_deployment *d = a->deployment->config;
 
-	return dialect_relay(dialect,
-	    d->mock_response != NULL ? NULL : d->provider, a->x->api);
+	return dialect_relay(dialect, d->mock_response != NULL ? NULL : d,
+	    a->x->api);
 }
 
 void
@@ -94,7 +94,7 @@ attempt_open_relay(struct attempt *a, bool is_stream)
 		.client_model = client_model(a),
 		.upstream_model = a->candidate->upstream_model,
 		.request_id = a->x->request_id,
-		.deployment_id = a->deployment->config->id,
+		.place = { a->deployment->config->id, a->x->seal },
 		.chat = dialect->relay(WIRE_CHAT),
 		.upstream_is_stream = is_stream,
 		.content_type = a->head.content_type,

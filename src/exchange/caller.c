@@ -3,6 +3,7 @@
 
 #include "domain/accounts/access.h"
 #include "exchange/question.h"
+#include "wire/responses/response_id.h"
 
 static struct str
 header_of(const void *call, const char *name)
@@ -63,6 +64,41 @@ check_models(struct exchange *x, const char **param_r, struct err *err)
 	    check_fallbacks(x, &r->context_fallbacks, err) != 0)
 		return -1;
 	return check_fallbacks(x, &r->policy_fallbacks, err);
+}
+
+/* ---- responses that are kept -------------------------------------------- */
+
+/* A response belongs to the key it was made for; the administrator may read
+   all. Who else asks is told what is told of one that never was. */
+static int
+check_response(const struct exchange *x, struct err *err)
+{
+	const struct wire_request *r = &x->request;
+	struct response_name name = { r->previous_response, r->state_tag,
+		r->response_owner };
+
+	if (r->previous_response.n == 0 || x->account->is_admin ||
+	    response_id_is_of(&name, x->seal))
+		return 0;
+	return err_set(err, ERR_NO_RESPONSE, "this key has no response '%.*s'",
+	    name.own.n > 100 ? 100 : (int)name.own.n, name.own.p);
+}
+
+static int
+open_responses(struct exchange *x, const char **param_r, struct err *err)
+{
+	unsigned char seal[SHA256_BYTES];
+
+	if (x->api != WIRE_RESPONSES && x->api != WIRE_RESPONSE)
+		return 0;
+	if (!x->account->is_unlimited) {
+		if (accounts_seal(x->env->accounts, x->account, seal, err) != 0)
+			return -1;
+		x->seal = arena_str(&x->arena,
+		    str_make((const char *)seal, sizeof(seal)));
+	}
+	*param_r = x->api == WIRE_RESPONSES ? "previous_response_id" : NULL;
+	return check_response(x, err);
 }
 
 /* ---- end user and tags -------------------------------------------------- */
@@ -127,7 +163,8 @@ open_purses(struct exchange *x, const char **param_r, struct err *err)
 int
 caller_check(struct exchange *x, const char **param_r, struct err *err)
 {
-	if (check_models(x, param_r, err) != 0)
+	if (check_models(x, param_r, err) != 0 ||
+	    open_responses(x, param_r, err) != 0)
 		return -1;
 	add_tags(x);
 	return open_purses(x, param_r, err);

@@ -149,6 +149,8 @@ struct exchange {
 	/* parse */
 	struct wire_request request;
 	bool parsed;
+	/* Of the key, in ids of responses (accounts_seal); "" nobody's. */
+	struct str seal;
 	size_t purse_count;
 	struct purse *purses[1 + WIRE_MAX_TAGS]; /* end user, tags; owned */
 	const char *asked; /* the client's name for the model; "" before */

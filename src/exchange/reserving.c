@@ -2,6 +2,7 @@
 #include "exchange/reserving.h"
 
 #include "base/clock.h"
+#include "domain/accounts/access.h"
 #include "exchange/exchange.h"
 #include "exchange/planning.h"
 
@@ -166,6 +167,17 @@ reserving_start(struct exchange *x, struct err *err)
 	return 0;
 }
 
+/* Where the operator's configuration sends a request, it may go. What stands in
+   the row of a key may be its owner's: its lists of models hold. */
+static bool
+may_downgrade(const struct exchange *x, const struct cap *cap)
+{
+	if (cap->policy != CAP_DOWNGRADE)
+		return false;
+	return !cap->of_row || access_model(x->account, x->env->catalog,
+				   str_of(cap->downgrade_to), NULL) == 0;
+}
+
 static void
 note_capped(struct exchange *x, const struct err *err)
 {
@@ -179,7 +191,7 @@ note_capped(struct exchange *x, const struct err *err)
 	if (r->refusal == NULL)
 		r->refusal = memcpy(arena_alloc(&x->arena, sizeof(*err)), err,
 		    sizeof(*err));
-	if (cap->policy == CAP_DOWNGRADE && r->downgrade_to == NULL)
+	if (r->downgrade_to == NULL && may_downgrade(x, cap))
 		r->downgrade_to = cap->downgrade_to;
 }
 

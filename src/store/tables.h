@@ -10,7 +10,7 @@
 
 /* clang-format off */
 #define STORE_TABLES(X) \
-X(META,    ACCOUNTS, "meta",    "name",                          "text or number",               "all, rarely",      "all",              "never") \
+X(META,    ACCOUNTS, "meta",    "name",                          "text, number or secret",       "all, rarely",      "all",              "never") \
 X(KEYS,    ACCOUNTS, "keys",    "SHA-256 of the key",            "JSON: the virtual key",        "tallyctl, admin",  "worker",           "on delete") \
 X(TEAMS,   ACCOUNTS, "teams",   "team id",                       "JSON: the team",               "tallyctl, admin",  "worker",           "on delete") \
 X(USERS,   ACCOUNTS, "users",   "user id",                       "JSON: the user",               "tallyctl, admin",  "worker",           "on delete") \

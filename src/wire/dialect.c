@@ -9,18 +9,12 @@ static const struct dialect *const dialects[] = {
 	&dialect_bedrock,
 };
 
-bool
-dialect_has_responses(const struct provider *provider)
-{
-	return provider != NULL && (provider->flags & PROVIDER_RESPONSES) != 0;
-}
-
 const struct relay_ops *
-dialect_relay(const struct dialect *dialect, const struct provider *provider,
+dialect_relay(const struct dialect *dialect, const struct config_deployment *d,
     enum wire_api api)
 {
-	if ((api == WIRE_RESPONSES || api == WIRE_RESPONSE) &&
-	    dialect_has_responses(provider))
+	if ((api == WIRE_RESPONSES || api == WIRE_RESPONSE) && d != NULL &&
+	    config_has_responses(d))
 		return &responses_pass;
 	return dialect->relay(api);
 }

@@ -69,12 +69,10 @@ struct dialect {
 	const struct relay_ops *(*relay)(enum wire_api api);
 };
 
-/* The relay for a client API at a provider: responses pass where it has them.
-   provider NULL: a mock, which speaks chat. NULL: not served. */
+/* The relay for a client API at a deployment: responses pass where it has them.
+   d NULL: a mock, which speaks chat. NULL: not served. */
 const struct relay_ops *dialect_relay(const struct dialect *dialect,
-    const struct provider *provider, enum wire_api api);
-/* True when this provider answers /responses itself. */
-bool dialect_has_responses(const struct provider *provider);
+    const struct config_deployment *d, enum wire_api api);
 /* The row of this name; NULL when it is not served (yet). */
 const struct dialect *dialect_find(const char *name);
 

@@ -1,6 +1,8 @@
 /* Members by name. See pick.h. */
 #include "wire/pick.h"
 
+#include "base/jsonw.h"
+
 void
 pick(const struct skim_value *object, const struct skim_wanted *wanted,
     size_t n)
@@ -97,10 +99,58 @@ pick_text(const struct skim_value *string, struct arena *arena)
 	return text;
 }
 
+struct str
+pick_inside(const struct skim_value *string)
+{
+	if (string->type != SKIM_STRING)
+		return str_make("", 0);
+	return str_make(string->value.p + 1, string->value.n - 2);
+}
+
 bool
 pick_is_empty(const struct skim_value *string)
 {
 	return string->type != SKIM_STRING || string->value.n <= 2;
+}
+
+void
+pick_replace(struct str object, const struct pick_edit *edits, size_t n,
+    struct buf *out)
+{
+	unsigned done = 0;
+	struct skim_iter it;
+	struct skim_value v;
+	struct jsonw w;
+	struct str key;
+
+	jsonw_init(&w, out);
+	jsonw_open(&w, '{');
+	skim_iter_init(&it, object);
+	it.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		struct str value = v.value;
+
+		for (size_t i = 0; i < n; i++) {
+			if (!str_is(key, edits[i].key))
+				continue;
+			value = edits[i].value;
+			done |= 1U << i;
+		}
+		/* The key as it stands, quotes and colon. */
+		if (w.comma)
+			buf_add_char(out, ',');
+		buf_add(out, object.p + v.key_start,
+		    v.value_start - v.key_start);
+		buf_add_str(out, value);
+		w.comma = true;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!edits[i].add || (done & 1U << i) != 0)
+			continue;
+		jsonw_key(&w, edits[i].key);
+		jsonw_raw(&w, edits[i].value);
+	}
+	jsonw_close(&w, '}');
 }
 
 bool

@@ -23,8 +23,19 @@ struct skim_value pick_root(struct str text);
 struct str pick_text(const struct skim_value *string, struct arena *arena);
 /* A string's meaning appended to out; others: nothing. */
 void pick_add_text(const struct skim_value *string, struct buf *out);
+/* What stands between a string's quotes, as it is written; "" for others. */
+struct str pick_inside(const struct skim_value *string);
 /* True for "" and what is no string. */
 bool pick_is_empty(const struct skim_value *string);
+/* Another value for a member: where the object has it, or (add) in any case. */
+struct pick_edit {
+	const char *key;
+	struct str value; /* JSON */
+	bool add;
+};
+/* The object's text (checked JSON) with these, appended to out. */
+void pick_replace(struct str object, const struct pick_edit *edits, size_t n,
+    struct buf *out);
 /* The same for a text of nothing but blanks, escaped ones too. */
 bool pick_is_blank(const struct skim_value *string);
 /* JSON without the blanks between its tokens, appended to out. */

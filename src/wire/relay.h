@@ -11,6 +11,7 @@
 #include "domain/ledger/usage.h"
 #include "domain/routing/verdict.h"
 #include "wire/request.h"
+#include "wire/responses/response_id.h"
 
 struct relay_ops;
 
@@ -19,8 +20,8 @@ struct relay_options {
 	const char *client_model;           /* name to stand in the answer */
 	const char *upstream_model;
 	const char *request_id; /* for ids the provider does not give; NULL */
-	/* Stands in ids that must come back to it; NULL: ids stay. */
-	const char *deployment_id;
+	/* Stands in ids that must come back to it. */
+	struct response_place place;
 	/* The same provider's relay for chat: what a relay that translates
 	   stands on. */
 	const struct relay_ops *chat;

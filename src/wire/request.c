@@ -309,7 +309,8 @@ wire_request_parse(enum wire_api api, struct str body, struct arena *arena,
 	r->api = api;
 	r->body = body;
 	r->form_type = "";
-	r->user = r->state_tag = r->previous_response = str_make("", 0);
+	r->user = r->state_tag = str_make("", 0);
+	r->previous_response = r->response_owner = str_make("", 0);
 	r->n = r->outputs = 1;
 	r->max_tokens = CONFIG_UNSET;
 	r->num_retries = r->timeout_msecs = r->stream_timeout_msecs =

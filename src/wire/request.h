@@ -148,6 +148,7 @@ struct wire_request {
 	bool needs_state, background;
 	struct str state_tag;
 	struct str previous_response; /* the provider's id; "" none */
+	struct str response_owner;    /* of it (response_id.h); "" not said */
 	/* A call about a response that is kept (WIRE_RESPONSE). */
 	const char *method, *path;
 	bool image_output; /* or pictures */

@@ -287,6 +287,7 @@ take_state(struct request_parse *p)
 {
 	struct skim_value v = request_value(p, KEY_PREVIOUS_RESPONSE);
 	struct wire_request *r = p->r;
+	struct response_name name;
 
 	if (r->api != WIRE_RESPONSES)
 		return 0;
@@ -299,8 +300,10 @@ take_state(struct request_parse *p)
 	if (v.type != SKIM_STRING)
 		return request_bad(p, KEY_PREVIOUS_RESPONSE,
 		    "must be a string");
-	response_id_split(request_text(p, &v), &r->previous_response,
-	    &r->state_tag);
+	response_id_split(request_text(p, &v), &name);
+	r->previous_response = name.own;
+	r->state_tag = name.tag;
+	r->response_owner = name.owner;
 	return 0;
 }
 

@@ -261,6 +261,17 @@ sse_finish(struct sse_reader *r, struct sse_event *event_r)
 	return end_event(r, direct, event_r);
 }
 
+void
+sse_one_line(struct buf *out, size_t from)
+{
+	while (from < out->len) {
+		from +=
+		    line_length(str_make(out->data + from, out->len - from));
+		if (from < out->len)
+			out->data[from++] = ' ';
+	}
+}
+
 int
 sse_write(struct buf *out, struct str name, struct str data)
 {

@@ -49,6 +49,13 @@ int sse_next(struct sse_reader *r, struct str *input, struct sse_event *event_r,
  */
 int sse_finish(struct sse_reader *r, struct sse_event *event_r) MUST_CHECK;
 
+/*
+ * JSON that may have been written in many lines, as one: from an offset on,
+ * line ends become blanks. They stand between its tokens (there are none inside
+ * of strings) and would end a data line.
+ */
+void sse_one_line(struct buf *out, size_t from);
+
 /* Appends "data: ...\n\n" (after an event: line when there is a name); data
    with line ends in it becomes several data lines. -1: no room. */
 int sse_write(struct buf *out, struct str name, struct str data);

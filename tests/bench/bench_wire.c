@@ -129,7 +129,8 @@ static struct config_deployment deployment = { .provider = &provider,
 	.organization = "",
 	.defaults_json = "",
 	.extra_body_json = "",
-	.drop_params = CONFIG_UNSET };
+	.drop_params = CONFIG_UNSET,
+	.use_chat = CONFIG_UNSET };
 
 static void
 once_encode(void *arg)

@@ -103,6 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "anthropic", WIRE_COUNT }, { "openai", WIRE_RESPONSES },
 		{ "vllm", WIRE_RESPONSES }, { "anthropic", WIRE_RESPONSES },
 		{ "openai", WIRE_RESPONSE } };
+	struct config_deployment deployment = { .use_chat = CONFIG_UNSET };
 	const struct provider *provider;
 	const struct dialect *dialect;
 	size_t kind;
@@ -134,11 +135,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		str_of(bodies[stream]), &arena, &r, &param, &err) != 0)
 		abort();
 	r.api = kinds[kind].api;
-	options.deployment_id = "dep";
+	options.place.deployment_id = "dep";
 	options.chat = dialect->relay(WIRE_CHAT);
 	options.request = &r;
 	options.stop_after_tokens = (data[0] & 8) != 0 ? 5 : -1;
-	ops = dialect_relay(dialect, provider, kinds[kind].api);
+	deployment.provider = provider;
+	ops = dialect_relay(dialect, &deployment, kinds[kind].api);
 	run(ops, &options, answer, SIZE_MAX, &whole);
 	run(ops, &options, answer, 1, &bytes);
 	check(&whole, &bytes, r.stream);

@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct relay_options options = { .client_model = "mine",
 		.upstream_model = "up",
 		.request_id = "r",
-		.deployment_id = "d",
+		.place.deployment_id = "d",
 		.chat = dialect->relay(WIRE_CHAT),
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20 };

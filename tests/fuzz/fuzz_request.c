@@ -80,7 +80,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.organization = "",
 		.defaults_json = "",
 		.extra_body_json = "",
-		.drop_params = CONFIG_UNSET };
+		.drop_params = CONFIG_UNSET,
+		.use_chat = CONFIG_UNSET };
 	struct wire_choice choice = { .config = &config, .deployment = &d };
 	const char *param = NULL;
 	struct wire_request r;

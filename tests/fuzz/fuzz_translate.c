@@ -26,7 +26,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.aws_session_token = "",
 		.aws_region = "us-east-1",
 		.defaults_json = "",
-		.extra_body_json = "" };
+		.extra_body_json = "",
+		.use_chat = CONFIG_UNSET };
 	struct config config = { .drop_params = false };
 	struct wire_choice choice = { .config = &config,
 		.deployment = &d,

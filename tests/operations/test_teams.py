@@ -286,6 +286,67 @@ def test_keys_outlive_everything(make_gateway):
             assert b"sk-key-one-00001" not in path.read_bytes(), path
 
 
+def test_a_response_is_its_keys_own(make_gateway, make_provider):
+    """Another key with the same model reads, continues and deletes nothing,
+    whatever it makes of the id; the administrator may; ids work at every
+    worker and after a restart."""
+    def handler(request, talk):
+        body = {"id": "resp_1", "object": "response", "status": "completed",
+                "model": "m", "output": [], "previous_response_id": None,
+                "usage": {"input_tokens": 1, "output_tokens": 1,
+                          "total_tokens": 2}}
+        if request.method == "POST":
+            body["previous_response_id"] = \
+                request.json().get("previous_response_id")
+        send_json(talk, body)
+    provider = make_provider(handler)
+    gateway = make_gateway(config(deployment("small", provider.base_url),
+                                  more=SETTINGS), workers=2)
+    mine, other = "sk-key-one-00001", "sk-key-two-00001"
+    for key in (mine, other):
+        admin(gateway, "/key/generate", key=key)
+
+    def continues(key, name):
+        return gateway.request("POST", "/v1/responses", {
+            "model": "small", "input": "x", "previous_response_id": name},
+            bearer(key))
+
+    def read(key, name, method="GET"):
+        return gateway.request(method, f"/v1/responses/{name}",
+                               headers=bearer(key)).status
+    ids = {}
+    for key in (mine, other, MASTER):
+        answer = gateway.request("POST", "/v1/responses",
+                                 {"model": "small", "input": "x"}, bearer(key))
+        assert answer.status == 200, answer.describe()
+        ids[key] = json.loads(answer.body)["id"]
+    bare, owner = ids[mine].rsplit("_", 1)
+    assert bare == ids[MASTER] and len(owner) == 24
+    foreign = ids[other].rsplit("_", 1)[1]
+    assert foreign != owner
+
+    def check():
+        assert read(mine, ids[mine]) == read(MASTER, ids[mine]) == 200
+        answer = continues(mine, ids[mine])
+        assert answer.status == 200, answer.describe()
+        assert json.loads(answer.body)["previous_response_id"] == ids[mine]
+        assert continues(MASTER, ids[mine]).status == 200
+        for name in (ids[mine], bare, f"{bare}_{'0' * 24}",
+                     f"{bare.replace('resp_1', 'resp_2')}_{foreign}"):
+            asked = len(provider.requests)
+            assert read(other, name) == read(other, name, "DELETE") == 404
+            assert continues(other, name).status == 404
+            assert len(provider.requests) == asked
+        # As the provider calls it, an id is nobody's.
+        assert continues(other, "resp_1").status == 404
+        assert read(MASTER, ids[other]) == 200
+    check()
+    gateway.kill("worker", 0)
+    gateway.kill("worker", 1)
+    wait_until(lambda: ask(gateway, mine) != 0, 20, "a worker is back")
+    check()
+
+
 @pytest.mark.skipif(os.getuid() != 0 or shutil.which("unshare") is None,
                     reason="needs a network of its own")
 def test_open_only_where_nobody_else_comes_in(directory):

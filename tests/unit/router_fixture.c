@@ -172,6 +172,7 @@ fix_add(struct fix *f, const char *name, const char *id, const char *model)
 		.max_budget = "",
 		.budget_duration = "",
 		.drop_params = CONFIG_UNSET,
+		.use_chat = CONFIG_UNSET,
 		.model_info_json = "{}",
 		.file = "test.yaml",
 		.line = (int)f->config.deployment_count + 1,

@@ -370,6 +370,70 @@ header(const void *arg, const char *name)
 	return str_of("");
 }
 
+/* Two workers ask at a time, both have the first one's secret. */
+static void
+test_a_seal_is_one_keys_and_stays(void **state)
+{
+	unsigned char seals[4][SHA256_BYTES];
+	struct accounts *second;
+	struct fixture f;
+	struct account *one, *two;
+
+	open_fixture(&f, *state);
+	assert_int_equal(accounts_new(&f.r.config, f.r.live->store, false,
+			     &second, NULL),
+	    0);
+	must_create_key(&f.r, "{\"key\": \"sk-first-0123456789\"}");
+	must_create_key(&f.r, "{\"key\": \"sk-other-0123456789\"}");
+	one = must(&f, "sk-first-0123456789");
+	two = must(&f, "sk-other-0123456789");
+	assert_int_equal(accounts_seal(f.accounts, one, seals[0], NULL), 0);
+	assert_int_equal(accounts_seal(f.accounts, two, seals[1], NULL), 0);
+	assert_int_equal(accounts_seal(second, one, seals[2], NULL), 0);
+	assert_int_equal(accounts_seal(f.accounts, one, seals[3], NULL), 0);
+	assert_memory_not_equal(seals[0], seals[1], SHA256_BYTES);
+	assert_memory_equal(seals[0], seals[2], SHA256_BYTES);
+	assert_memory_equal(seals[0], seals[3], SHA256_BYTES);
+	account_unref(&one);
+	account_unref(&two);
+	accounts_free(&second);
+	close_fixture(&f);
+}
+
+/* Whoever may make a team's keys would come by its members' roles. */
+static void
+test_a_teams_key_has_no_role(void **state)
+{
+	static const char *const roles[] = { "proxy_admin",
+		"proxy_admin_viewer", "internal_user" };
+	struct fixture f;
+
+	open_fixture(&f, *state);
+	must_create(&f.r, ENTITY_TEAM, "{\"team_id\": \"t1\"}");
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		char json[120];
+		struct vkey_secret s;
+		struct account *a;
+
+		snprintf(json, sizeof(json),
+		    "{\"user_id\": \"u%zu\", \"user_role\": \"%s\"}", i,
+		    roles[i]);
+		must_create(&f.r, ENTITY_USER, json);
+		for (int team = 0; team < 2; team++) {
+			snprintf(json, sizeof(json),
+			    "{\"user_id\": \"u%zu\"%s}", i,
+			    team ? ", \"team_id\": \"t1\"" : "");
+			s = must_create_key(&f.r, json);
+			a = must(&f, s.text);
+			assert_int_equal(a->is_admin, !team && i == 0);
+			assert_int_equal(a->is_viewer, !team && i == 1);
+			assert_int_equal(a->is_internal, !team && i == 2);
+			account_unref(&a);
+		}
+	}
+	close_fixture(&f);
+}
+
 static void
 test_where_a_key_may_stand(void **state)
 {
@@ -403,6 +467,8 @@ main(void)
 		LIVE_TEST(test_many_keys_are_found_each),
 		LIVE_TEST(test_time_does_not_tell_keys_apart),
 		LIVE_TEST(test_a_default_budget_is_everybodys),
+		LIVE_TEST(test_a_seal_is_one_keys_and_stays),
+		LIVE_TEST(test_a_teams_key_has_no_role),
 		cmocka_unit_test(test_where_a_key_may_stand),
 	};
 

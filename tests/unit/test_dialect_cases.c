@@ -43,7 +43,7 @@ struct kase {
 	char type[64];        /* the answer's Content-Type */
 	bool token;           /* the key is one of Entra's */
 	bool default_version; /* nobody named the version */
-	int drop_params;
+	int drop_params, use_chat;
 	int64_t max_output, max_tokens, stop_after;
 	bool fails; /* the exchange calls fail() at the end */
 	struct str request, upstream, refused, call, answer, client, facts;
@@ -66,7 +66,7 @@ set_defaults(struct kase *k)
 	snprintf(k->api, sizeof(k->api), "chat");
 	snprintf(k->base, sizeof(k->base), "https://up.example");
 	snprintf(k->key, sizeof(k->key), "sk-secret");
-	k->drop_params = CONFIG_UNSET;
+	k->drop_params = k->use_chat = CONFIG_UNSET;
 	k->max_output = k->max_tokens = k->stop_after = CONFIG_UNSET;
 }
 
@@ -111,6 +111,8 @@ set(struct kase *k, struct str key, struct str value)
 		copy(k->extra, sizeof(k->extra), value);
 	else if (str_is(key, "drop_params"))
 		k->drop_params = (int)n;
+	else if (str_is(key, "use_chat"))
+		k->use_chat = (int)n;
 	else if (str_is(key, "max_output"))
 		k->max_output = n;
 	else if (str_is(key, "max_tokens"))
@@ -219,9 +221,12 @@ assert_same(const struct kase *k, const char *what, struct str got,
 
 	normal_form(got, &a);
 	normal_form(want, &b);
-	if (!str_eq(buf_str(&a), buf_str(&b)))
-		fail_msg("%s: %s: %s\n got: %s\nwant: %s", k->file, k->name,
-		    what, buf_cstr(&a), buf_cstr(&b));
+	if (!str_eq(buf_str(&a), buf_str(&b))) {
+		/* cmocka cuts its messages. */
+		fprintf(stderr, " got: %s\nwant: %s\n", buf_cstr(&a),
+		    buf_cstr(&b));
+		fail_msg("%s: %s: %s", k->file, k->name, what);
+	}
 	buf_fini(&a);
 	buf_fini(&b);
 }
@@ -262,6 +267,7 @@ use(const struct kase *k)
 	deployment.defaults_json = k->defaults;
 	deployment.extra_body_json = k->extra;
 	deployment.drop_params = k->drop_params;
+	deployment.use_chat = k->use_chat;
 	return dialect_find(p->dialect);
 }
 
@@ -406,7 +412,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 		.request_id = "req-1",
 		.client_model = k->client_model,
 		.upstream_model = k->model,
-		.deployment_id = "dep-1",
+		.place.deployment_id = "dep-1",
 		.chat = dialect->relay(WIRE_CHAT),
 		.content_type = str_of(k->type),
 		.max_event_bytes = 1 << 20,
@@ -419,7 +425,7 @@ run_answer(const struct kase *k, const struct wire_request *r, size_t step,
 	struct relay relay;
 	int result;
 
-	ops = dialect_relay(dialect, deployment.provider, r->api);
+	ops = dialect_relay(dialect, &deployment, r->api);
 	assert_non_null(ops);
 	result = relay_open(&relay, ops, &options, &err);
 	assert_int_equal(result, 0);

@@ -45,7 +45,7 @@ use(const struct provider *provider)
 	deployment.organization = "";
 	deployment.defaults_json = "";
 	deployment.extra_body_json = "";
-	deployment.drop_params = CONFIG_UNSET;
+	deployment.drop_params = deployment.use_chat = CONFIG_UNSET;
 	choice = (struct wire_choice){ .config = &config,
 		.deployment = &deployment,
 		.max_tokens = CONFIG_UNSET };
@@ -359,8 +359,17 @@ test_providers_take_what_they_know(void **state)
 	assert_body(WIRE_CHAT, CHAT(",\"max_tokens\":5,\"temperature\":0"),
 	    "{\"model\":\"o3-mini\"," M ",\"max_completion_tokens\":5}");
 	deployment.upstream_model = "gpt-5.1"; /* takes them again */
-	assert_body(WIRE_CHAT, CHAT(",\"temperature\":0"),
-	    "{\"model\":\"gpt-5.1\"," M ",\"temperature\":0}");
+	assert_body(WIRE_CHAT, CHAT(",\"max_tokens\":5,\"temperature\":0"),
+	    "{\"model\":\"gpt-5.1\"," M
+	    ",\"max_completion_tokens\":5,\"temperature\":0}");
+	deployment.upstream_model = "gpt-6.1-sol";
+	assert_body(WIRE_CHAT, CHAT(",\"max_tokens\":5,\"temperature\":0"),
+	    "{\"model\":\"gpt-6.1-sol\"," M
+	    ",\"max_completion_tokens\":5,\"temperature\":0}");
+	deployment.upstream_model = "gpt-5-chat-latest";
+	assert_body(WIRE_CHAT, CHAT(",\"max_tokens\":5,\"temperature\":0"),
+	    "{\"model\":\"gpt-5-chat-latest\"," M
+	    ",\"max_completion_tokens\":5,\"temperature\":0}");
 }
 
 static void

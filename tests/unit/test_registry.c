@@ -257,6 +257,13 @@ test_defaults_fill_and_bounds_hold(void **state)
 	json_decref(create_key(&r, "{\"max_budget\": 10}", &s));
 	assert_null(update_key(&r, s.text, "{\"max_budget\": 11}"));
 	must_update_key(&r, s.text, "{\"max_budget\": 9}");
+	/* What is taken away becomes the bound; what is not named stays. */
+	row =
+	    update_key(&r, s.text, "{\"max_budget\": null, \"models\": null}");
+	assert_member(row, "max_budget", "10");
+	assert_member(row, "rpm_limit", "60");
+	assert_null(json_object_get(row, "models"));
+	json_decref(row);
 	registry_rules_free(&r.rules);
 	r.config.key_bounds_json = "{\"max_budget\": \"much\"}";
 	assert_int_equal(registry_rules_read(&r.config, &r.rules, &r.err), -1);

@@ -654,6 +654,21 @@ test_a_response_goes_back_to_where_it_is_kept(void **state)
 	assert_true(request.needs_state);
 	assert_str(request.state_tag, "0123456789ab");
 	assert_str(request.previous_response, "resp_1");
+	assert_str(request.response_owner, "");
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":"
+	    "\"resp_1_at_0123456789ab_00112233445566778899aabb\"}");
+	assert_str(request.state_tag, "0123456789ab");
+	assert_str(request.previous_response, "resp_1");
+	assert_str(request.response_owner, "00112233445566778899aabb");
+	/* An owner without a deployment is the provider's own writing. */
+	parse_ok(WIRE_RESPONSES,
+	    "{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":"
+	    "\"resp_1_00112233445566778899aabb\"}");
+	assert_str(request.state_tag, "");
+	assert_str(request.response_owner, "");
+	assert_str(request.previous_response,
+	    "resp_1_00112233445566778899aabb");
 	parse_ok(WIRE_RESPONSES,
 	    "{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":"
 	    "\"resp_1_at_0123456789aB\"}");

@@ -254,19 +254,29 @@ read_allowances(const struct account_reading *r, struct account *a,
 	    err);
 }
 
+/* A team's key has none of its user's: whoever may make keys for the team
+   would come by them. */
+static void
+read_role(struct account *a, const struct rows *rows)
+{
+	struct str role = jsonx_str(rows->user, "user_role");
+
+	if (a->team.n > 0)
+		return;
+	a->is_admin = str_is(role, "proxy_admin");
+	a->is_viewer = str_is(role, "proxy_admin_viewer");
+	a->is_internal = str_is(role, "internal_user");
+}
+
 static int
 fill(const struct account_reading *r, struct account *a,
     const struct rows *rows, struct err *err)
 {
-	struct str role = jsonx_str(rows->user, "user_role");
-
 	a->alias = keep(a, jsonx_str(rows->key, "key_alias"));
 	a->team = keep(a, jsonx_str(rows->key, "team_id"));
 	a->team_alias = keep(a, jsonx_str(rows->team, "team_alias"));
 	a->user = keep(a, jsonx_str(rows->key, "user_id"));
-	a->is_admin = str_is(role, "proxy_admin");
-	a->is_viewer = str_is(role, "proxy_admin_viewer");
-	a->is_internal = str_is(role, "internal_user");
+	read_role(a, rows);
 	a->team_blocked = json_is_true(json_object_get(rows->team, "blocked"));
 	a->user_blocked = json_is_true(json_object_get(rows->user, "blocked"));
 	if (entity_time(rows->key, "expires", &a->expires_nsecs) < 0)

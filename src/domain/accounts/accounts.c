@@ -38,6 +38,8 @@ struct accounts {
 	uint64_t purse_txn;
 	bool has_purses[2]; /* rows of customers, tags; as of purse_txn */
 	struct map *purses;
+	bool has_secret; /* see accounts_seal */
+	unsigned char secret[SHA256_BYTES];
 };
 
 int
@@ -390,6 +392,75 @@ account_presented(struct str (*header)(const void *arg, const char *name),
 		return v;
 	}
 	return str_make("", 0);
+}
+
+/* ---- seals -------------------------------------------------------------- */
+
+#define SECRET_ROW "seal"
+
+/* 1 read, 0 there is none yet, -1. */
+static int
+read_secret(struct accounts *a, struct store_txn *t, struct err *err)
+{
+	struct str bytes;
+	int rc = store_get(t, STORE_META, str_of(SECRET_ROW), &bytes);
+
+	if (rc == 1 && bytes.n == sizeof(a->secret)) {
+		memcpy(a->secret, bytes.p, sizeof(a->secret));
+		a->has_secret = true;
+	} else if (rc != 0 && !store_failed(t, err)) {
+		err_set(err, ERR_STORE, "the row of seals is damaged");
+		return -1;
+	}
+	return rc;
+}
+
+/* Another worker may be making it: who comes second reads the first one's. */
+static int
+make_secret(struct accounts *a, struct err *err)
+{
+	unsigned char fresh[SHA256_BYTES];
+	struct store_txn *t;
+	int rc;
+
+	if (store_write(a->store, STORE_ACCOUNTS, &t, err) != 0)
+		return -1;
+	rc = read_secret(a, t, err);
+	if (rc == 0) {
+		random_bytes(fresh, sizeof(fresh));
+		rc = store_put(t, STORE_META, str_of(SECRET_ROW),
+		    str_make((const char *)fresh, sizeof(fresh)));
+		if (rc == 0)
+			rc = read_secret(a, t, err);
+		else
+			store_failed(t, err);
+	}
+	if (rc == 1 && store_commit(&t, err) == 0)
+		return 0;
+	if (t != NULL)
+		store_abort(&t);
+	a->has_secret = false;
+	return -1;
+}
+
+int
+accounts_seal(struct accounts *a, const struct account *of,
+    unsigned char seal_r[SHA256_BYTES], struct err *err)
+{
+	struct store_txn *t;
+	int rc;
+
+	if (!a->has_secret) {
+		if (store_read(a->store, STORE_ACCOUNTS, &t, err) != 0)
+			return -1;
+		rc = read_secret(a, t, err);
+		store_abort(&t);
+		if (rc < 0 || (rc == 0 && make_secret(a, err) != 0))
+			return -1;
+	}
+	hash_hmac(str_make((const char *)a->secret, sizeof(a->secret)),
+	    str_of(of->key), seal_r);
+	return 0;
 }
 
 /* ---- end users and tags ------------------------------------------------- */

@@ -28,6 +28,7 @@ struct account_alias {
 
 struct account {
 	unsigned refs;
+	/* A key of a team is none of the three, whatever its user is. */
 	bool is_admin;     /* master key, a proxy_admin's key, or nobody needs
 			      one: may do all */
 	bool is_viewer;    /* a proxy_admin_viewer's: may see all */
@@ -97,6 +98,13 @@ int accounts_find(struct accounts *a, const unsigned char hash[SHA256_BYTES],
  */
 int accounts_purse(struct accounts *a, enum scope_kind kind, struct str id,
     int64_t now_nsecs, struct purse **purse_r, struct err *err) MUST_CHECK;
+/*
+ * What marks something as this virtual key's for as long as the store lives:
+ * 32 bytes that nobody else can know, from the host's own secret, which is made
+ * when it is first asked for. -1 ERR_STORE.
+ */
+int accounts_seal(struct accounts *a, const struct account *of,
+    unsigned char seal_r[SHA256_BYTES], struct err *err) MUST_CHECK;
 /* True when there is neither a master key nor a virtual one. */
 bool accounts_are_none(struct accounts *a);
 

@@ -104,6 +104,7 @@ add_cap(const struct reading *r, const char *model, const json_t *amount,
 				    : r->from->kind;
 	b->match = r->to->id;
 	b->file = "";
+	b->cap.of_row = true;
 	b->duration = json_is_string(window) ? keep(r, window) : "";
 	if (entity_money(amount, &b->cap.cap_nanos) != 1 ||
 	    window_parse(str_of(b->duration), r->from->zone, &b->cap.rule,

@@ -30,11 +30,19 @@ entity_dump(const json_t *json)
 	    JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
+/* What we say of any row: nobody else does. */
+static const char *const given[] = { "created_at", "created_by", "updated_at",
+	"updated_by", "budget_reset_at" };
+
 static bool
 is_skipped(const char *name, const char *const *skip)
 {
 	if (name[0] == '_')
 		return true;
+	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+		if (strcmp(given[i], name) == 0)
+			return true;
+	}
 	for (; skip != NULL && *skip != NULL; skip++) {
 		if (strcmp(*skip, name) == 0)
 			return true;

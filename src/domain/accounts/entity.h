@@ -109,7 +109,8 @@ json_t *entity_usd(int64_t nanos);
 
 /*
  * *row takes the patch's members: null removes one, members that begin with
- * '_' are left out, so are those named in `skip` (NULL-terminated).
+ * '_' are left out, so are who made it and when (created_by ...) and those
+ * named in `skip` (NULL-terminated).
  */
 void entity_merge(json_t *row, const json_t *patch, const char *const *skip);
 

@@ -58,6 +58,16 @@ text_of(const json_t *v)
 	return str_make(json_string_value(v), json_string_length(v));
 }
 
+/* Texts are kept as such: what stands behind a NUL would be lost. */
+static bool
+is_text(const json_t *v, size_t most)
+{
+	struct str s = text_of(v);
+
+	return json_is_string(v) && s.n <= most &&
+	       memchr(s.p, '\0', s.n) == NULL;
+}
+
 static bool
 is_window(const json_t *v)
 {
@@ -87,10 +97,7 @@ is_names(const json_t *v)
 	if (!json_is_array(v) || json_array_size(v) > ENTITY_MAX_NAMES)
 		return false;
 	for (size_t i = 0; i < json_array_size(v); i++) {
-		const json_t *name = json_array_get(v, i);
-
-		if (!json_is_string(name) ||
-		    json_string_length(name) > ENTITY_ID_BYTES)
+		if (!is_text(json_array_get(v, i), ENTITY_ID_BYTES))
 			return false;
 	}
 	return true;
@@ -149,8 +156,7 @@ is_map(const json_t *v, bool (*is_value)(const json_t *))
 static bool
 is_name(const json_t *v)
 {
-	return json_is_string(v) && json_string_length(v) > 0 &&
-	       json_string_length(v) <= ENTITY_ID_BYTES;
+	return is_text(v, ENTITY_ID_BYTES) && json_string_length(v) > 0;
 }
 
 static bool
@@ -221,8 +227,7 @@ is_of_type(enum field_type type, const json_t *v)
 {
 	switch (type) {
 	case FIELD_TEXT:
-		return json_is_string(v) &&
-		       json_string_length(v) <= 4 * ENTITY_ID_BYTES;
+		return is_text(v, 4 * ENTITY_ID_BYTES);
 	case FIELD_MONEY:
 		return is_amount(v);
 	case FIELD_COUNT:

@@ -210,6 +210,18 @@ take_key_type(struct edit *e, json_t *row)
 static const char *const not_kept[] = { "key", "duration", "spend", "token",
 	"key_name", "expires", "new_key", "key_aliases", "keys", NULL };
 
+/* A user need not have a row; his id is a name in the ledger all the same. */
+static int
+check_user_id(struct edit *e, const json_t *body)
+{
+	struct str user = jsonx_str(body, "user_id");
+
+	if (user.n == 0 || entity_check_id(ENTITY_USER, user, &e->err) == 0)
+		return 0;
+	e->param = "user_id";
+	return -1;
+}
+
 /* Puts a checked body into the row. */
 static int
 take_body(struct edit *e, json_t *row, const json_t *body)
@@ -217,6 +229,8 @@ take_body(struct edit *e, json_t *row, const json_t *body)
 	const json_t *duration = json_object_get(body, "duration");
 	int64_t nsecs, nanos;
 
+	if (check_user_id(e, body) != 0)
+		return -1;
 	entity_merge(row, body, not_kept);
 	entity_settle_money(ENTITY_KEY, row);
 	if (duration != NULL && json_is_null(duration))
@@ -383,35 +397,46 @@ vkey_adopt(struct edit *e, const unsigned char hash[SHA256_BYTES],
 	return rc;
 }
 
-/* Bounds hold for what an update sets, not for what it leaves. */
+/* Bounds hold for what a patch sets, not for what it leaves; what it takes away
+   becomes the bound. *whole_r is the caller's. */
 static int
-keep_patch_bounds(struct edit *e, const json_t *patch)
+bound_patch(struct edit *e, const json_t *patch, json_t **whole_r)
 {
-	json_t *copy = json_copy(jsonx_iterable(patch));
-	int rc = keep_bounds(e, copy);
+	json_t *whole = json_copy(jsonx_iterable(patch));
+	const char *name;
+	json_t *bound;
 
-	json_decref(copy);
-	return rc;
+	*whole_r = whole;
+	if (entity_check(ENTITY_KEY, patch, &e->param, &e->err) != 0 ||
+	    keep_bounds(e, whole) != 0)
+		return -1;
+	json_object_foreach(e->rules->key_bounds, name, bound) {
+		if (json_object_get(patch, name) == NULL)
+			json_object_del(whole, name);
+	}
+	return 0;
 }
 
 int
 vkey_update(struct edit *e, const char *verb,
     const unsigned char hash[SHA256_BYTES], const json_t *patch, json_t **row_r)
 {
-	json_t *before, *row;
+	json_t *before, *row, *whole;
 	int rc = -1;
 
 	*row_r = NULL;
-	if (entity_check(ENTITY_KEY, patch, &e->param, &e->err) != 0 ||
-	    keep_patch_bounds(e, patch) != 0 ||
+	if (bound_patch(e, patch, &whole) != 0 ||
 	    entity_need(e->txn, ENTITY_KEY, hash_str(hash), &before, &e->err) !=
-		0)
+		0) {
+		json_decref(whole);
 		return -1;
+	}
 	row = json_copy(before);
-	if (take_body(e, row, patch) == 0) {
+	if (take_body(e, row, whole) == 0) {
 		registry_stamp(row, e->actor, false);
 		rc = write_key(e, verb, hash, before, row);
 	}
+	json_decref(whole);
 	json_decref(before);
 	if (rc != 0) {
 		json_decref(row);
@@ -428,24 +453,26 @@ vkey_regenerate(struct edit *e, const unsigned char hash[SHA256_BYTES],
 {
 	unsigned char fresh[SHA256_BYTES];
 	struct str own = jsonx_str(body, "new_key");
-	json_t *before, *row;
+	json_t *before, *row, *whole;
 	int rc = -1;
 
 	*row_r = NULL;
-	if (entity_check(ENTITY_KEY, body, &e->param, &e->err) != 0 ||
-	    keep_patch_bounds(e, body) != 0 ||
+	if (bound_patch(e, body, &whole) != 0 ||
 	    entity_need(e->txn, ENTITY_KEY, hash_str(hash), &before, &e->err) !=
-		0)
+		0) {
+		json_decref(whole);
 		return -1;
+	}
 	row = json_copy(before);
 	registry_carry(e, row, spent_nanos);
-	if (take_body(e, row, body) == 0 &&
+	if (take_body(e, row, whole) == 0 &&
 	    give_secret(e, own, row, secret_r, fresh) == 0) {
 		registry_stamp(row, e->actor, false);
 		rc = write_key(e, "regenerate", hash, before, NULL);
 		if (rc == 0)
 			rc = write_key(e, "regenerate", fresh, NULL, row);
 	}
+	json_decref(whole);
 	json_decref(before);
 	if (rc != 0) {
 		vkey_secret_wipe(secret_r);

@@ -51,6 +51,7 @@ struct cap {
 	struct window_rule rule; /* which windows; window.h */
 	enum cap_policy policy;
 	const char *downgrade_to; /* group, for CAP_DOWNGRADE; borrowed */
+	bool of_row; /* a key's, a team's ... own: not the configuration's */
 };
 
 #endif

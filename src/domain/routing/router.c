@@ -117,7 +117,7 @@ keeps_state(const struct routing *r, const struct deployment *d,
 		    "the response is kept at another deployment");
 		return false;
 	}
-	if ((d->config->provider->flags & PROVIDER_RESPONSES) != 0)
+	if (config_has_responses(d->config))
 		return true;
 	snprintf(no->reason, sizeof(no->reason),
 	    "%s keeps no responses: previous_response_id, conversation and "

@@ -15,6 +15,9 @@ struct anthropic_chunk_head {
 };
 void anthropic_chunk_head(const struct relay *r,
     struct anthropic_chunk_head *h_r);
+/* The answer is to be JSON by a tool (anthropic_tools.c): what Claude says
+   before it calls the tool would make it none. */
+bool anthropic_chunk_holds_text(const struct relay *r);
 /* The usage chunk when it was asked for, and [DONE]. */
 void anthropic_chunk_end(struct relay *r, struct buf *out);
 

@@ -2,7 +2,9 @@
  * Anthropic's events as chunks of OpenAI's chat. See anthropic_relay.h.
  *
  *   message_start          a chunk with the role
- *   text                   delta.content
+ *   text                   delta.content; where the answer is to be JSON by a
+ *                          tool it waits: it goes when the tool is called, and
+ *                          comes in one piece when another one is, or none
  *   thinking               delta.reasoning_content, and thinking_blocks with
  *                          an index, which a client can add up and send back
  *                          with the signature
@@ -12,6 +14,8 @@
  *   ping                   a comment
  */
 #include "wire/anthropic/anthropic_chat.h"
+
+#include "wire/anthropic/claude.h"
 
 #include "wire/usage_json.h"
 
@@ -89,6 +93,68 @@ write_string(struct relay *r, const char *key, const struct skim_value *v,
 	buf_add_str(out, v->value);
 	close_delta(r, out);
 }
+
+/* ---- text --------------------------------------------------------------- */
+
+/* response_format, or in a response's request text.format. */
+static bool
+asks_schema(const struct wire_request *r)
+{
+	const struct wire_member *own =
+	    wire_request_member(r, str_of("response_format"));
+	const struct wire_member *text = wire_request_member(r, str_of("text"));
+	struct skim_value format = { .type = SKIM_ABSENT }, type;
+
+	if (own != NULL)
+		format = own->at;
+	else if (text != NULL)
+		format = pick_one(&text->at, "format");
+	type = pick_one(&format, "type");
+	return skim_string_is(&type, "json_schema");
+}
+
+bool
+anthropic_chunk_holds_text(const struct relay *r)
+{
+	return r->options.request->stream && asks_schema(r->options.request) &&
+	       !claude_find(str_of(r->options.upstream_model))->has_schema;
+}
+
+static void
+write_text(struct relay *r, const struct skim_value *v, struct buf *out)
+{
+	struct anthropic_relay *s = r->state;
+
+	if (s->json_answer)
+		return; /* the same as in a plain answer */
+	if (!s->holds_text)
+		write_string(r, "content", v, out);
+	else if (buf_add_str(&s->held, pick_inside(v)) != 0)
+		out->overflowed = true;
+}
+
+/* No JSON comes of it: what was held is the answer's text. */
+static void
+release_text(struct relay *r, struct buf *out)
+{
+	struct anthropic_relay *s = r->state;
+	struct buf text;
+	struct skim_value v = { .type = SKIM_STRING };
+
+	s->holds_text = false;
+	if (s->json_answer || s->held.len == 0)
+		return;
+	buf_init(&text, s->held.len + 2);
+	buf_add_char(&text, '"');
+	buf_add_str(&text, buf_str(&s->held));
+	buf_add_char(&text, '"');
+	v.value = buf_str(&text);
+	write_string(r, "content", &v, out);
+	buf_clear(&s->held);
+	buf_fini(&text);
+}
+
+/* ---- thinking ----------------------------------------------------------- */
 
 /* A piece of thinking, of its signature, or a redacted block. The index is
    that of the block among thinking_blocks. */
@@ -186,7 +252,7 @@ block_start(struct relay *r, const struct anthropic_block *b, struct buf *out)
 
 	switch (b->type) {
 	case BLOCK_TEXT:
-		write_string(r, "content", &b->text, out);
+		write_text(r, &b->text, out);
 		break;
 	case BLOCK_THINKING:
 		write_thinking(r, "thinking", "thinking", &b->thinking, out);
@@ -196,6 +262,7 @@ block_start(struct relay *r, const struct anthropic_block *b, struct buf *out)
 		write_thinking(r, "redacted_thinking", "data", &b->data, out);
 		break;
 	case BLOCK_TOOL:
+		release_text(r, out);
 		keep_input(s, b);
 		write_call_start(r, b, out);
 		break;
@@ -228,7 +295,7 @@ block_delta(struct relay *r, const struct anthropic_event *e, struct buf *out)
 		return;
 	switch (e->delta) {
 	case DELTA_TEXT:
-		write_string(r, "content", &e->piece, out);
+		write_text(r, &e->piece, out);
 		break;
 	case DELTA_JSON:
 		input_piece(r, e->piece.value, out);
@@ -261,6 +328,7 @@ write_finish(struct relay *r, struct buf *out)
 
 	if (s->finish_sent)
 		return;
+	release_text(r, out);
 	s->finish_sent = true;
 	anthropic_chunk_head(r, &h);
 	chat_chunk_finish(&h.c, 0, !s->role_sent,

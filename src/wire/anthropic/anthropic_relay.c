@@ -2,7 +2,7 @@
  * The engine of Anthropic's relays: bytes to events, facts, and the ops. See
  * anthropic_relay.h.
  */
-#include "wire/anthropic/anthropic_relay.h"
+#include "wire/anthropic/anthropic_chat.h"
 
 #include "base/clock.h"
 #include "wire/messages/count_relay.h"
@@ -354,6 +354,8 @@ start(struct relay *r, struct err *err)
 	s->stream = r->options.request->stream;
 	s->created = clock_wall_nsecs() / NSECS_PER_SEC;
 	buf_init(&s->answer, r->options.max_answer_bytes);
+	s->holds_text = chat && anthropic_chunk_holds_text(r);
+	buf_init(&s->held, r->options.max_answer_bytes);
 	buf_init(&s->input, r->options.max_event_bytes);
 	sse_reader_init(&s->sse, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
@@ -366,6 +368,7 @@ stop(struct relay *r)
 	struct anthropic_relay *s = r->state;
 
 	buf_fini(&s->answer);
+	buf_fini(&s->held);
 	buf_fini(&s->input);
 	buf_fini(&s->model);
 	sse_reader_fini(&s->sse);

@@ -115,6 +115,8 @@ struct anthropic_relay {
 	int64_t thinking_count; /* blocks that became thinking_blocks */
 	bool has_json;          /* the open tool block had a piece of input */
 	bool json_answer;       /* BLOCK_JSON was seen */
+	bool holds_text;        /* text waits: it may stand before JSON */
+	struct buf held;        /* that text, without quotes */
 	struct buf input;       /* the open tool block's first input */
 	char id[ANTHROPIC_ID_BYTES]; /* quoted */
 	int64_t created;

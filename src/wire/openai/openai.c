@@ -73,7 +73,7 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 			return -1;
 		r = &chat;
 	} else if (r->api == WIRE_RESPONSES &&
-		   !dialect_has_responses(choice->deployment->provider)) {
+		   !config_has_responses(choice->deployment)) {
 		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
 		r = &chat;

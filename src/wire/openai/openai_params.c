@@ -12,7 +12,9 @@
 
 #define REFUSED_BYTES 512
 
+/* OpenAI's families. A name that ends in a point covers all that begin so. */
 #define REASONING "o1 o3 o4 gpt-5"
+#define NEWER     "gpt-5-chat gpt-5. gpt-6 gpt-6. gpt-7 gpt-7."
 
 struct param_row {
 	const char *param;
@@ -34,6 +36,11 @@ static const struct param_row reasoning_rows[] = {
 	{ "logprobs",          PARAM_YIELD,  NULL },
 	{ "top_logprobs",      PARAM_YIELD,  NULL },
 	{ "logit_bias",        PARAM_YIELD,  NULL },
+};
+
+/* Those behind them take all of these again, but not the old name. */
+static const struct param_row newer_rows[] = {
+	{ "max_tokens",        PARAM_RENAME, "max_completion_tokens" },
 };
 
 /* additionalProperties is false there: every other field is a 422. */
@@ -160,6 +167,9 @@ static const struct {
 	const struct param_row *rows;
 	size_t count;
 } groups[] = {
+	{ "openai",      NEWER,     ROWS(newer_rows) },
+	{ "azure",       NEWER,     ROWS(newer_rows) },
+	{ "azure_ai",    NEWER,     ROWS(newer_rows) },
 	{ "openai",      REASONING, ROWS(reasoning_rows) },
 	{ "azure",       REASONING, ROWS(reasoning_rows) },
 	{ "azure_ai",    REASONING, ROWS(reasoning_rows) },
@@ -195,8 +205,8 @@ param_is_listed(const char *list, struct str word)
 	return false;
 }
 
-/* "o3" covers "o3" and "o3-mini", not "o30" or "o3.1"; a vendor's part in
-   front is left out. */
+/* "o3" covers "o3" and "o3-mini", not "o30" or "o3.1"; "gpt-5." covers
+   "gpt-5.1"; a vendor's part in front is left out. */
 static bool
 is_of_family(const char *families, const char *model)
 {
@@ -211,7 +221,8 @@ is_of_family(const char *families, const char *model)
 		struct str f = str_cut(&rest, ' ');
 
 		if (name.n >= f.n && memcmp(name.p, f.p, f.n) == 0 &&
-		    (name.n == f.n || name.p[f.n] == '-'))
+		    (name.n == f.n || name.p[f.n] == '-' ||
+			f.p[f.n - 1] == '.'))
 			return true;
 	}
 	return false;
@@ -234,10 +245,12 @@ bool
 param_takes_effort(const struct config_deployment *d, const char *model)
 {
 	struct str provider = str_of(d->provider->prefix);
+	const char *family = param_family(d, model);
 
 	/* OpenAI's models that reason, and no others. */
 	if (param_is_listed("openai azure", provider))
-		return is_of_family(REASONING, param_family(d, model));
+		return is_of_family(REASONING " " NEWER, family) &&
+		       str_find(str_of(family), "-chat") < 0;
 	return param_is_listed(TAKES_EFFORT, provider);
 }
 

@@ -110,6 +110,7 @@ note_usage(struct relay *r, const struct openai_view *v)
 	buf_clear(&s->usage);
 	if (buf_add_str(&s->usage, value->value) != 0)
 		buf_clear(&s->usage);
+	sse_one_line(&s->usage, 0);
 }
 
 void

@@ -61,12 +61,8 @@ write_event(struct openai_view *v, bool many_lines, struct buf *out)
 	buf_add(out, "data: ", 6);
 	start = out->len;
 	openai_view_write(v, 0, v->text.n, out);
-	/* Line ends between JSON tokens (there are none inside of strings)
-	   would end the data line. */
-	for (size_t i = start; many_lines && i < out->len; i++) {
-		if (out->data[i] == '\n' || out->data[i] == '\r')
-			out->data[i] = ' ';
-	}
+	if (many_lines)
+		sse_one_line(out, start);
 	buf_add(out, "\n\n", 2);
 }
 

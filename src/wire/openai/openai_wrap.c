@@ -41,10 +41,13 @@ static void
 add_value(struct openai_view *v, const struct skim_value *value,
     const char *instead, struct buf *out)
 {
+	size_t start = out->len;
+
 	if (value->type == SKIM_ABSENT || value->type == SKIM_NULL)
 		buf_add_cstr(out, instead);
 	else
 		openai_view_write(v, value->value_start, value->value_end, out);
+	sse_one_line(out, start);
 }
 
 /* "index":0,"delta":{...} or "text":"..." */

@@ -84,7 +84,8 @@ int
 response_call_read(struct str method, struct str path, struct str query,
     struct arena *arena, struct wire_request *r, struct err *err)
 {
-	struct str id, own, tag;
+	struct response_name name;
+	struct str id;
 	size_t call;
 
 	memset(r, 0, sizeof(*r));
@@ -99,18 +100,19 @@ response_call_read(struct str method, struct str path, struct str query,
 	r->needs_state = r->disable_fallbacks = true;
 	if (!split_path(path, &id, &call))
 		return err_set(err, ERR_NO_RESPONSE, "no such call");
-	response_id_split(id, &own, &tag);
-	if (tag.n == 0)
+	response_id_split(id, &name);
+	if (name.tag.n == 0)
 		return err_set(err, ERR_NO_RESPONSE,
 		    "response '%.*s': only ids that this gateway gave are "
 		    "known here",
 		    id.n > 100 ? 100 : (int)id.n, id.p);
-	r->state_tag = arena_str(arena, tag);
-	r->previous_response = arena_str(arena, own);
+	r->state_tag = arena_str(arena, name.tag);
+	r->previous_response = arena_str(arena, name.own);
+	r->response_owner = arena_str(arena, name.owner);
 	r->method = arena_strndup(arena, method.p, method.n);
 	r->stream = wants_stream(query);
-	r->path =
-	    arena_printf(arena, PREFIX STR_FMT "%s%s" STR_FMT, STR_ARG(own),
-		calls[call].tail, query.n > 0 ? "?" : "", STR_ARG(query));
+	r->path = arena_printf(arena, PREFIX STR_FMT "%s%s" STR_FMT,
+	    STR_ARG(name.own), calls[call].tail, query.n > 0 ? "?" : "",
+	    STR_ARG(query));
 	return 0;
 }

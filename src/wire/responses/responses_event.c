@@ -3,6 +3,7 @@
 
 #include "wire/apierror.h"
 #include "wire/pick.h"
+#include "wire/sse.h"
 
 #include "base/jsonw.h"
 
@@ -24,9 +25,13 @@ void
 responses_event_response(const char *type, int64_t *sequence,
     struct str response, struct buf *out)
 {
+	size_t start;
+
 	responses_event_open(type, sequence, out);
 	buf_add_cstr(out, ",\"response\":");
+	start = out->len;
 	buf_add_str(out, response);
+	sse_one_line(out, start);
 	responses_event_close(out);
 }
 
@@ -98,63 +103,30 @@ responses_usage_write(const struct usage *u, struct buf *out)
 
 /* ---- another end ------------------------------------------------------- */
 
-#define END_PARTS 5
-
 static void
-list_parts(const struct response_end *end, struct buf *status,
-    struct str parts[END_PARTS])
+add_edit(struct pick_edit *edits, size_t *n, const char *key, struct str value)
 {
-	buf_init(status, 64);
-	if (end->status != NULL)
-		buf_printf(status, "\"%s\"", end->status);
-	parts[0] = buf_str(status);
-	parts[1] = end->error;
-	parts[2] = end->incomplete_details;
-	parts[3] = end->output;
-	parts[4] = end->usage;
+	if (value.n == 0)
+		return;
+	edits[*n] = (struct pick_edit){ key, value, true };
+	(*n)++;
 }
 
 void
 response_end_write(struct str object, const struct response_end *end,
     struct buf *out)
 {
-	static const char *const names[END_PARTS] = { "status", "error",
-		"incomplete_details", "output", "usage" };
-	struct str parts[END_PARTS], key;
-	bool written[END_PARTS] = { false };
-	struct skim_value v;
-	struct skim_iter it;
-	struct buf status;
-	struct jsonw w;
+	struct pick_edit edits[5];
+	size_t n = 0, start = out->len;
+	char status[32] = "";
 
-	list_parts(end, &status, parts);
-	jsonw_init(&w, out);
-	jsonw_open(&w, '{');
-	skim_iter_init(&it, object);
-	it.max_depth = SKIM_TOP_DEPTH;
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		struct str value = v.value;
-
-		for (size_t i = 0; i < END_PARTS; i++) {
-			if (parts[i].n == 0 || !str_is(key, names[i]))
-				continue;
-			value = parts[i];
-			written[i] = true;
-		}
-		/* The key as it stands, quotes and colon. */
-		if (w.comma)
-			buf_add_char(out, ',');
-		buf_add(out, object.p + v.key_start,
-		    v.value_start - v.key_start);
-		buf_add_str(out, value);
-		w.comma = true;
-	}
-	for (size_t i = 0; i < END_PARTS; i++) {
-		if (parts[i].n == 0 || written[i])
-			continue;
-		jsonw_key(&w, names[i]);
-		jsonw_raw(&w, parts[i]);
-	}
-	jsonw_close(&w, '}');
-	buf_fini(&status);
+	if (end->status != NULL)
+		snprintf(status, sizeof(status), "\"%s\"", end->status);
+	add_edit(edits, &n, "status", str_of(status));
+	add_edit(edits, &n, "error", end->error);
+	add_edit(edits, &n, "incomplete_details", end->incomplete_details);
+	add_edit(edits, &n, "output", end->output);
+	add_edit(edits, &n, "usage", end->usage);
+	pick_replace(object, edits, n, out);
+	sse_one_line(out, start);
 }

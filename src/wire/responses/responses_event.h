@@ -38,7 +38,7 @@ struct response_end {
 	struct str error, incomplete_details, output, usage;
 };
 /* The object (checked JSON) with these members in the place of its own; those
-   it has not are added at its end. */
+   it has not are added at its end. In one line. */
 void response_end_write(struct str object, const struct response_end *end,
     struct buf *out);
 

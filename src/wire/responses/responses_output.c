@@ -3,6 +3,8 @@
 
 #include "wire/responses/responses_event.h"
 
+static const struct str none = STR_LIT("");
+
 void
 responses_output_init(struct responses_output *o, bool events, size_t max_bytes)
 {
@@ -21,6 +23,8 @@ responses_output_fini(struct responses_output *o)
 		buf_fini(&it->text);
 		buf_fini(&it->refusal);
 		buf_fini(&it->seal);
+		buf_fini(&it->logprobs);
+		buf_fini(&it->annotations);
 		buf_fini(&it->call_id);
 		buf_fini(&it->name);
 		free(it);
@@ -47,21 +51,33 @@ add_string(const char *key, const struct buf *inside, struct buf *out)
 	buf_add_char(out, '"');
 }
 
+static void
+add_list(const char *key, struct str items, struct buf *out)
+{
+	buf_printf(out, ",\"%s\":[", key);
+	buf_add_str(out, items);
+	buf_add_char(out, ']');
+}
+
 /* A part, with its text or (begin) without. */
 static void
 write_part(const struct output_item *it, enum output_part part, bool begin,
     struct buf *out)
 {
-	struct str none = str_make("", 0);
 	bool refusal = part == PART_REFUSAL;
 
-	if (it->kind == OUTPUT_REASONING)
+	if (it->kind == OUTPUT_REASONING) {
 		buf_add_cstr(out, "{\"type\":\"summary_text\",\"text\":\"");
-	else if (refusal)
+	} else if (refusal) {
 		buf_add_cstr(out, "{\"type\":\"refusal\",\"refusal\":\"");
-	else
-		buf_add_cstr(out, "{\"type\":\"output_text\",\"annotations\":"
-				  "[],\"logprobs\":[],\"text\":\"");
+	} else {
+		buf_add_cstr(out, "{\"type\":\"output_text\"");
+		add_list("annotations",
+		    begin ? none : buf_str(&it->annotations), out);
+		add_list("logprobs", begin ? none : buf_str(&it->logprobs),
+		    out);
+		buf_add_cstr(out, ",\"text\":\"");
+	}
 	buf_add_str(out, begin     ? none
 			 : refusal ? buf_str(&it->refusal)
 				   : buf_str(&it->text));
@@ -202,10 +218,11 @@ tell_part(struct responses_output *o, size_t index, bool begin, struct buf *out)
 	responses_event_close(out);
 }
 
-/* X.delta with a piece, X.done with the whole text. */
+/* X.delta with a piece and its logprobs, X.done with the whole text and all of
+   them. */
 static void
 tell_text(struct responses_output *o, size_t index, const struct str *piece,
-    struct buf *out)
+    struct str logprobs, struct buf *out)
 {
 	static const char *const types[][2] = {
 		{ "response.reasoning_summary_text.delta",
@@ -224,7 +241,7 @@ tell_text(struct responses_output *o, size_t index, const struct str *piece,
 	open_part_event(o, types[refusal ? 3 : it->kind][piece == NULL], index,
 	    out);
 	if (it->kind == OUTPUT_MESSAGE && !refusal)
-		buf_add_cstr(out, ",\"logprobs\":[]");
+		add_list("logprobs", logprobs, out);
 	if (piece == NULL) {
 		member = refusal                   ? "refusal"
 			 : it->kind == OUTPUT_CALL ? "arguments"
@@ -249,7 +266,7 @@ close_part(struct responses_output *o, size_t index, struct buf *out)
 
 	if (it->part == PART_NONE)
 		return;
-	tell_text(o, index, NULL, out);
+	tell_text(o, index, NULL, buf_str(&it->logprobs), out);
 	tell_part(o, index, false, out);
 	it->part = PART_NONE;
 }
@@ -264,7 +281,7 @@ close_item(struct responses_output *o, size_t index, bool complete,
 		return;
 	close_part(o, index, out);
 	if (it->kind == OUTPUT_CALL)
-		tell_text(o, index, NULL, out);
+		tell_text(o, index, NULL, none, out);
 	it->closed = true;
 	it->complete = complete;
 	tell_item(o, "response.output_item.done", index, false, end_status(it),
@@ -300,6 +317,8 @@ new_item(struct responses_output *o, enum output_kind kind, int64_t number,
 	buf_init(&it->text, o->max_bytes);
 	buf_init(&it->refusal, o->max_bytes);
 	buf_init(&it->seal, o->max_bytes);
+	buf_init(&it->logprobs, o->max_bytes);
+	buf_init(&it->annotations, o->max_bytes);
 	buf_init(&it->call_id, o->max_bytes);
 	buf_init(&it->name, o->max_bytes);
 	o->items[o->count++] = it;
@@ -347,9 +366,18 @@ find_or_begin(struct responses_output *o, enum output_kind kind, int64_t number,
 
 /* ---- pieces ------------------------------------------------------------- */
 
+/* One more behind those in a list. */
+static void
+keep_item(struct responses_output *o, struct buf *list, struct str json)
+{
+	if (list->len > 0 && json.n > 0)
+		keep(o, list, str_of(","));
+	keep(o, list, json);
+}
+
 static void
 add_piece(struct responses_output *o, size_t index, enum output_part part,
-    struct str piece, struct buf *out)
+    struct str piece, struct str logprobs, struct buf *out)
 {
 	struct output_item *it = o->items[index];
 
@@ -359,12 +387,13 @@ add_piece(struct responses_output *o, size_t index, enum output_part part,
 		tell_part(o, index, true, out);
 	}
 	keep(o, part == PART_REFUSAL ? &it->refusal : &it->text, piece);
-	tell_text(o, index, &piece, out);
+	keep_item(o, &it->logprobs, logprobs);
+	tell_text(o, index, &piece, logprobs, out);
 }
 
 void
 responses_output_text(struct responses_output *o, struct str piece,
-    struct buf *out)
+    struct str logprobs, struct buf *out)
 {
 	size_t i;
 
@@ -375,7 +404,28 @@ responses_output_text(struct responses_output *o, struct str piece,
 	    o->items[i]->part == PART_REFUSAL)
 		close_item(o, i, true, out);
 	if (find_or_begin(o, OUTPUT_MESSAGE, -1, &i, out))
-		add_piece(o, i, PART_TEXT, piece, out);
+		add_piece(o, i, PART_TEXT, piece, logprobs, out);
+}
+
+void
+responses_output_annotation(struct responses_output *o, struct str annotation,
+    struct buf *out)
+{
+	struct output_item *it;
+	size_t i;
+
+	if (!find_item(o, OUTPUT_MESSAGE, -1, &i))
+		return;
+	it = o->items[i];
+	keep_item(o, &it->annotations, annotation);
+	it->annotation_count++;
+	if (!o->events || it->part != PART_TEXT)
+		return;
+	open_part_event(o, "response.output_text.annotation.added", i, out);
+	buf_printf(out, ",\"annotation_index\":%zu,\"annotation\":",
+	    it->annotation_count - 1);
+	buf_add_str(out, annotation);
+	responses_event_close(out);
 }
 
 void
@@ -385,7 +435,7 @@ responses_output_refusal(struct responses_output *o, struct str piece,
 	size_t i;
 
 	if (piece.n > 0 && find_or_begin(o, OUTPUT_MESSAGE, -1, &i, out))
-		add_piece(o, i, PART_REFUSAL, piece, out);
+		add_piece(o, i, PART_REFUSAL, piece, none, out);
 }
 
 void
@@ -395,7 +445,7 @@ responses_output_reasoning(struct responses_output *o, int64_t number,
 	size_t i;
 
 	if (piece.n > 0 && find_or_begin(o, OUTPUT_REASONING, number, &i, out))
-		add_piece(o, i, PART_TEXT, piece, out);
+		add_piece(o, i, PART_TEXT, piece, none, out);
 }
 
 void
@@ -446,5 +496,5 @@ responses_output_call(struct responses_output *o, int64_t number, struct str id,
 	if (arguments.n == 0)
 		return;
 	keep(o, &o->items[i]->text, arguments);
-	tell_text(o, i, &arguments, out);
+	tell_text(o, i, &arguments, none, out);
 }

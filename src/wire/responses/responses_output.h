@@ -41,6 +41,9 @@ struct output_item {
 	enum output_part part;    /* the one that is open */
 	struct buf text, refusal; /* text: arguments of a call */
 	struct buf seal;          /* encrypted_content */
+	/* Of a message's text, as JSON with commas between. */
+	struct buf logprobs, annotations;
+	size_t annotation_count;
 	struct buf call_id, name; /* of a call */
 };
 
@@ -62,8 +65,13 @@ void responses_output_init(struct responses_output *o, bool events,
     size_t max_bytes);
 void responses_output_fini(struct responses_output *o);
 
+/* logprobs: of the piece's tokens, JSON with commas between; may be empty. */
 void responses_output_text(struct responses_output *o, struct str piece,
-    struct buf *out);
+    struct str logprobs, struct buf *out);
+/* An annotation (a JSON object) of the message under way; without one there is
+   nothing that it could be about. */
+void responses_output_annotation(struct responses_output *o,
+    struct str annotation, struct buf *out);
 void responses_output_refusal(struct responses_output *o, struct str piece,
     struct buf *out);
 /* number: the block of thinking it belongs to; -1 the one under way. */

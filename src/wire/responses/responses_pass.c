@@ -5,6 +5,7 @@
 #include "wire/relay_note.h"
 #include "wire/responses/response_id.h"
 #include "wire/responses/responses_event.h"
+#include "wire/responses/responses_wrap.h"
 #include "wire/sse.h"
 #include "wire/usage_json.h"
 
@@ -64,8 +65,8 @@ static void
 add_id_edit(const struct relay *r, struct edits *e, const struct skim_value *v)
 {
 	if (v->type == SKIM_STRING && v->value.n > 2)
-		response_id_write(v->value, r->options.deployment_id,
-		    add_edit(e, v, v->value.n + 64));
+		response_id_write(v->value, &r->options.place,
+		    add_edit(e, v, v->value.n + 96));
 }
 
 static void
@@ -254,25 +255,13 @@ read_answer(struct relay *r, struct str text, struct response *resp,
 	return 0;
 }
 
-/* An answer in one piece for a client that wants a stream: what it is comes
-   whole in the events that begin and end one. */
+/* An answer in one piece for a client that wants a stream. */
 static void
 wrap(struct relay *r, struct str whole, struct buf *out)
 {
-	struct response_end begin = { .status = "in_progress",
-		.output = STR_LIT("[]"),
-		.usage = STR_LIT("null") };
-	bool cut = strcmp(r->facts.finish_reason, "stop") != 0;
 	struct pass *s = r->state;
 
-	responses_event_open("response.created", &s->sequence, out);
-	buf_add_cstr(out, ",\"response\":");
-	response_end_write(whole, &begin, out);
-	responses_event_close(out);
-	responses_event_response(cut ? "response.incomplete"
-				     : "response.completed",
-	    &s->sequence, whole, out);
-	r->facts.chunks += 2;
+	r->facts.chunks += responses_wrap(whole, &s->sequence, out);
 	r->facts.done_marker = true;
 }
 
@@ -337,12 +326,13 @@ ends_stream(const struct skim_value *type)
 	       skim_string_is(type, "response.failed");
 }
 
-/* Text that the client gets by this event. */
+/* Text that the client gets by this event; sound is none. */
 static int64_t
 delta_bytes(const struct event *e)
 {
 	if (e->delta.type != SKIM_STRING || e->type.type != SKIM_STRING ||
-	    !str_ends(e->type.value, ".delta\""))
+	    !str_ends(e->type.value, ".delta\"") ||
+	    skim_string_is(&e->type, "response.audio.delta"))
 		return 0;
 	return (int64_t)skim_text_bytes(e->delta.value);
 }
@@ -436,11 +426,8 @@ write_event(struct relay *r, const struct sse_event *sse, struct str data,
 	buf_add_cstr(out, "\ndata: ");
 	start = out->len;
 	write_edited(data, 0, data.n, &edits, out);
-	/* Line ends between JSON tokens would end the data line. */
-	for (size_t i = start; sse->many_lines && i < out->len; i++) {
-		if (out->data[i] == '\n' || out->data[i] == '\r')
-			out->data[i] = ' ';
-	}
+	if (sse->many_lines)
+		sse_one_line(out, start);
 	buf_add_cstr(out, "\n\n");
 	r->facts.chunks++;
 }

@@ -3,76 +3,20 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "wire/pick.h"
+#include "wire/chat_source.h"
 #include "wire/relay_note.h"
 #include "wire/responses/response_object.h"
 #include "wire/responses/responses_event.h"
 #include "wire/responses/responses_output.h"
-#include "wire/sse.h"
 
 struct responses {
-	struct wire_request chat; /* the request as the inner relay sees it */
-	struct relay inner;
-	bool inner_is_open;
-	struct buf bytes; /* what it gave out */
-	struct sse_reader sse;
+	struct chat_source source;
 	struct buf model; /* the client's name, quoted */
 	struct buf id;    /* the chat's, without quotes and prefix */
 	char created[NUM_TEXT_BYTES];
 	struct responses_output output;
-	bool started, ended;
+	bool started;
 };
-
-/* ---- start and facts --------------------------------------------------- */
-
-static int
-start(struct relay *r, struct err *err)
-{
-	struct responses *s = r->state;
-	struct relay_options options = r->options;
-
-	s->chat = *r->options.request;
-	s->chat.api = WIRE_CHAT;
-	s->chat.include_usage = s->chat.stream;
-	s->chat.continuous_usage = false;
-	s->chat.n = s->chat.outputs = 1;
-	options.request = &s->chat;
-	if (relay_open(&s->inner, r->options.chat, &options, err) != 0)
-		return -1;
-	s->inner_is_open = true;
-	/* Whatever one feed gives out stands here. */
-	buf_init(&s->bytes,
-	    2 * (r->options.max_answer_bytes + r->options.max_event_bytes));
-	buf_init(&s->id, r->options.max_event_bytes);
-	sse_reader_init(&s->sse, s->bytes.max);
-	relay_quote_model(r, &s->model);
-	responses_output_init(&s->output, s->chat.stream,
-	    r->options.max_answer_bytes);
-	return 0;
-}
-
-static void
-stop(struct relay *r)
-{
-	struct responses *s = r->state;
-
-	if (s->inner_is_open)
-		relay_close(&s->inner);
-	responses_output_fini(&s->output);
-	buf_fini(&s->bytes);
-	buf_fini(&s->id);
-	buf_fini(&s->model);
-	sse_reader_fini(&s->sse);
-}
-
-static void
-take_facts(struct relay *r)
-{
-	struct responses *s = r->state;
-
-	r->facts = s->inner.facts;
-	r->facts.chunks = s->output.chunks;
-}
 
 /* NULL: the answer is complete. */
 static const char *
@@ -121,10 +65,14 @@ tell_object(struct relay *r, const char *type, const char *status,
     struct buf *out)
 {
 	struct responses *s = r->state;
+	size_t start;
 
 	responses_event_open(type, &s->output.sequence, out);
 	buf_add_cstr(out, ",\"response\":");
+	start = out->len;
 	write_object(r, status, out);
+	/* The client's own members stand in it as they were written. */
+	sse_one_line(out, start);
 	responses_event_close(out);
 	s->output.chunks++;
 }
@@ -162,21 +110,13 @@ begin(struct relay *r, const struct skim_value *root, struct buf *out)
 		return;
 	s->started = true;
 	take_head(s, root);
-	if (!s->chat.stream)
+	if (!s->source.chat.stream)
 		return;
 	tell_object(r, "response.created", "in_progress", out);
 	tell_object(r, "response.in_progress", "in_progress", out);
 }
 
 /* ---- a message or a delta ----------------------------------------------- */
-
-static struct str
-inside_of(const struct skim_value *v)
-{
-	if (v->type != SKIM_STRING)
-		return str_make("", 0);
-	return str_make(v->value.p + 1, v->value.n - 2);
-}
 
 /* Blocks of thinking, whole or in pieces: text, and what must come back. */
 static void
@@ -198,113 +138,101 @@ take_thinking(struct responses *s, const struct skim_value *blocks,
 		number = at++;
 		if (index.type == SKIM_NUMBER && skim_int(&index, &number) != 0)
 			number = 0;
-		responses_output_reasoning(&s->output, number, inside_of(&text),
-		    out);
+		responses_output_reasoning(&s->output, number,
+		    pick_inside(&text), out);
 		responses_output_seal(&s->output, number, SEAL_SIGNATURE,
-		    inside_of(&signature), out);
+		    pick_inside(&signature), out);
 		responses_output_seal(&s->output, number, SEAL_REDACTED,
-		    inside_of(&data), out);
+		    pick_inside(&data), out);
 	}
 }
 
 static void
-take_call(struct responses *s, const struct skim_value *call, int64_t at,
-    struct buf *out)
+take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 {
-	struct skim_value index, id, function, name, arguments;
-	const struct skim_wanted of_call[] = { { "index", &index },
-		{ "id", &id }, { "function", &function } };
-	const struct skim_wanted of_function[] = { { "name", &name },
-		{ "arguments", &arguments } };
-	int64_t number = at;
-
-	pick(call, of_call, ARRAY_LEN(of_call));
-	pick(&function, of_function, ARRAY_LEN(of_function));
-	if (index.type == SKIM_NUMBER && skim_int(&index, &number) != 0)
-		number = 0;
-	responses_output_call(&s->output, number, inside_of(&id),
-	    inside_of(&name), inside_of(&arguments), out);
-}
-
-/* Mistral's content may be a list of parts. */
-static void
-take_content(struct responses *s, const struct skim_value *content,
-    struct buf *out)
-{
-	struct skim_value part;
-	struct skim_iter it;
-	struct str key;
-
-	responses_output_text(&s->output, inside_of(content), out);
-	if (content->type != SKIM_ARRAY)
-		return;
-	skim_iter_init(&it, content->value);
-	it.max_depth = SKIM_TOP_DEPTH;
-	while (skim_iter_next(&it, &key, &part) == 1) {
-		part = pick_one(&part, "text");
-		responses_output_text(&s->output, inside_of(&part), out);
-	}
-}
-
-static void
-take_message(struct responses *s, const struct skim_value *message,
-    struct buf *out)
-{
-	struct skim_value content, reasoning, other, refusal, calls, blocks, v;
-	const struct skim_wanted wanted[] = { { "content", &content },
-		{ "reasoning_content", &reasoning }, { "reasoning", &other },
-		{ "refusal", &refusal }, { "tool_calls", &calls },
-		{ "thinking_blocks", &blocks } };
+	struct skim_value v;
+	struct chat_call c;
 	struct skim_iter it;
 	struct str key;
 	int64_t at = 0;
 
-	pick(message, wanted, ARRAY_LEN(wanted));
-	if (blocks.type == SKIM_ARRAY)
-		take_thinking(s, &blocks, out);
-	else
-		responses_output_reasoning(&s->output, -1,
-		    inside_of(
-			reasoning.type == SKIM_STRING ? &reasoning : &other),
-		    out);
-	take_content(s, &content, out);
-	responses_output_refusal(&s->output, inside_of(&refusal), out);
-	if (calls.type != SKIM_ARRAY)
+	if (calls->type != SKIM_ARRAY)
 		return;
-	skim_iter_init(&it, calls.value);
+	skim_iter_init(&it, calls->value);
 	it.max_depth = SKIM_TOP_DEPTH;
-	while (skim_iter_next(&it, &key, &v) == 1)
-		take_call(s, &v, at++, out);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		chat_call_read(&v, at++, &c);
+		responses_output_call(&s->output, c.index, pick_inside(&c.id),
+		    pick_inside(&c.name), pick_inside(&c.arguments), out);
+	}
 }
 
-static struct skim_value
-first_choice(const struct skim_value *root, const char *member)
+/* What stands between a list's brackets. */
+static struct str
+elements(const struct skim_value *list)
 {
-	struct skim_value choices = pick_one(root, "choices"),
-			  v = { .type = SKIM_ABSENT };
+	if (list->type != SKIM_ARRAY)
+		return str_make("", 0);
+	return str_trim(str_make(list->value.p + 1, list->value.n - 2));
+}
+
+/* A chat has a citation's members one object deeper. */
+static void
+take_annotations(struct responses *s, const struct skim_value *list,
+    struct buf *out)
+{
+	struct skim_value v, type, inner;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "url_citation", &inner } };
+	const struct pick_edit edit = { "type", STR_LIT("\"url_citation\""),
+		true };
 	struct skim_iter it;
+	struct buf flat;
 	struct str key;
 
-	if (choices.type != SKIM_ARRAY)
-		return v;
-	skim_iter_init(&it, choices.value);
+	if (list->type != SKIM_ARRAY)
+		return;
+	skim_iter_init(&it, list->value);
 	it.max_depth = SKIM_TOP_DEPTH;
-	if (skim_iter_next(&it, &key, &v) != 1)
-		v.type = SKIM_ABSENT;
-	return pick_one(&v, member);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		pick(&v, wanted, ARRAY_LEN(wanted));
+		if (!skim_string_is(&type, "url_citation") ||
+		    inner.type != SKIM_OBJECT)
+			continue;
+		buf_init(&flat, inner.value.n + 64);
+		pick_replace(inner.value, &edit, 1, &flat);
+		responses_output_annotation(&s->output, buf_str(&flat), out);
+		buf_fini(&flat);
+	}
 }
 
-/* ---- streams ------------------------------------------------------------ */
-
+/* member: "delta" or "message". */
 static void
-take_chunk(struct relay *r, struct str data, struct buf *out)
+take_piece(struct relay *r, const struct skim_value *root, const char *member,
+    struct buf *out)
 {
 	struct responses *s = r->state;
-	struct skim_value root = pick_root(data);
-	struct skim_value delta = first_choice(&root, "delta");
+	struct chat_piece p;
 
-	begin(r, &root, out);
-	take_message(s, &delta, out);
+	begin(r, root, out);
+	chat_piece_read(root, member, &p);
+	if (p.thinking_blocks.type == SKIM_ARRAY)
+		take_thinking(s, &p.thinking_blocks, out);
+	else
+		responses_output_reasoning(&s->output, -1,
+		    pick_inside(&p.reasoning), out);
+	responses_output_text(&s->output, pick_inside(&p.content),
+	    elements(&p.logprobs), out);
+	take_annotations(s, &p.annotations, out);
+	responses_output_refusal(&s->output, pick_inside(&p.refusal), out);
+	take_calls(s, &p.calls, out);
+	r->facts.chunks = s->output.chunks;
+}
+
+static void
+take_chunk(struct relay *r, const struct skim_value *root, struct buf *out)
+{
+	take_piece(r, root, "delta", out);
 }
 
 static void
@@ -318,11 +246,29 @@ take_done(struct relay *r, struct buf *out)
 	responses_output_close(&s->output, complete, out);
 	tell_object(r, complete ? "response.completed" : "response.incomplete",
 	    complete ? "completed" : "incomplete", out);
-	s->ended = true;
+	r->facts.chunks = s->output.chunks;
+}
+
+static void
+take_comment(struct relay *r, struct buf *out)
+{
+	(void)r;
+	buf_add_cstr(out, ": keep-alive\n\n");
+}
+
+static void
+take_plain(struct relay *r, const struct skim_value *root, struct buf *out)
+{
+	struct responses *s = r->state;
+	bool complete = incomplete_reason(r) == NULL;
+
+	take_piece(r, root, "message", out);
+	responses_output_close(&s->output, complete, out);
+	write_object(r, complete ? "completed" : "incomplete", out);
 }
 
 static int
-check_output(struct relay *r, struct err *err)
+check(struct relay *r, struct err *err)
 {
 	const struct responses *s = r->state;
 
@@ -334,91 +280,55 @@ check_output(struct relay *r, struct err *err)
 	    r->options.max_answer_bytes, OUTPUT_MAX_ITEMS);
 }
 
-/* What the inner relay gave out, as events. It is ours: it is well formed. */
-static int
-convert(struct relay *r, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-	struct str rest = buf_str(&s->bytes);
-	struct sse_event event;
-	int got;
-
-	take_facts(r);
-	while (
-	    !s->ended && (got = sse_next(&s->sse, &rest, &event, err)) != 0) {
-		if (got < 0)
-			return -1;
-		if (event.comment_only)
-			buf_add_cstr(out, ": keep-alive\n\n");
-		else if (str_is(event.data, "[DONE]"))
-			take_done(r, out);
-		else
-			take_chunk(r, event.data, out);
-	}
-	buf_clear(&s->bytes);
-	r->facts.chunks = s->output.chunks;
-	if (check_output(r, err) != 0)
-		return -1;
-	return relay_check_room(out, err);
-}
-
-/* ---- plain -------------------------------------------------------------- */
-
-static int
-write_plain(struct relay *r, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-	struct skim_value root = pick_root(buf_str(&s->bytes));
-	struct skim_value message = first_choice(&root, "message");
-	bool complete = incomplete_reason(r) == NULL;
-
-	begin(r, &root, out);
-	take_message(s, &message, out);
-	responses_output_close(&s->output, complete, out);
-	if (check_output(r, err) != 0)
-		return -1;
-	write_object(r, complete ? "completed" : "incomplete", out);
-	s->ended = true;
-	return relay_check_room(out, err);
-}
-
 /* ---- ops ---------------------------------------------------------------- */
 
-/* What the inner relay gave out before it failed still is good; its own error
-   is what counts. */
+static const struct chat_listener listener = {
+	.chunk = take_chunk,
+	.done = take_done,
+	.comment = take_comment,
+	.plain = take_plain,
+	.check = check,
+};
+
+static int
+start(struct relay *r, struct err *err)
+{
+	struct responses *s = r->state;
+
+	if (chat_source_open(&s->source, r, &listener, err) != 0)
+		return -1;
+	buf_init(&s->id, r->options.max_event_bytes);
+	relay_quote_model(r, &s->model);
+	responses_output_init(&s->output, s->source.chat.stream,
+	    r->options.max_answer_bytes);
+	return 0;
+}
+
+static void
+stop(struct relay *r)
+{
+	struct responses *s = r->state;
+
+	chat_source_close(&s->source);
+	responses_output_fini(&s->output);
+	buf_fini(&s->id);
+	buf_fini(&s->model);
+}
+
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct responses *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->inner.ops->feed(&s->inner, bytes, &s->bytes, err);
-	if (!s->chat.stream) {
-		take_facts(r);
-		return result;
-	}
-	if (convert(r, out, result == 0 ? err : NULL) != 0)
-		return -1;
-	return result;
+	return chat_source_feed(&s->source, r, bytes, out, err);
 }
 
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct responses *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->inner.ops->finish(&s->inner, &s->bytes, err);
-	take_facts(r);
-	if (!s->chat.stream)
-		return result != 0 ? -1 : write_plain(r, out, err);
-	if (convert(r, out, result == 0 ? err : NULL) != 0)
-		return -1;
-	return result;
+	return chat_source_finish(&s->source, r, out, err);
 }
 
 static void
@@ -427,11 +337,11 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 	struct responses *s = r->state;
 	struct buf object;
 
-	if (s->ended)
+	if (s->source.ended)
 		return;
-	s->ended = true;
+	s->source.ended = true;
 	buf_init(&object, 4 * r->options.max_answer_bytes + 1024 * 1024);
-	if (s->started && s->chat.stream)
+	if (s->started && s->source.chat.stream)
 		write_object(r, "incomplete", &object);
 	responses_event_fail(code, text, buf_str(&object), &s->output.sequence,
 	    out);

@@ -1,0 +1,190 @@
+/* A provider's answer as a chat's. See chat_source.h. */
+#include "wire/chat_source.h"
+
+#include "wire/relay_note.h"
+
+int
+chat_source_open(struct chat_source *s, const struct relay *r,
+    const struct chat_listener *listener, struct err *err)
+{
+	struct relay_options options = r->options;
+
+	s->listener = listener;
+	s->chat = *r->options.request;
+	s->chat.api = WIRE_CHAT;
+	s->chat.include_usage = s->chat.stream;
+	s->chat.continuous_usage = false;
+	s->chat.n = s->chat.outputs = 1;
+	options.request = &s->chat;
+	if (relay_open(&s->inner, r->options.chat, &options, err) != 0)
+		return -1;
+	s->is_open = true;
+	/* Whatever one feed gives out stands here. */
+	buf_init(&s->bytes,
+	    2 * (options.max_answer_bytes + options.max_event_bytes));
+	sse_reader_init(&s->sse, s->bytes.max);
+	return 0;
+}
+
+void
+chat_source_close(struct chat_source *s)
+{
+	if (!s->is_open)
+		return;
+	relay_close(&s->inner);
+	buf_fini(&s->bytes);
+	sse_reader_fini(&s->sse);
+}
+
+static void
+take_facts(const struct chat_source *s, struct relay *r)
+{
+	int64_t chunks = r->facts.chunks;
+
+	r->facts = s->inner.facts;
+	r->facts.chunks = chunks;
+}
+
+static void
+take_event(struct chat_source *s, struct relay *r,
+    const struct sse_event *event, struct buf *out)
+{
+	struct skim_value root;
+
+	if (event->comment_only) {
+		s->listener->comment(r, out);
+	} else if (str_is(event->data, "[DONE]")) {
+		s->listener->done(r, out);
+		s->ended = true;
+	} else {
+		root = pick_root(event->data);
+		s->listener->chunk(r, &root, out);
+	}
+}
+
+static int
+check(const struct chat_source *s, struct relay *r, const struct buf *out,
+    struct err *err)
+{
+	if (s->listener->check != NULL && s->listener->check(r, err) != 0)
+		return -1;
+	return relay_check_room(out, err);
+}
+
+/* What the inner relay gave out is ours: it is well formed. */
+static int
+convert(struct chat_source *s, struct relay *r, struct buf *out,
+    struct err *err)
+{
+	struct str rest = buf_str(&s->bytes);
+	struct sse_event event;
+	int got;
+
+	take_facts(s, r);
+	while (
+	    !s->ended && (got = sse_next(&s->sse, &rest, &event, err)) != 0) {
+		if (got < 0)
+			return -1;
+		take_event(s, r, &event, out);
+	}
+	buf_clear(&s->bytes);
+	return check(s, r, out, err);
+}
+
+/* What the inner relay gave out before it failed still is good; its own error
+   is what counts. */
+int
+chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
+    struct buf *out, struct err *err)
+{
+	int result;
+
+	if (s->ended)
+		return 0;
+	result = s->inner.ops->feed(&s->inner, bytes, &s->bytes, err);
+	if (!s->chat.stream) {
+		take_facts(s, r);
+		return result;
+	}
+	if (convert(s, r, out, result == 0 ? err : NULL) != 0)
+		return -1;
+	return result;
+}
+
+int
+chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
+    struct err *err)
+{
+	struct skim_value root;
+	int result;
+
+	if (s->ended)
+		return 0;
+	result = s->inner.ops->finish(&s->inner, &s->bytes, err);
+	if (s->chat.stream) {
+		if (convert(s, r, out, result == 0 ? err : NULL) != 0)
+			return -1;
+		return result;
+	}
+	take_facts(s, r);
+	if (result != 0)
+		return -1;
+	root = pick_root(buf_str(&s->bytes));
+	s->listener->plain(r, &root, out);
+	s->ended = true;
+	return check(s, r, out, err);
+}
+
+/* ---- reading what it gives ---------------------------------------------- */
+
+static struct skim_value
+first_choice(const struct skim_value *root)
+{
+	struct skim_value choices = pick_one(root, "choices"), v;
+	struct skim_iter it;
+	struct str key;
+
+	v.type = SKIM_ABSENT;
+	if (choices.type != SKIM_ARRAY)
+		return v;
+	skim_iter_init(&it, choices.value);
+	it.max_depth = SKIM_TOP_DEPTH;
+	if (skim_iter_next(&it, &key, &v) != 1)
+		v.type = SKIM_ABSENT;
+	return v;
+}
+
+void
+chat_piece_read(const struct skim_value *root, const char *member,
+    struct chat_piece *p)
+{
+	struct skim_value choice = first_choice(root), said, other;
+	const struct skim_wanted wanted[] = { { "content", &p->content },
+		{ "reasoning_content", &p->reasoning }, { "reasoning", &other },
+		{ "refusal", &p->refusal }, { "tool_calls", &p->calls },
+		{ "thinking_blocks", &p->thinking_blocks },
+		{ "annotations", &p->annotations } };
+	struct skim_value logprobs = pick_one(&choice, "logprobs");
+
+	p->logprobs = pick_one(&logprobs, "content");
+	said = pick_one(&choice, member);
+	pick(&said, wanted, ARRAY_LEN(wanted));
+	if (p->reasoning.type != SKIM_STRING)
+		p->reasoning = other;
+}
+
+void
+chat_call_read(const struct skim_value *call, int64_t at, struct chat_call *c)
+{
+	struct skim_value index, function;
+	const struct skim_wanted of_call[] = { { "index", &index },
+		{ "id", &c->id }, { "function", &function } };
+	const struct skim_wanted of_function[] = { { "name", &c->name },
+		{ "arguments", &c->arguments } };
+
+	pick(call, of_call, ARRAY_LEN(of_call));
+	pick(&function, of_function, ARRAY_LEN(of_function));
+	c->index = at;
+	if (index.type == SKIM_NUMBER && skim_int(&index, &c->index) != 0)
+		c->index = 0;
+}

@@ -1,0 +1,69 @@
+/*
+ * A provider's answer as a chat's, for relays that translate it for clients of
+ * another API (messages_relay.h, responses_relay.h): the bytes first go through
+ * the provider's own relay for chat clients (relay_options.chat), which mends
+ * what providers do differently, and what that gives out is read again here.
+ */
+#ifndef WIRE_CHAT_SOURCE_H
+#define WIRE_CHAT_SOURCE_H
+
+#include "wire/pick.h"
+#include "wire/relay.h"
+#include "wire/sse.h"
+
+/* What the translation makes of it. No function fails: a buffer without room
+   is marked, and check() says what else is wrong. */
+struct chat_listener {
+	void (*chunk)(struct relay *r, const struct skim_value *root,
+	    struct buf *out);
+	void (*done)(struct relay *r, struct buf *out);    /* [DONE] */
+	void (*comment)(struct relay *r, struct buf *out); /* a keep-alive */
+	/* A plain answer. */
+	void (*plain)(struct relay *r, const struct skim_value *root,
+	    struct buf *out);
+	/* After each of these; NULL: nothing to check. */
+	int (*check)(struct relay *r, struct err *err);
+};
+
+struct chat_source {
+	const struct chat_listener *listener;
+	struct wire_request chat; /* the request as the inner relay sees it */
+	struct relay inner;
+	bool is_open;
+	bool ended;       /* nothing may follow in out */
+	struct buf bytes; /* what the inner relay gave out */
+	struct sse_reader sse;
+};
+
+int chat_source_open(struct chat_source *s, const struct relay *r,
+    const struct chat_listener *listener, struct err *err) MUST_CHECK;
+void chat_source_close(struct chat_source *s);
+/* A relay's feed and finish (relay.h). The inner relay's facts become r's but
+   for `chunks`, which is the listener's to count. */
+int chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
+    struct buf *out, struct err *err);
+int chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
+    struct err *err);
+
+/* ---- reading what it gives ---------------------------------------------- */
+
+/* The first choice's delta or message; a value that is null counts as
+   absent. */
+struct chat_piece {
+	struct skim_value content, refusal;
+	struct skim_value reasoning; /* under either of its names */
+	struct skim_value calls, thinking_blocks, annotations;
+	struct skim_value logprobs; /* the list of the content's tokens */
+};
+void chat_piece_read(const struct skim_value *root, const char *member,
+    struct chat_piece *p);
+
+struct chat_call {
+	int64_t index;
+	struct skim_value id, name, arguments;
+};
+/* at: its place in the list, for an answer without indexes. */
+void chat_call_read(const struct skim_value *call, int64_t at,
+    struct chat_call *c);
+
+#endif
