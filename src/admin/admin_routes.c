@@ -39,7 +39,7 @@ static const struct admin_route routes[] = {
 	{ "GET",  "/health/liveliness",    AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "this worker answers" },
 	{ "GET",  "/health/liveness",      AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "the same" },
 	{ "GET",  "/health/readiness",     AUTHORITY_PUBLIC, RUN(admin_readiness),    NO, "this worker can serve: store readable, not draining" },
-	{ "GET",  "/metrics",              AUTHORITY_VIEW,   RUN(admin_metrics),      NO, "counters and gauges for Prometheus, the same from every worker" },
+	{ "GET",  "/metrics",              AUTHORITY_VIEW,   RUN(admin_metrics),      NO, "counters and gauges for Prometheus, the same from every worker; anybody with require_auth_for_metrics_endpoint: false" },
 	{ "GET",  "/openapi.json",         AUTHORITY_PUBLIC, RUN(admin_openapi),      NO, "this table, for programs" },
 
 	{ "POST", "/key/generate",         AUTHORITY_MANAGE, EDIT(key_generate),      OF_AND(KEY, "key:string"), "a new key; shown this once" },
@@ -359,7 +359,8 @@ admin_run(const struct admin_env *env, const struct admin_route *route,
 		.now_nsecs = clock_wall_nsecs(),
 	};
 
-	if (route->authority == AUTHORITY_PUBLIC) {
+	if (route->authority == AUTHORITY_PUBLIC ||
+	    (route->run == admin_metrics && !env->config->metrics_auth)) {
 		route->run(env, call, account_nobody(), argument);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/loads.h"
+#include "ipc/meters.h"
 #include "ipc/record.h"
 
 #include <event2/event.h>
@@ -61,6 +62,7 @@ end_turn(struct worker *w)
 	if (w->new_records > 0)
 		outbox_kick(w->outbox, w->new_records);
 	w->new_records = 0;
+	meters_set_active(w->meter, (uint32_t)w->env.active);
 }
 
 static void
@@ -247,6 +249,7 @@ fill_envs(struct worker *w)
 	w->env.accounts = w->accounts;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
+	w->env.meters = meters_map(CONTRACT_FD_LOADS);
 	w->env.power = w->station.config->durability_power;
 	w->env.store = w->station.store;
 	w->env.batch = &w->station.batch;
@@ -436,6 +439,7 @@ close_all(struct worker *w)
 	registry_rules_free(&w->rules);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
+	meters_leave(w->meter);
 	free(w->trace_path);
 	station_close(&w->station);
 }
@@ -459,6 +463,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	rc = open_all(w, &err);
 	if (rc != 0)
 		log_fatal(rc, "%s", err.text);
+	w->meter = meters_enter(w->env.meters);
 	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);
 	while (!w->stopping) {
