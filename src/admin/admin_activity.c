@@ -6,6 +6,7 @@
  */
 #include "admin/spend_report.h"
 #include "admin/tally.h"
+#include "base/map.h"
 #include "domain/accounts/alias.h"
 #include "domain/accounts/team.h"
 #include "domain/ledger/money.h"
@@ -14,6 +15,10 @@
 #define MAX_PAGE   31
 #define MAX_IDS    64
 #define IDS_BYTES  4096
+/* Of a name's keys; the rest is together. */
+#define MAX_KEYS 50
+/* Of one slice; each may have so many keys. */
+#define NAMES_PER_SLICE 2
 
 /* X(NAME, "in the breakdown") */
 #define BREAKDOWNS(X)                                                          \
@@ -76,6 +81,11 @@ struct activity {
 	/* Of the day; each name, and below it its keys. */
 	struct tally by[BREAKDOWN_COUNT];
 	struct rollup_row day, all;
+	/* The day that is being written: NULL none. */
+	struct buf *item;
+	int writing; /* which breakdown */
+	size_t cursor;
+	struct map *facts; /* key → JSON: what is known of it */
 };
 
 /* ---- counting ----------------------------------------------------------- */
@@ -171,61 +181,118 @@ text_or_null(struct str s)
 	return s.n > 0 ? json_stringn(s.p, s.n) : json_null();
 }
 
+/* What is known of a key; the same for all it is in. Borrowed. */
 static json_t *
-key_item(struct admin_call *a, struct str key, const struct rollup_row *sums)
+key_facts(struct admin_call *a, struct activity *v, struct str key)
 {
-	json_t *row = alias_row(a->txn, ENTITY_KEY, key);
-	json_t *item = json_pack("{s:o, s:{s:o, s:o}}", "metrics",
-	    metrics(sums, ""), "metadata", "key_alias",
+	json_t *facts = map_find(v->facts, key), *row;
+
+	if (facts != NULL)
+		return facts;
+	row = alias_row(a->txn, ENTITY_KEY, key);
+	facts = json_pack("{s:o, s:o}", "key_alias",
 	    text_or_null(alias_in(ENTITY_KEY, row)), "team_id",
 	    text_or_null(jsonx_str(row, "team_id")));
-
 	json_decref(row);
-	return item;
+	map_set(v->facts, key, facts);
+	return facts;
 }
 
 static json_t *
-name_item(struct admin_call *a, const struct activity *v, enum breakdown by,
+key_item(struct admin_call *a, struct activity *v, struct str key,
+    const struct rollup_row *sums)
+{
+	return json_pack("{s:o, s:O}", "metrics", metrics(sums, ""), "metadata",
+	    key_facts(a, v, key));
+}
+
+/* The dearest keys; what the others have is together under one name. */
+static json_t *
+key_breakdown(struct admin_call *a, struct activity *v, const struct tally *t)
+{
+	json_t *keys = json_object();
+	size_t count;
+	struct tally_pair *pairs = tally_dearest(t, &count);
+	struct rollup_row rest = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (i < MAX_KEYS)
+			json_object_setn_new(keys, pairs[i].name.p,
+			    pairs[i].name.n,
+			    key_item(a, v, pairs[i].name,
+				&pairs[i].item->sums));
+		else
+			rollup_row_add(&rest, &pairs[i].item->sums);
+	}
+	if (count > MAX_KEYS)
+		json_object_set_new(keys, ROLLUP_OTHER,
+		    json_pack("{s:o, s:{}}", "metrics", metrics(&rest, ""),
+			"metadata"));
+	free(pairs);
+	return keys;
+}
+
+static json_t *
+name_item(struct admin_call *a, struct activity *v, enum breakdown by,
     struct str name, const struct tally_item *t)
 {
-	json_t *keys = json_object(), *meta = json_object();
-	struct tally_item *key;
-	struct str id;
+	json_t *meta, *row;
 
+	if (by == BY_KEYS)
+		return key_item(a, v, name, &t->sums);
+	meta = json_object();
 	if (by == BY_ENTITIES) {
-		json_t *row = alias_row(a->txn, v->of->kind, name);
-
+		row = alias_row(a->txn, v->of->kind, name);
 		json_object_set_new(meta,
 		    v->of->kind == ENTITY_TEAM ? "team_alias" : "alias",
 		    text_or_null(alias_in(v->of->kind, row)));
 		json_decref(row);
 	}
-	for (size_t c = 0; tally_next(&t->inner, &c, &id, &key) == 1;)
-		json_object_setn_new(keys, id.p, id.n,
-		    key_item(a, id, &key->sums));
 	return json_pack("{s:o, s:o, s:o}", "metrics", metrics(&t->sums, ""),
-	    "metadata", meta, "api_key_breakdown", keys);
+	    "metadata", meta, "api_key_breakdown",
+	    key_breakdown(a, v, &t->inner));
 }
 
-static json_t *
-breakdown(struct admin_call *a, const struct activity *v)
+/* "name": {...} */
+static void
+write_member(struct buf *out, struct str name, json_t *item)
 {
-	json_t *o = json_pack("{s:{}}", "mcp_servers");
+	json_t *o = json_object();
+	char *text;
+	size_t n;
 
-	for (int i = 0; i < BREAKDOWN_COUNT; i++) {
-		json_t *names = json_object();
-		struct tally_item *item;
-		struct str name;
+	json_object_setn_new(o, name.p, name.n, item);
+	text = entity_dump(o);
+	json_decref(o);
+	n = text == NULL ? 0 : strlen(text);
+	if (n > 2)
+		buf_add(out, text + 1, n - 2); /* without its braces */
+	free(text);
+}
 
-		for (size_t c = 0;
-		     tally_next(&v->by[i], &c, &name, &item) == 1;)
-			json_object_setn_new(names, name.p, name.n,
-			    i == BY_KEYS ? key_item(a, name, &item->sums)
-					 : name_item(a, v, (enum breakdown)i,
-					       name, item));
-		json_object_set_new(o, breakdown_words[i], names);
+/* Some names of the breakdown under way. */
+static void
+write_names(struct activity *v, struct admin_call *a)
+{
+	struct buf *out = v->item;
+	const struct tally *t = &v->by[v->writing];
+	struct tally_item *item;
+	struct str name;
+
+	if (v->cursor == 0)
+		buf_printf(out, ",\"%s\":{", breakdown_words[v->writing]);
+	for (int i = 0; i < NAMES_PER_SLICE; i++) {
+		if (tally_next(t, &v->cursor, &name, &item) != 1) {
+			buf_add_char(out, '}');
+			v->writing++;
+			v->cursor = 0;
+			return;
+		}
+		if (v->cursor > 1)
+			buf_add_char(out, ',');
+		write_member(out, name,
+		    name_item(a, v, (enum breakdown)v->writing, name, item));
 	}
-	return o;
 }
 
 static void
@@ -256,24 +323,58 @@ add_rest(struct activity *v)
 	}
 }
 
+/* Counts a day; its date and sums. */
 static int
-make_day(struct spend_report *r, struct admin_call *a)
+begin_day(struct activity *v, struct admin_call *a)
 {
-	struct activity *v = (struct activity *)r;
+	json_t *date = spend_day(v->r.day_nsecs);
+	char *text;
 
-	if (rollup_each_use(a->live, v->of->splits, r->day_nsecs, count_use,
+	if (rollup_each_use(a->live, v->of->splits, v->r.day_nsecs, count_use,
 		v) != 0) {
+		json_decref(date);
 		if (!store_failed(a->live, &a->err))
 			call_refuse(a, ERR_STORE, "roll-ups cannot be read");
 		return -1;
 	}
 	add_rest(v);
 	rollup_row_add(&v->all, &v->day);
-	if (v->day.attempts > 0)
-		spend_report_add(r,
-		    json_pack("{s:o, s:o, s:o}", "date",
-			spend_day(r->day_nsecs), "metrics",
-			metrics(&v->day, ""), "breakdown", breakdown(a, v)));
+	if (v->day.attempts > 0) {
+		json_t *sums = metrics(&v->day, "");
+
+		text = entity_dump(sums);
+		json_decref(sums);
+		v->item = spend_report_item(&v->r);
+		buf_printf(v->item,
+		    "{\"date\":\"%s\",\"metrics\":%s,\"breakdown\":"
+		    "{\"mcp_servers\":{}",
+		    json_string_value(date), text);
+		free(text);
+	}
+	json_decref(date);
+	v->writing = 0;
+	return v->day.attempts > 0;
+}
+
+/* A day, in slices: counting it, then some names at a time. */
+static int
+make_day(struct spend_report *r, struct admin_call *a)
+{
+	struct activity *v = (struct activity *)r;
+	int rc;
+
+	if (v->item == NULL) {
+		rc = begin_day(v, a);
+		if (rc != 1)
+			forget_day(v);
+		return rc;
+	}
+	if (v->writing < BREAKDOWN_COUNT) {
+		write_names(v, a);
+		return 1;
+	}
+	buf_add_cstr(v->item, "}}");
+	v->item = NULL;
 	forget_day(v);
 	return 0;
 }
@@ -349,7 +450,15 @@ choose_page(struct activity *v, const struct spend_span *whole, size_t size)
 static void
 activity_fini(struct spend_report *r)
 {
-	forget_day((struct activity *)r);
+	struct activity *v = (struct activity *)r;
+	size_t cursor = 0;
+	struct str key;
+	void *facts;
+
+	forget_day(v);
+	while (map_next(v->facts, &cursor, &key, &facts) == 1)
+		json_decref(facts);
+	map_free(&v->facts);
 }
 
 /* 0 with an activity of everybody's; only: the query's name of the list. */
@@ -387,6 +496,7 @@ finish(struct activity *v, struct admin_job **job_r)
 	v->r.dim_count = v->key[0] != '\0' || v->model[0] != '\0' ? 0 : 1;
 	v->r.dims[0] = everybody ? ROLLUP_ALL : v->of->sums;
 	v->r.by_day = v->r.newest_first = true;
+	v->facts = map_new();
 	v->r.make = make_day;
 	v->r.finish = close_answer;
 	v->r.fini = activity_fini;

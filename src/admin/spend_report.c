@@ -114,13 +114,14 @@ slice(struct admin_job *job, struct admin_call *a)
 /* Some 90 days of all that is kept of them. */
 #define TEXT_BYTES (128 * 1024 * 1024)
 
-static void
-open_text(struct spend_report *r)
+struct buf *
+spend_report_item(struct spend_report *r)
 {
 	if (r->text.len == 0)
 		buf_add_cstr(&r->text, r->opening != NULL ? r->opening : "[");
 	else
 		buf_add_char(&r->text, ',');
+	return &r->text;
 }
 
 void
@@ -129,8 +130,7 @@ spend_report_add(struct spend_report *r, json_t *item)
 	char *text = entity_dump(item);
 
 	json_decref(item);
-	open_text(r);
-	buf_add_cstr(&r->text, text != NULL ? text : "null");
+	buf_add_cstr(spend_report_item(r), text != NULL ? text : "null");
 	free(text);
 }
 
@@ -145,7 +145,7 @@ reply(struct admin_job *job, struct http_call *call)
 		return;
 	}
 	if (r->text.len == 0)
-		open_text(r);
+		spend_report_item(r);
 	buf_add_cstr(&r->text, r->closing != NULL ? r->closing : "]");
 	if (r->text.overflowed)
 		admin_error(call, ERR_INTERNAL, "the answer is too long");

@@ -64,6 +64,8 @@ struct admin_job *spend_report_job(struct spend_report *r);
 /* The next item of the answer; taken over. For answers that are too long to be
    written in one go. */
 void spend_report_add(struct spend_report *r, json_t *item);
+/* Begins the next item: it is what is added to the text that is given. */
+struct buf *spend_report_item(struct spend_report *r);
 
 /* Of a result's value; zeroes. */
 const struct rollup_row *spend_find(const struct rollup_result *r,
