@@ -79,10 +79,14 @@ struct http_server *http_server_new(struct event_base *base,
    server works on a duplicate). */
 int http_server_listen(struct http_server *s, int fd,
     struct err *err) MUST_CHECK;
-/* Stops accepting; every further answer says Connection: close; connections
-   without a request are closed, but a moment later: what a client sent at this
-   very time is still answered. */
-void http_server_drain(struct http_server *s);
+/*
+ * Stops accepting; every further answer says Connection: close; who is silent
+ * between two requests is closed, but a moment later: what a client sent at
+ * this very time is still answered. Who has connected and not spoken yet keeps
+ * the time he has. last: nobody else listens on these sockets, so those who
+ * wait there are taken first, and who is silent has a second.
+ */
+void http_server_drain(struct http_server *s, bool last);
 /* Closes everything at once; owners of open calls hear on_gone. Not from
    inside a callback. The listeners' duplicates are closed by the next turn of
    the base. */
@@ -110,8 +114,6 @@ struct str http_query(const struct http_call *call);
 struct str http_header(const struct http_call *call, const char *name);
 /* The body in one piece. */
 struct str http_body(struct http_call *call);
-/* Gives the body's memory back before the call ends (long streams). */
-void http_body_drop(struct http_call *call);
 const char *http_peer(const struct http_call *call); /* "127.0.0.1" */
 
 /* An owner without on_gone keeps the call until it has answered it. */

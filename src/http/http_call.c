@@ -113,15 +113,6 @@ http_body(struct http_call *call)
 			       : str_make(c->in.data + head, c->in.len - head);
 }
 
-void
-http_body_drop(struct http_call *call)
-{
-	struct http_conn *c = conn_of(call);
-
-	c->in.len = c->framing.head_bytes;
-	http_conn_release_body(c);
-}
-
 const char *
 http_peer(const struct http_call *call)
 {

@@ -287,6 +287,19 @@ http_conn_close(struct http_conn *c)
 		http_conn_free(c);
 }
 
+/* Closed for its silence; but a request that has come since we looked last
+   would be lost by that. */
+static void
+end_silence(struct http_conn *c)
+{
+	enum http_phase phase = c->phase;
+	int64_t since = c->since_nsecs;
+
+	http_intake_read(c);
+	if (c->phase == phase && c->since_nsecs == since)
+		http_conn_close(c);
+}
+
 void
 http_conn_expire(struct http_conn *c)
 {
@@ -306,6 +319,8 @@ http_conn_expire(struct http_conn *c)
 		break;
 	case PHASE_FRESH:
 	case PHASE_IDLE:
+		end_silence(c);
+		break;
 	case PHASE_LINGER:
 	case PHASE_ANSWER: /* has no deadline */
 	case PHASE_COUNT:

@@ -187,9 +187,10 @@ receive(struct http_conn *c, char *to, size_t n)
 	return 0;
 }
 
-/* Straight to where the body belongs. True when there may be more to read. */
+/* Straight to where the body belongs, `most` bytes. True when there may be
+   more to read. */
 static bool
-read_body(struct http_conn *c, size_t *got_r)
+read_body(struct http_conn *c, size_t most, size_t *got_r)
 {
 	struct buf *b = body_place(c);
 	uint64_t left = http_framing_skippable(&c->framing);
@@ -202,8 +203,8 @@ read_body(struct http_conn *c, size_t *got_r)
 	room = b->size - 1 - b->len;
 	if (room > left)
 		room = (size_t)left;
-	if (room > TURN_BYTES)
-		room = TURN_BYTES;
+	if (room > most)
+		room = most;
 	*got_r = receive(c, b->data + b->len, room);
 	if (*got_r == 0 || !count_body(c, *got_r))
 		return false;
@@ -240,10 +241,12 @@ read_request(struct http_conn *c)
 	do {
 		more = !c->framing.chunked &&
 			       http_framing_skippable(&c->framing) > 0
-			   ? read_body(c, &got)
+			   ? read_body(c, TURN_BYTES - total, &got)
 			   : read_scratch(c, &got);
 		total += got;
-	} while (more && total < TURN_BYTES && !c->answering && !is_gone(c));
+		/* What is held comes before what is still to be read. */
+	} while (more && total < TURN_BYTES && !c->answering &&
+		 c->held.len == 0 && !is_gone(c));
 }
 
 /* While an answer is made, or earlier bytes still wait: requests to come are

@@ -82,30 +82,38 @@ on_accept_error(struct http_listener *l, int error)
 	http_server_rest(s, REST_MSECS);
 }
 
-static void
-on_connection(evutil_socket_t listener_fd, short what, void *arg)
+/* One connection; false with errno when there is none to be had. */
+static bool
+take(struct http_listener *l)
 {
-	struct http_listener *l = arg;
-	struct http_server *s = l->server;
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 	int fd;
 
+	peer.ss_family = AF_UNSPEC;
+	fd = accept4(l->fd, (struct sockaddr *)&peer, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return false;
+	http_conn_new(l->server, fd, (struct sockaddr *)&peer);
+	return true;
+}
+
+static void
+on_connection(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_listener *l = arg;
+	struct http_server *s = l->server;
+
+	(void)fd;
 	(void)what;
 	if (!http_share_is_ours(&s->share, s->stats.connections,
-		clock_mono_nsecs())) {
+		clock_mono_nsecs()))
 		http_server_rest(s, HTTP_SHARE_REST_MSECS);
-		return;
-	}
-	peer.ss_family = AF_UNSPEC;
-	fd = accept4(listener_fd, (struct sockaddr *)&peer, &len,
-	    SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0) {
+	else if (take(l))
+		http_server_update_listeners(s);
+	else
 		on_accept_error(l, errno);
-		return;
-	}
-	http_conn_new(s, fd, (struct sockaddr *)&peer);
-	http_server_update_listeners(s);
 }
 
 int
@@ -128,6 +136,15 @@ http_listener_enable(struct http_listener *l, bool on)
 		event_add(&l->event, NULL);
 	else
 		event_del(&l->event);
+}
+
+void
+http_listener_empty(struct http_listener *l)
+{
+	struct http_server *s = l->server;
+
+	while (s->stats.connections < s->options.max_connections && take(l))
+		continue;
 }
 
 /* The supervisor and other workers keep the socket open, so closing alone

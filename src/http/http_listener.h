@@ -24,6 +24,8 @@ struct http_listener {
 int http_listener_open(struct http_listener *l, struct http_server *s, int fd,
     struct err *err) MUST_CHECK;
 void http_listener_enable(struct http_listener *l, bool on);
+/* Takes all who wait, as many as the server may have. */
+void http_listener_empty(struct http_listener *l);
 void http_listener_close(struct http_listener *l);
 
 #endif

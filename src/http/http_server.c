@@ -22,6 +22,8 @@
 #define LINGER_MSECS 5000
 /* For a request that was on its way when the drain began. */
 #define DRAIN_MSECS 200
+/* The same of a client that has only connected, when a stop waits for it. */
+#define LAST_FRESH_MSECS 1000
 /* The deadline timer fires at least this often. */
 #define MAX_SLEEP_NSECS (3600 * NSECS_PER_SEC)
 
@@ -371,13 +373,16 @@ close_all(struct http_server *s, enum http_phase phase)
 }
 
 void
-http_server_drain(struct http_server *s)
+http_server_drain(struct http_server *s, bool last)
 {
 	s->draining = true;
 	http_share_leave(&s->share);
 	http_server_update_listeners(s);
+	for (size_t i = 0; last && i < s->listener_count; i++)
+		http_listener_empty(&s->listeners[i]);
 	drop_listeners(s);
-	give_time(s, PHASE_FRESH, DRAIN_MSECS * NSECS_PER_MSEC);
+	if (last)
+		give_time(s, PHASE_FRESH, LAST_FRESH_MSECS * NSECS_PER_MSEC);
 	give_time(s, PHASE_IDLE, DRAIN_MSECS * NSECS_PER_MSEC);
 }
 

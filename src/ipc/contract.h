@@ -18,13 +18,13 @@
  *   7 ..  listeners, CONTRACT_LISTENERS of them (worker only)
  *
  * Signals: a child ignores SIGINT and SIGHUP (they reach the whole terminal
- * group); SIGTERM = retire; SIGUSR1 to the logger = reopen its file. A second
- * SIGTERM, or CONTRACT_STOP on the life pipe = leave at once.
- * SIGURG does nothing, but wakes a child from its wait for the store's writer
- * lock, so that it looks again: a robust mutex loses a wake-up when the waiter
- * that is woken is killed before it runs, and the next one would sleep on
- * beside a free lock. The supervisor sends it to all when a child was killed,
- * and to a child that is silent. (Ignored by default: harmless before adopt.)
+ * group); SIGTERM = CONTRACT_CLOSE; SIGUSR1 to the logger = reopen its file. A
+ * second SIGTERM, or CONTRACT_STOP on the life pipe = leave at once. SIGURG
+ * does nothing, but wakes a child from its wait for the store's writer lock, so
+ * that it looks again: a robust mutex loses a wake-up when the waiter that is
+ * woken is killed before it runs, and the next one would sleep on beside a free
+ * lock. The supervisor sends it to all when a child was killed, and to a child
+ * that is silent. (Ignored by default: harmless before adopt.)
  *
  * The store is opened by each child itself after exec, never by the
  * supervisor. A child that finds another CONTRACT_VERSION exits with
@@ -38,7 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONTRACT_VERSION 1
+#define CONTRACT_VERSION 2
 
 #define CONTRACT_FD_STATUS     3
 #define CONTRACT_FD_LIFE       4
@@ -74,7 +74,10 @@ enum contract_exit {
 
 /* Commands on the life pipe. */
 enum contract_command {
-	CONTRACT_RETIRE = 'r', /* stop accepting, finish, exit 0 */
+	CONTRACT_RETIRE = 'r', /* others go on: stop accepting, finish, exit
+				  0 */
+	CONTRACT_CLOSE = 'c',  /* the same, and nobody goes on: a worker takes
+				  who waits at the port first */
 	CONTRACT_STOP = 's',   /* leave at once */
 };
 

@@ -216,9 +216,9 @@ reload_abandon(struct supervisor *s)
 		if (!reload_is_new(s, c))
 			continue;
 		c->wanted = false;
-		/* One that was ready may have requests by now. */
-		retire(c,
-		    c->state == CHILD_READY ? CONTRACT_RETIRE : CONTRACT_STOP);
+		/* It may have requests by now, also when we have not heard yet
+		   that it is ready. */
+		retire(c, CONTRACT_RETIRE);
 	}
 	s->reloading = false;
 	config_free(&s->config);

@@ -7,6 +7,7 @@
  */
 #include "supervisor/supervisor.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -29,7 +30,7 @@ retire_role(struct supervisor *s, enum contract_role role)
 		if (c->state == CHILD_EMPTY || c->state == CHILD_RETIRING)
 			continue;
 		c->state = CHILD_RETIRING;
-		child_command(c, CONTRACT_RETIRE);
+		child_command(c, CONTRACT_CLOSE);
 	}
 }
 
@@ -57,6 +58,14 @@ next_phase(struct supervisor *s, enum stop_phase phase, enum contract_role role,
 	retire_role(s, role);
 }
 
+/* The workers let go of it, too: then nobody can connect any more. */
+static void
+close_port(struct supervisor *s)
+{
+	while (s->listener_count > 0)
+		fd_close(&s->listeners[--s->listener_count]);
+}
+
 void
 stop_begin(struct supervisor *s)
 {
@@ -65,6 +74,7 @@ stop_begin(struct supervisor *s)
 	state_file_remove(s);
 	log_info("stopping: waiting for requests to finish (a second signal "
 		 "stops at once)");
+	close_port(s);
 	next_phase(s, STOP_WORKERS, CONTRACT_WORKER,
 	    s->config->limits.drain_msecs * NSECS_PER_MSEC +
 		WORKERS_SLACK_NSECS);

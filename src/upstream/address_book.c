@@ -81,7 +81,7 @@ static bool
 is_visible_ascii(const char *s)
 {
 	for (; *s != '\0'; s++) {
-		if (*s <= ' ' || *s == 0x7f)
+		if (*s < '!' || *s > '~')
 			return false;
 	}
 	return true;

@@ -594,18 +594,17 @@ static void
 go_on(struct upstream_call *c)
 {
 	struct buf left = c->left;
-	bool more = true;
+	bool more;
 
 	if (c->end_is_held) {
 		call_finish(c, UPSTREAM_DONE, "");
 		return;
 	}
-	if (left.len > 0) {
-		/* The call may be gone, or paused again, when this returns. */
-		buf_init(&c->left, UPSTREAM_READ_BYTES);
-		more = take_in(c, left.data, left.len);
-		buf_fini(&left);
-	}
+	/* Without bytes, too: an answer may end with its head. The call may be
+	   gone, or paused again, when this returns. */
+	buf_init(&c->left, UPSTREAM_READ_BYTES);
+	more = take_in(c, left.data, left.len);
+	buf_fini(&left);
 	if (more)
 		conn_unhold(c->conn);
 }

@@ -248,6 +248,8 @@ send_tls(struct conn *k, const struct iovec *iov, int count)
 
 		if (put == TLS_WANTS_READ || put == TLS_WANTS_WRITE)
 			break;
+		if (put < 0 && done > 0)
+			break; /* these have left; it fails again next time */
 		if (put < 0)
 			return -1;
 		done += (size_t)put;

@@ -94,8 +94,9 @@ leave_if_done(struct worker *w)
 		w->stopping = true;
 }
 
+/* last: no other worker goes on. */
 static void
-retire(struct worker *w)
+retire(struct worker *w, bool last)
 {
 	struct timeval tv;
 
@@ -105,7 +106,9 @@ retire(struct worker *w)
 	tv.tv_sec = w->station.config->limits.drain_msecs / 1000;
 	tv.tv_usec = w->station.config->limits.drain_msecs % 1000 * 1000;
 	event_add(&w->drain_deadline, &tv);
-	http_server_drain(w->http);
+	http_server_drain(w->http, last);
+	while (w->child.listener_count > 0)
+		fd_close(&w->child.listeners[--w->child.listener_count]);
 	log_info("retiring: %zu requests to finish", w->env.active);
 	contract_report(&w->child, CONTRACT_DRAINING, (uint32_t)w->env.active,
 	    w->env.finished);
@@ -123,7 +126,7 @@ on_term(evutil_socket_t fd, short what, void *arg)
 	if (w->termed)
 		w->stopping = true;
 	w->termed = true;
-	retire(w);
+	retire(w, true);
 }
 
 static void
@@ -148,12 +151,12 @@ on_life(evutil_socket_t fd, short what, void *arg)
 	if (n == 1 && command == CONTRACT_STOP) {
 		w->stopping = true;
 	} else if (n == 1) {
-		retire(w);
+		retire(w, command == CONTRACT_CLOSE);
 	} else if (n == 0) {
 		/* The supervisor is gone: finish and go too. */
 		event_del(&w->life);
 		log_warn("the supervisor is gone");
-		retire(w);
+		retire(w, true);
 	}
 }
 
@@ -343,7 +346,9 @@ open_accounts(struct worker *w, struct err *err)
 
 	if (registry_rules_read(c, &w->rules, err) != 0 ||
 	    accounts_new(c, w->station.store, may_be_open, &w->accounts, err) !=
-		0)
+		0 ||
+	    budgets_note(w->budgets, w->station.store, clock_wall_nsecs(),
+		err) != 0)
 		return -1;
 	if (!accounts_are_none(w->accounts))
 		return 0;
@@ -463,6 +468,8 @@ worker_main(uint32_t slot, uint32_t generation)
 	rc = open_all(w, &err);
 	if (rc != 0)
 		log_fatal(rc, "%s", err.text);
+	/* What only the start needed goes back. */
+	malloc_trim(0);
 	w->meter = meters_enter(w->env.meters);
 	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);

@@ -1,12 +1,15 @@
 """SIGHUP: a new configuration while streams are open."""
 
 import os
+import pathlib
 import signal
 import threading
+import time
 
 from configs import config, deployment, mock
 from harness import answers
-from harness.process import parent_of, session_members
+from harness.client import build
+from harness.process import is_alive
 from harness.wait import wait_until
 from test_start_stop import held_stream
 
@@ -169,14 +172,15 @@ def test_a_stop_during_a_reload(make_gateway):
 def test_a_new_worker_that_is_killed_does_not_cost_the_service(make_gateway):
     """Killed while it starts, or right after: somebody always serves."""
     gateway = make_gateway(config(mock()), workers=2)
-    for _ in range(5):
+    for i in range(5):
         before = {c["pid"] for c in gateway.children()}
         gateway.program.signal(signal.SIGHUP)
 
         def fresh():
-            return [c["pid"] for c in children_of(gateway)
-                    if c["pid"] not in before]
+            return [pid for pid in children_of(gateway)
+                    if pid not in before]
         pid = wait_until(fresh, 10, "a new child")[0]
+        time.sleep(0.02 * i)    # at another moment of its start
         gateway.killed.add(pid)
         try:
             os.kill(pid, signal.SIGKILL)
@@ -190,11 +194,65 @@ def test_a_new_worker_that_is_killed_does_not_cost_the_service(make_gateway):
                    lambda: f"two workers again: {gateway.supervisor()}")
 
 
+def test_a_worker_that_goes_before_it_began_drops_nobody(make_gateway):
+    """The others of a generation that is abandoned may have begun to serve
+    without anybody having heard of it."""
+    gateway = make_gateway(config(mock()), workers=2)
+    one, other = two_new_workers_stopped(gateway)
+    old = [c["pid"] for c in gateway.children("worker")]
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)
+    at = len(gateway.log_text())
+    gateway.killed.add(one)
+    os.kill(one, signal.SIGKILL)
+    wait_until(lambda: "the old generation stays" in gateway.log_text()[at:],
+               10, "the new generation is abandoned")
+    # It waits at the port when the one that is to go looks there first.
+    connection = gateway.connect()
+    connection.send(build("GET", "/health/liveliness", [], None))
+    os.kill(other, signal.SIGCONT)
+    wait_until(lambda: not is_alive(other), 10, "it has left")
+    for pid in old:
+        os.kill(pid, signal.SIGCONT)
+    answer = connection.read("GET")
+    assert answer.status == 200, answer.describe()
+    connection.close()
+
+
+def two_new_workers_stopped(gateway):
+    """Two workers of a reload, stopped before they are ready."""
+    for _ in range(20):
+        before = set(children_of(gateway))
+        gateway.program.signal(signal.SIGHUP)
+
+        def fresh():
+            found = [pid for pid in children_of(gateway)
+                     if pid not in before and is_worker(pid)]
+            for pid in found:
+                os.kill(pid, signal.SIGSTOP)
+            return len(found) == 2 and found
+        generation = gateway.supervisor()["generation"]
+        found = wait_until(fresh, 10, "two new workers", interval=0)
+        if gateway.supervisor()["generation"] == generation:
+            return found
+        # Too late: they serve. Again.
+        for pid in found:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: not old_workers(gateway), 10, "it is quiet")
+    raise AssertionError("the new workers are always faster")
+
+
+def is_worker(pid):
+    """By its command line: it has just begun."""
+    try:
+        line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"\0worker\0" in line
+
+
 def children_of(gateway):
-    """Living children, from the kernel: run/supervisor.json knows those that
-    are ready."""
-    found = []
-    for pid in session_members(gateway.program.pid):
-        if parent_of(pid) == gateway.program.pid:
-            found.append({"pid": pid})
-    return found
+    """From the kernel: run/supervisor.json knows those that are ready."""
+    pid = gateway.program.pid
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]

@@ -9,6 +9,7 @@ import time
 
 from configs import config, deployment, mock
 from harness import answers, paths
+from harness.client import build
 from harness.process import environment, is_alive
 from harness.wait import seconds, wait_until
 
@@ -80,6 +81,44 @@ def test_term_drains_an_open_stream_then_exits_0(make_gateway, make_provider):
     assert gateway.program.wait(5) == 0
     gateway.stop()
     assert [t["outcome"] for t in gateway.traces()] == ["ok"]
+
+
+def test_a_stop_closes_the_port_and_answers_who_waits_there(
+        make_gateway, make_provider):
+    release = threading.Event()
+    provider = make_provider(held_stream(release))
+    gateway = make_gateway(config(deployment("small", provider.base_url)),
+                           workers=2)
+    stream = gateway.open_stream("small")
+    stream.events(2)
+    workers = [c["pid"] for c in gateway.children("worker")]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    waiting = [gateway.connect() for _ in range(20)]
+    for connection in waiting:
+        connection.send(build("GET", "/health/liveliness", [], None))
+    gateway.program.signal(signal.SIGTERM)
+    gateway.await_log("stopping")
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    for connection in waiting:
+        answer = connection.read("GET")
+        assert answer.status == 200, answer.describe()
+        assert answer.header("connection") == "close"
+        connection.close()
+    # A stream is still open, but nobody new waits for nothing.
+    def is_refused():
+        try:
+            gateway.connect().close()
+        except ConnectionRefusedError:
+            return True
+        return False
+    wait_until(is_refused, 10, "the port is closed")
+    assert not release.is_set() and gateway.program.is_running()
+    release.set()
+    assert stream.rest().complete
+    assert gateway.program.wait(5) == 0
+    gateway.stop()
 
 
 def test_a_second_term_stops_at_once(make_gateway, make_provider):

@@ -3,6 +3,7 @@ is run here: what it measures is no test."""
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -22,6 +23,9 @@ import load                                                     # noqa: E402
 import messages                                                 # noqa: E402
 import report                                                   # noqa: E402
 import rounds                                                   # noqa: E402
+import run                                                      # noqa: E402
+import runs                                                     # noqa: E402
+import upstream                                                 # noqa: E402
 from program import Cores, Trouble                              # noqa: E402
 
 SPIN = ("import sys, time\n"
@@ -177,6 +181,94 @@ def test_a_gateway_that_cannot_is_left_out():
                            lambda t: None) == ({}, {})
 
 
+# ---- several runs ------------------------------------------------------------
+
+def result(cpu, x_nginx, failed=None):
+    """One run's, of one case and two gateways."""
+    return {"machine": {"cpu": "C", "cores": 2, "kernel": "6", "pinning": "",
+                        "load_average": 0.1, "versions": {}},
+            "command": "bench", "time": "T", "cases": [
+        {"name": "c32", "title": "small", "failed": failed or {}, "rows": {
+            "nginx": {"cpu_usecs": rounds.spread([10.0])},
+            "tallygate": {"cpu_usecs": rounds.spread([cpu, cpu + 2]),
+                          "x_nginx": rounds.spread([x_nginx]),
+                          "per_second": rounds.spread([20000]),
+                          "roles": {"worker": cpu - 1, "logger": 1}}}}]}
+
+
+def test_the_median_of_runs_is_that_of_their_medians():
+    three = [result(20, 2.0), result(40, 4.0), result(21, 2.1)]
+    del three[1]["cases"][0]["rows"]["tallygate"]["roles"]["logger"]
+    merged = runs.merged(three)
+    row = merged["cases"][0]["rows"]["tallygate"]
+    assert row["cpu_usecs"] == {"median": 22, "least": 21, "greatest": 41,
+                                "rounds": [21, 41, 22]}
+    assert row["x_nginx"]["median"] == 2.1
+    assert row["roles"] == {"worker": 20, "logger": 1}
+    assert merged["runs"] == three
+
+
+def test_a_row_that_failed_in_one_run_has_the_others():
+    bad = result(20, 2.0, {"tallygate": "no answer"})
+    bad["cases"][0]["rows"]["tallygate"] = {}
+    merged = runs.merged([bad, result(30, 3.0)])
+    case = merged["cases"][0]
+    assert case["rows"]["tallygate"]["cpu_usecs"]["rounds"] == [31]
+    assert case["failed"] == {"tallygate": "no answer"}
+    assert "c32: tallygate: failed: no answer" in report.runs_text(merged)
+
+
+def test_tables_of_runs():
+    case = {"name": "open100", "title": "100 open streams", "failed": {},
+            "rows": {"nginx": {"pss_mb": rounds.spread([9.5])}}}
+    one = result(20, 2.0)
+    one["cases"].append(case)
+    text = re.sub(" +", " ", report.runs_text(
+        runs.merged([one, result(30, 3.0)])))
+    assert "Medians of 2 runs (least-greatest): `bench`" in text
+    assert "| c32: small | 10.0 (10.0-10.0) | 26.0 (21.0-31.0) | " \
+        "2.50 (2.00-3.00) |" in text
+    assert "| c32: small | 20,000 |" in text
+    assert "| 100 open streams: PSS MB | 9.50 |" in text
+
+
+def test_merge_reads_files(tmp_path):
+    files = []
+    for i, cpu in enumerate((20, 30, 25)):
+        files.append(tmp_path / f"{i}.json")
+        report.write_json(files[-1], result(cpu, cpu / 10))
+    out = tmp_path / "merged.json"
+    command = [sys.executable, "-B", BENCH / "merge"]
+    done = subprocess.run([*command, "--json", out, *files],
+                          capture_output=True, text=True, check=True)
+    assert "26.0 (21.0-31.0)" in done.stdout
+    # Merged again, it is the same.
+    again = subprocess.run([*command, out], capture_output=True, text=True,
+                           check=True)
+    assert again.stdout == done.stdout
+    files[0].write_text("{")
+    done = subprocess.run([*command, *files], capture_output=True, text=True)
+    assert done.returncode == 1 and "0.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_cases_are_in_several_runs():
+    options = run.parser("bench", "").parse_args(["--runs", "3"])
+    assert run.chosen_cases(options) == list(cases.CASES)
+    options = run.parser("bench", "").parse_args([])
+    assert {c.name for c in run.chosen_cases(options)} < \
+        {c.name for c in cases.CASES}
+
+
+def test_handshakes_are_counted_from_the_log(tmp_path):
+    class Provider:
+        handshake_log = tmp_path / "handshakes"
+    count = upstream.Upstream.handshakes
+    assert count(Provider) == (0, 0)
+    Provider.handshake_log.write_text(".\nr\nr\n.\nr\n")
+    assert count(Provider) == (5, 2)
+
+
 # ---- load --------------------------------------------------------------------
 
 GOOD = ('Running 1s test\nresult: {"requests": 7, "usecs": 1000000, '
@@ -230,8 +322,7 @@ def test_answers_are_json():
 
 def test_cases_name_rows_that_exist():
     class Ports:
-        ports = dict.fromkeys(("plain", "anthropic", "error", "tls",
-                               "stream"), 1)
+        ports = dict.fromkeys(upstream.KINDS, 1)
         ca_file = None
     known = set(gateways.known(pathlib.Path("."), Ports(), ".")) | {"haproxy"}
     names = [c.name for c in cases.CASES]

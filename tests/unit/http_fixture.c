@@ -46,6 +46,7 @@ note(struct fixture *fx, struct http_call *call)
 static void
 on_call(void *arg, struct http_call *call)
 {
+	static const char heard[] = "GET /heard HTTP/1.1\r\nHost: a\r\n\r\n";
 	struct fixture *fx = arg;
 	struct str path = http_path(call), method = http_method(call);
 	struct str query = http_query(call);
@@ -63,6 +64,9 @@ on_call(void *arg, struct http_call *call)
 		fx->call = call;
 	} else if (str_is(path, "/empty")) {
 		http_reply(call, 204, NULL, str_of(""));
+	} else if (str_is(path, "/say")) {
+		assert_true(write(fx->say_fd, heard, sizeof(heard) - 1) > 0);
+		http_reply(call, 200, "text/plain", str_of("said"));
 	} else {
 		snprintf(text, sizeof(text),
 		    STR_FMT " " STR_FMT " " STR_FMT " %zu", STR_ARG(method),

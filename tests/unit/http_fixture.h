@@ -7,6 +7,7 @@
  *   /hold     owned and kept in fixture.call; the test answers
  *   /unowned  kept in fixture.call, but not owned (no on_gone)
  *   /empty    204
+ *   /say      "said"; in the meantime fixture.say_fd asks for /heard
  *   others    "METHOD PATH QUERY BODYBYTES" as text/plain
  */
 #ifndef TESTS_UNIT_HTTP_FIXTURE_H
@@ -23,6 +24,7 @@ struct fixture {
 	int listen_fd, port;
 	struct http_call *call; /* the one held, NULL when it is gone */
 	int calls, gone, drained;
+	int say_fd;         /* a client's */
 	int64_t gone_nsecs; /* when */
 	struct buf seen;    /* peer and headers of the last call: see .c */
 };

@@ -254,16 +254,44 @@ test_a_wildcards_price_is_the_models(void **state)
 }
 
 static void
+write_prices(char name[])
+{
+	int fd = mkstemp(name);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, PRICES, strlen(PRICES)), strlen(PRICES));
+	close(fd);
+}
+
+/* All models have been named, and have their prices. */
+static void
+test_opening_without_wildcards_keeps_no_table(void **state)
+{
+	char ours[] = "/tmp/test_catalog.XXXXXX";
+	const struct deployment *d;
+
+	(void)state;
+	write_prices(ours);
+	fix_add(&f, "m", "o", "openai/gpt-4o");
+	setenv("TALLYGATE_PRICES", ours, 1);
+	assert_int_equal(catalog_open(&f.config, &f.catalog, &f.err), 0);
+	assert_int_equal(f.catalog->table_count, 0);
+	d = catalog_find_id(f.catalog, str_of("o"));
+	assert_int_equal(catalog_price(f.catalog, d, "gpt-4o", &f.arena)
+			     ->base.input,
+	    2500000);
+	unlink(ours);
+	unsetenv("TALLYGATE_PRICES");
+}
+
+static void
 test_opening_reads_the_tables_and_keeps_them(void **state)
 {
 	char ours[] = "/tmp/test_catalog.XXXXXX", path[sizeof(ours)];
 	const char *files[1];
-	int fd = mkstemp(ours);
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, PRICES, strlen(PRICES)), strlen(PRICES));
-	close(fd);
+	write_prices(ours);
 	fix_add(&f, "openai/*", "o", "openai/*");
 	setenv("TALLYGATE_PRICES", ours, 1);
 	assert_int_equal(catalog_open(&f.config, &f.catalog, &f.err), 0);
@@ -589,6 +617,7 @@ main(void)
 		T(test_prices_and_limits),
 		T(test_a_wildcards_price_is_the_models),
 		T(test_opening_reads_the_tables_and_keeps_them),
+		T(test_opening_without_wildcards_keeps_no_table),
 		T(test_what_cannot_be_built_says_where),
 		T(test_groups_have_their_own_strategy),
 		T(test_groups_have_their_own_retries_and_breaker),

@@ -142,7 +142,7 @@ reset_play(enum contract_role role)
 {
 	memset(play, 0, sizeof(*play));
 	play->role = role;
-	play->version = "1";
+	play->version = "2";
 	play->state_dir = "/var/lib/tallygate";
 	play->listeners = role == CONTRACT_WORKER ? "2" : NULL;
 	play->missing_fd = play->swapped_fd = play->deaf_fd = -1;
@@ -224,14 +224,14 @@ test_bad_environment_is_refused(void **state)
 		{ NULL, "/s", "1", ERR_USAGE, "not started by a supervisor" },
 		{ "", "/s", "1", ERR_USAGE, "not started by a supervisor" },
 		{ "one", "/s", "1", ERR_USAGE, "not started by a supervisor" },
-		{ "2", "/s", "1", ERR_CONFIG, "version 2, this program 1" },
+		{ "3", "/s", "1", ERR_CONFIG, "version 3, this program 2" },
 		{ "0", "/s", "1", ERR_CONFIG, "version 0" },
-		{ "1", NULL, "1", ERR_USAGE, "TALLYGATE_STATE_DIR" },
-		{ "1", "relative", "1", ERR_USAGE, "TALLYGATE_STATE_DIR" },
-		{ "1", "/s", NULL, ERR_USAGE, "TALLYGATE_LISTENERS" },
-		{ "1", "/s", "0", ERR_USAGE, "out of range" },
-		{ "1", "/s", "9", ERR_USAGE, "out of range" },
-		{ "1", "/s", "3", ERR_IO, "descriptor 9 (listener)" },
+		{ "2", NULL, "1", ERR_USAGE, "TALLYGATE_STATE_DIR" },
+		{ "2", "relative", "1", ERR_USAGE, "TALLYGATE_STATE_DIR" },
+		{ "2", "/s", NULL, ERR_USAGE, "TALLYGATE_LISTENERS" },
+		{ "2", "/s", "0", ERR_USAGE, "out of range" },
+		{ "2", "/s", "9", ERR_USAGE, "out of range" },
+		{ "2", "/s", "3", ERR_IO, "descriptor 9 (listener)" },
 	};
 
 	(void)state;

@@ -311,6 +311,28 @@ test_held_bytes_keep_their_place(void **state)
 	close(fd);
 }
 
+/* More than one read takes, and each is answered where it is taken. */
+static void
+test_many_pipelined_requests_are_answered_in_order(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = client_connect(fx, 0);
+	struct buf in, out;
+
+	buf_init(&out, 65536);
+	buf_init(&in, 1 << 20);
+	for (int i = 0; i < 600; i++)
+		buf_printf(&out, "GET /%03d HTTP/1.1\r\n" H "\r\n", i);
+	buf_printf(&out, "GET /last HTTP/1.1\r\n" H "\r\n");
+	assert_int_equal(send(fd, out.data, out.len, 0), out.len);
+	assert_true(client_read(fx, fd, &in, "GET /last  0", 2000));
+	assert_int_equal(fx->calls, 601);
+	assert_int_equal(str_find(buf_str(&in), " 400 "), -1);
+	buf_fini(&in);
+	buf_fini(&out);
+	close(fd);
+}
+
 static void
 test_pipelined_junk_during_an_answer_is_bounded(void **state)
 {
@@ -441,7 +463,7 @@ test_drain_finishes_what_runs_and_takes_no_more(void **state)
 	exchange(fx, idle, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
 	client_say(fx, begun, "GET /b HTTP/1.1\r\n");
 	fixture_run(fx, 5);
-	http_server_drain(fx->server);
+	http_server_drain(fx->server, false);
 	late = client_connect(fx, 0); /* the kernel still takes it */
 	assert_true(client_sees_end(fx, idle, &b, 1000));
 	assert_int_equal(b.len, 0);
@@ -477,7 +499,7 @@ test_request_on_its_way_to_a_draining_server_is_answered(void **state)
 	exchange(fx, idle, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
 	http_start(fx->call, 200, "text/plain"); /* its head says nothing */
 	fixture_run(fx, 5);
-	http_server_drain(fx->server);
+	http_server_drain(fx->server, false);
 	fixture_run(fx, 20);
 	client_say(fx, idle, "GET /i HTTP/1.1\r\n" H "\r\n");
 	client_say(fx, fresh, "GET /f HTTP/1.1\r\n" H "\r\n");
@@ -495,6 +517,79 @@ test_request_on_its_way_to_a_draining_server_is_answered(void **state)
 	close(idle);
 	close(fresh);
 	close(busy);
+	buf_fini(&b);
+}
+
+/* Others go on: there is no hurry. */
+static void
+test_who_has_only_connected_is_waited_for(void **state)
+{
+	struct fixture *fx = *state;
+	int fresh = client_connect(fx, 0);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	fixture_run(fx, 5);
+	http_server_drain(fx->server, false);
+	fixture_run(fx, 400);
+	client_say(fx, fresh, "GET /f HTTP/1.1\r\n" H "\r\n");
+	assert_true(client_sees_end(fx, fresh, &b, 500));
+	assert_true(str_ends(buf_str(&b), "GET /f  0"));
+	close(fresh);
+	buf_fini(&b);
+}
+
+/* Nobody goes on: all who wait at the door are let in, and it is closed. */
+static void
+test_the_last_server_takes_all_who_wait(void **state)
+{
+	struct fixture *fx = *state;
+	int waiting[5], silent;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		waiting[i] = client_connect(fx, 0);
+		assert_true(write(waiting[i], "GET / HTTP/1.1\r\n", 16) > 0);
+	}
+	silent = client_connect(fx, 0);
+	assert_int_equal(http_server_connections(fx->server), 0);
+	http_server_drain(fx->server, true);
+	assert_int_equal(http_server_connections(fx->server), 6);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		buf_clear(&b);
+		client_say(fx, waiting[i], H "\r\n");
+		assert_true(client_sees_end(fx, waiting[i], &b, 500));
+		assert_true(str_ends(buf_str(&b), "GET /  0"));
+		close(waiting[i]);
+	}
+	buf_clear(&b);
+	assert_true(client_sees_end(fx, silent, &b, 1500));
+	assert_int_equal(b.len, 0);
+	close(silent);
+	buf_fini(&b);
+}
+
+/* It came after the loop had looked, in the turn in which the connection's
+   time was over. */
+static void
+test_request_at_the_last_moment_is_answered(void **state)
+{
+	struct fixture *fx = *state;
+	int other = client_connect(fx, 0);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	fx->say_fd = client_connect(fx, 0);
+	exchange(fx, fx->say_fd, "GET / HTTP/1.1\r\n" H "\r\n", "GET /  0");
+	fixture_run(fx, 5);
+	http_server_drain(fx->server, false);
+	usleep(300000);
+	assert_true(write(other, "GET /say HTTP/1.1\r\n" H "\r\n", 30) > 0);
+	assert_true(client_sees_end(fx, fx->say_fd, &b, 500));
+	assert_true(str_ends(buf_str(&b), "GET /heard  0"));
+	close(fx->say_fd);
+	close(other);
 	buf_fini(&b);
 }
 
@@ -517,7 +612,7 @@ test_drained_listener_does_not_wake_the_loop(void **state)
 	int fd;
 
 	fixture_run(fx, 5); /* epoll knows the listener */
-	http_server_drain(fx->server);
+	http_server_drain(fx->server, false);
 	fixture_run(fx, 5);
 	fd = client_connect(fx, 0);
 	event_base_loopexit(fx->base, &tenth);
@@ -537,7 +632,7 @@ test_stream_begun_before_the_drain_is_not_cut(void **state)
 	buf_init(&b, 65536);
 	http_start(fx->call, 200, "text/plain");
 	fixture_run(fx, 5);
-	http_server_drain(fx->server);
+	http_server_drain(fx->server, false);
 	http_send(fx->call, str_of("abc"));
 	fixture_run(fx, 50);
 	http_send(fx->call, str_of("def"));
@@ -613,12 +708,16 @@ main(void)
 		T(test_owner_without_on_gone_keeps_its_call),
 		T(test_pipelined_request_waits_for_the_answer),
 		T(test_held_bytes_keep_their_place),
+		T(test_many_pipelined_requests_are_answered_in_order),
 		T(test_pipelined_junk_during_an_answer_is_bounded),
 		T(test_junk_behind_a_good_request_is_refused_after_its_answer),
 		T(test_connection_limit_is_exact),
 		T(test_running_out_of_descriptors_does_not_spin),
 		T(test_drain_finishes_what_runs_and_takes_no_more),
 		T(test_request_on_its_way_to_a_draining_server_is_answered),
+		T(test_who_has_only_connected_is_waited_for),
+		T(test_the_last_server_takes_all_who_wait),
+		T(test_request_at_the_last_moment_is_answered),
 		T(test_drained_listener_does_not_wake_the_loop),
 		T(test_stream_begun_before_the_drain_is_not_cut),
 		T(test_free_tells_the_owners_and_leaves_no_trace),

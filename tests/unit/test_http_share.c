@@ -155,7 +155,7 @@ test_two_servers_share_evenly(void **state)
 	    WITHIN(&fx, 2000, (count(&fx, second, &a, &b), a + b == 40)));
 	assert_in_range(a, 19, 21);
 	/* One leaves: the other takes all. */
-	http_server_drain(second);
+	http_server_drain(second, false);
 	for (size_t i = 0; i < 40; i++)
 		close(fds[i]);
 	assert_true(WITHIN(&fx, 500, http_server_connections(fx.server) == 0));

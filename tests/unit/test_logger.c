@@ -64,6 +64,7 @@ run_logger(const struct fixture *f, int status, int life)
 {
 	int null = open("/dev/null", O_RDWR);
 	int log = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	char version[16];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	status = fcntl(status, F_DUPFD, 64);
@@ -76,7 +77,8 @@ run_logger(const struct fixture *f, int status, int life)
 	put_fd(status, CONTRACT_FD_STATUS);
 	put_fd(life, CONTRACT_FD_LIFE);
 	close_range(CONTRACT_FD_TRACE + 1, ~0U, 0);
-	setenv(CONTRACT_ENV_VERSION, "1", 1);
+	snprintf(version, sizeof(version), "%d", CONTRACT_VERSION);
+	setenv(CONTRACT_ENV_VERSION, version, 1);
 	setenv(CONTRACT_ENV_STATE_DIR, f->dir, 1);
 	setenv(CONTRACT_ENV_TRACES, f->traces, 1);
 	setenv(CONTRACT_ENV_KEEP, "3", 1);

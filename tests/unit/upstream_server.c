@@ -117,6 +117,7 @@ static const struct canned {
 	{ "/ok", true, OK_ANSWER },
 	{ "/ok-then-close", false, OK_ANSWER },
 	{ "/surplus", true, OK_ANSWER "surplus" },
+	{ "/empty", true, "HTTP/1.1 204 No Content\r\n\r\n" },
 	{ "/head", true, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" },
 	{ "/old", false, "HTTP/1.0 200 OK\r\n\r\nold style" },
 	{ "/close", false,

@@ -8,7 +8,6 @@ from messages import PLAIN_REQUEST_BYTES
 ALL = ("direct", "nginx", "nginx-log", "haproxy", "tallygate-off",
        "tallygate")
 MAIN = ("direct", "nginx", "haproxy", "tallygate-off", "tallygate")
-PAIR = ("direct", "nginx", "tallygate-off", "tallygate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +31,12 @@ EVENTS = 67
 
 CASES = (
     Case("c1", "0.8 KB, 1 connection", ALL, connections=1),
-    Case("c8", "0.8 KB, 8 connections", PAIR, connections=8),
+    Case("c8", "0.8 KB, 8 connections", MAIN, connections=8),
     Case("c32", "0.8 KB, 32 connections", ALL),
-    Case("c128", "0.8 KB, 128 connections", PAIR, connections=128),
-    Case("8k", "8 KB, 32 connections", PAIR, body_bytes=8 << 10),
-    Case("100k", "100 KB, 32 connections", PAIR, body_bytes=100_000),
-    Case("1m", "1 MB, 8 connections", PAIR, body_bytes=1_000_000,
+    Case("c128", "0.8 KB, 128 connections", MAIN, connections=128),
+    Case("8k", "8 KB, 32 connections", MAIN, body_bytes=8 << 10),
+    Case("100k", "100 KB, 32 connections", MAIN, body_bytes=100_000),
+    Case("1m", "1 MB, 8 connections", MAIN, body_bytes=1_000_000,
          connections=8),
     Case("features", "what features cost: 0.8 KB, 32 connections",
          ("nginx", "tallygate-off", "tallygate-keys", "tallygate"),
@@ -46,15 +45,18 @@ CASES = (
          MAIN, kind="stream", stream=True, connections=64, events=EVENTS,
          tokens_per_second=200),
     Case("burst", "streams of 64 tokens at once, 32 connections, per event",
-         PAIR, kind="stream", stream=True, events=EVENTS, quick=False),
+         MAIN, kind="stream", stream=True, events=EVENTS, quick=False),
     Case("ttft", "time to the first byte of a stream, 1 connection", MAIN,
          kind="stream", stream=True, measure="first_byte", connections=1),
     Case("anthropic", "translated to and from Anthropic, 32 connections",
-         PAIR, kind="anthropic"),
+         MAIN, kind="anthropic"),
     Case("failover", "the first deployment answers 500, 32 connections",
          ("nginx", "tallygate-off", "tallygate"), kind="failover"),
     Case("tls", "TLS to the provider, 32 connections",
          ("nginx", "haproxy", "tallygate-off", "tallygate"), kind="tls"),
+    Case("tls-anew", "TLS to a provider that closes after each answer, "
+         "8 connections", ("nginx", "haproxy", "tallygate-off", "tallygate"),
+         kind="tls-anew", connections=8),
     Case("workers", "two workers beside one, 64 connections",
          ("nginx", "nginx-2", "tallygate", "tallygate-2"), connections=64,
          cores="pair"),

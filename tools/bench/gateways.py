@@ -10,7 +10,7 @@
 import pathlib
 
 from program import Program, Trouble, find, free_ports
-from upstream import nginx_head, start_nginx
+from upstream import TLS_KINDS, nginx_head, start_nginx
 
 MODEL = "bench-model"
 MASTER_KEY = "sk-bench-0123456789abcdef"
@@ -27,7 +27,7 @@ class Direct:
         pass
 
     def target(self, kind):
-        if kind in ("tls", "failover"):
+        if kind in (*TLS_KINDS, "failover"):
             return None
         return self.upstream.ports[kind], MODEL, []
 
@@ -37,7 +37,7 @@ class Direct:
 
 class Proxy:
     """What nginx and HAProxy have in common: one port for each kind."""
-    kinds = ("plain", "anthropic", "stream", "tls", "failover")
+    kinds = ("plain", "anthropic", "stream", *TLS_KINDS, "failover")
 
     def __init__(self, name, directory, upstream):
         self.name = name
@@ -52,7 +52,7 @@ class Proxy:
 
     def target(self, kind):
         if kind not in self.ports or (
-                kind == "tls" and not self.upstream.ca_file):
+                kind in TLS_KINDS and not self.upstream.ca_file):
             return None
         return self.ports[kind], MODEL, []
 
@@ -92,9 +92,12 @@ class Nginx(Proxy):
         elif kind == "failover":
             more = ("      proxy_next_upstream error timeout http_500 "
                     "non_idempotent;\n")
-        elif kind == "tls":
+        elif kind in TLS_KINDS:
             scheme = "https"
-            more = ("      proxy_ssl_verify on;\n"
+            # By default it would speak 1.2 only, whose resumption needs no
+            # key exchange: another thing than what the others do.
+            more = ("      proxy_ssl_protocols TLSv1.2 TLSv1.3;\n"
+                    "      proxy_ssl_verify on;\n"
                     "      proxy_ssl_name localhost;\n"
                     "      proxy_ssl_trusted_certificate "
                     f"{self.upstream.ca_file};\n")
@@ -107,7 +110,7 @@ class Nginx(Proxy):
         log = f"{self.directory}/access.log" if self.access_log else "off"
         text += (f"  access_log {log};\n  client_body_buffer_size 2m;\n")
         for kind, port in self.ports.items():
-            if kind == "tls" and not self.upstream.ca_file:
+            if kind in TLS_KINDS and not self.upstream.ca_file:
                 continue
             text += (f"  upstream {kind} {{\n{self.servers(kind)}"
                      "    keepalive 2048;\n"
@@ -122,7 +125,7 @@ class Nginx(Proxy):
 class Haproxy(Proxy):
     """One thread, connections reused. Its retries do not take a 500 of a
     POST elsewhere with the order kept, so failover is left out."""
-    kinds = ("plain", "anthropic", "stream", "tls")
+    kinds = ("plain", "anthropic", "stream", *TLS_KINDS)
 
     def conf(self):
         text = ("global\n  nbthread 1\n  maxconn 8000\n"
@@ -131,7 +134,7 @@ class Haproxy(Proxy):
                 "  http-reuse always\n  option http-no-delay\n")
         for kind, port in self.ports.items():
             tls = ""
-            if kind == "tls":
+            if kind in TLS_KINDS:
                 if not self.upstream.ca_file:
                     continue
                 tls = (" ssl verify required sni str(localhost) ca-file "
@@ -169,11 +172,10 @@ class Tallygate:
         return self.program.pid if self.program else None
 
     def deployment(self, group, provider, kind, **more):
-        scheme = "https" if kind == "tls" else "http"
+        scheme = "https" if kind in TLS_KINDS else "http"
         version = "" if provider == "anthropic" else "/v1"
-        host = "localhost" if kind == "tls" else "127.0.0.1"
         params = {"model": f"{provider}/{MODEL}", "api_key": "sk-upstream",
-                  "api_base": f"{scheme}://{host}:"
+                  "api_base": f"{scheme}://127.0.0.1:"
                               f"{self.upstream.ports[kind]}{version}", **more}
         if self.caps:
             params.update(input_cost_per_token="0.00000015",
@@ -188,8 +190,8 @@ class Tallygate:
         text += self.deployment("stream", "openai", "stream")
         text += self.deployment("failover", "openai", "error", order=1)
         text += self.deployment("failover", "openai", "plain", order=2)
-        if self.upstream.ca_file:
-            text += self.deployment("tls", "openai", "tls")
+        for kind in TLS_KINDS if self.upstream.ca_file else ():
+            text += self.deployment(kind, "openai", kind)
         # The failing deployment is asked each time: that is the case.
         text += ("router_settings:\n  num_retries: 1\n"
                  "  disable_cooldowns: true\n")
@@ -214,12 +216,15 @@ class Tallygate:
         self.directory.mkdir(exist_ok=True)
         (self.directory / "tallygate.yaml").write_text(self.conf(),
                                                        encoding="utf-8")
+        # Whom the provider's certificate is by.
+        env = ({"SSL_CERT_FILE": str(self.upstream.ca_file)}
+               if self.upstream.ca_file else {})
         self.program = Program(self.command(), self.directory, cores,
-                               self.name)
+                               self.name, env)
         self.program.await_port(self.port)
 
     def target(self, kind):
-        if kind == "tls":
+        if kind in TLS_KINDS and not self.upstream.ca_file:
             return None
         headers = [f"Authorization: Bearer {MASTER_KEY}"] if self.keys else []
         return self.port, kind, headers

@@ -70,7 +70,7 @@ class Cores:
 class Program:
     """A running child, at the head of a process group of its own."""
 
-    def __init__(self, argv, directory, cores=None, name=None):
+    def __init__(self, argv, directory, cores=None, name=None, more_env=()):
         self.argv = [str(a) for a in argv]
         self.name = name or pathlib.Path(self.argv[0]).name
         self.log = pathlib.Path(directory) / f"{self.name}.log"
@@ -87,7 +87,8 @@ class Program:
             try:
                 self.popen = subprocess.Popen(
                     self.argv, stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=out, start_new_session=True, preexec_fn=prepare)
+                    stderr=out, start_new_session=True, preexec_fn=prepare,
+                    env={**os.environ, **dict(more_env)})
             except OSError as e:
                 raise Trouble(f"{self.argv[0]}: {e.strerror}") from None
         self.pid = self.popen.pid

@@ -17,6 +17,7 @@ LABELS = {
     "idle_rss_mb": "idle RSS MB", "loaded_rss_mb": "loaded",
     "after_rss_mb": "after", "pss_mb": "PSS MB", "rss_mb": "RSS MB",
     "stream_kb": "KB/stream", "start_msecs": "ms",
+    "handshakes": "dials/1000", "full_handshakes": "full/1000",
 }
 # These show the least and the greatest too.
 SPREAD = ("cpu_usecs", "x_nginx", "start_msecs")
@@ -46,13 +47,8 @@ def columns(case_result):
     return [k for k in keys if k in present]
 
 
-def table(case_result):
-    """Lines of a Markdown table, aligned."""
-    keys = columns(case_result)
-    lines = [["row"] + [LABELS[k] for k in keys]]
-    for row, figures in case_result["rows"].items():
-        if figures:
-            lines.append([row] + [cell(k, figures.get(k)) for k in keys])
+def aligned(lines):
+    """Lines of a Markdown table; the first are the heads."""
     widths = [max(len(line[i]) for line in lines)
               for i in range(len(lines[0]))]
     text = ["| " + " | ".join(
@@ -62,6 +58,78 @@ def table(case_result):
     rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
     text.insert(1, "| " + " | ".join(rule) + " |")
     return text
+
+
+def table(case_result):
+    keys = columns(case_result)
+    lines = [["row"] + [LABELS[k] for k in keys]]
+    for row, figures in case_result["rows"].items():
+        if figures:
+            lines.append([row] + [cell(k, figures.get(k)) for k in keys])
+    return aligned(lines)
+
+
+# ---- many runs: the tables of docs/performance.md ---------------------------
+
+GATEWAYS = ("direct", "nginx", "haproxy", "tallygate-off", "tallygate")
+# Cases whose rows are others: they have their own tables.
+SPECIAL = ("features", "workers")
+
+
+def by_case(result, key, ratio=False):
+    """One figure: a line for each case, a column for each gateway."""
+    cases = [c for c in result["cases"] if c["name"] not in SPECIAL and
+             any(key in f for f in c["rows"].values())]
+    names = [g for g in GATEWAYS if any(key in c["rows"].get(g, {})
+                                        for c in cases)]
+    lines = [["case"] + names + (["all on x nginx"] if ratio else [])]
+    for case in cases:
+        line = [f"{case['name']}: {case['title']}"]
+        line += [cell(key, case["rows"].get(n, {}).get(key)) for n in names]
+        if ratio:
+            line.append(cell("x_nginx", case["rows"].get("tallygate", {})
+                             .get("x_nginx")))
+        lines.append(line)
+    return aligned(lines)
+
+
+def by_measure(result):
+    """Memory and start: a line for each figure."""
+    lines = [["memory of the tree, start", *GATEWAYS[1:]]]
+    for case in result["cases"]:
+        if case["name"] not in ("memory", "start") and \
+                not case["name"].startswith("open"):
+            continue
+        for key in columns(case):
+            label = LABELS[key]
+            if key.endswith("_mb") and case["name"] == "memory":
+                label = key.removesuffix("_mb").replace("_", " ") + " MB"
+            lines.append([f"{case['title']}: {label}"] +
+                         [cell(key, case["rows"].get(n, {}).get(key))
+                          for n in GATEWAYS[1:]])
+    return aligned(lines) if len(lines) > 1 else []
+
+
+def runs_text(result):
+    """All tables of several runs, and what went wrong."""
+    lines = [machine_text(result["machine"]),
+             f"Medians of {len(result['runs'])} runs (least-greatest): "
+             f"`{result['command']}`"]
+    for title, key in (("CPU us a request (an event of a stream)",
+                        "cpu_usecs"), ("requests/s", "per_second"),
+                       ("p50 over no gateway, us", "added_p50_usecs"),
+                       ("p99 over no gateway, us", "added_p99_usecs")):
+        lines += ["", f"## {title}", ""]
+        lines += by_case(result, key, ratio=key == "cpu_usecs")
+    lines += ["", "## Memory and start", "", *by_measure(result)]
+    for case in result["cases"]:
+        if case["name"] in SPECIAL or case["name"].startswith("tls"):
+            lines += ["", f"## {case['name']}: {case['title']}", ""]
+            lines += table(case)
+    lines += [f"\n{case['name']}: {row}: failed: {why}"
+              for case in result["cases"]
+              for row, why in case["failed"].items()]
+    return "\n".join(lines)
 
 
 def roles(case_result):

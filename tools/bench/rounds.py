@@ -9,18 +9,20 @@ import time
 import accounting
 from load import Load
 from program import Trouble
+from upstream import TLS_KINDS
 
 # measure: ((key, unit), ...) in the order of the table. The first one is the
 # one that ratios to nginx are made of.
 FIGURES = {
     "load": ("cpu_usecs", "user_usecs", "sys_usecs", "per_second",
-             "p50_usecs", "p99_usecs"),
+             "p50_usecs", "p99_usecs", "handshakes", "full_handshakes"),
     "first_byte": ("p50_usecs", "p99_usecs"),
     "memory": ("idle_pss_mb", "loaded_pss_mb", "after_pss_mb", "idle_rss_mb",
                "loaded_rss_mb", "after_rss_mb"),
     "open": ("pss_mb", "stream_kb", "rss_mb"),
     "start": ("start_msecs",),
 }
+HANDSHAKES = ("handshakes", "full_handshakes")   # in 1,000 requests
 ADDED = ("p50_usecs", "p99_usecs")
 FIRST_BYTES = 200
 MB = 1 << 20
@@ -49,12 +51,17 @@ class Measurer:
 
     def load(self, gateway, case):
         load = self.load_of(gateway, case)
+        shaken = self.upstream.handshakes()
         before = accounting.cpu(gateway.pid) if gateway.pid else None
         result = load.run(self.seconds)
         found = {"per_second": result["requests"] * 1e6 / result["usecs"],
                  "p50_usecs": result["p50_usecs"],
                  "p99_usecs": result["p99_usecs"],
                  "requests": result["requests"]}
+        if case.kind in TLS_KINDS:
+            now = self.upstream.handshakes()
+            for key, a, b in zip(HANDSHAKES, shaken, now):
+                found[key] = 1000 * (b - a) / result["requests"]
         if before is None:
             return found
         cpu = accounting.cpu(gateway.pid) - before

@@ -12,6 +12,7 @@ import cases
 import gateways
 import report
 import rounds
+import runs
 from program import Cores, Trouble, find
 from upstream import Upstream
 
@@ -38,7 +39,10 @@ def arguments(parser):
                         help="where tallygate and tallysim are (.)")
     parser.add_argument("--json", metavar="FILE", help="write the result")
     parser.add_argument("--full", action="store_true",
-                        help="all cases, 5 rounds of 3 seconds")
+                        help="all cases, 5 rounds of 3 seconds: 20 minutes")
+    parser.add_argument("--runs", type=int, default=1, metavar="N",
+                        help="N whole runs of all cases, 2 rounds of a second "
+                             "each (3 minutes a run), and their medians")
     parser.add_argument("--only", type=split, metavar="ROW,...",
                         help="these rows only (direct and nginx are added "
                              "where a case compares with them)")
@@ -59,7 +63,8 @@ def parser(name, text):
 
 def chosen_cases(options):
     if options.case is None:
-        return [c for c in cases.CASES if c.quick or options.full]
+        return [c for c in cases.CASES
+                if c.quick or options.full or options.runs > 1]
     names = {c.name: c for c in cases.CASES}
     unknown = [n for n in options.case if n not in names]
     if unknown:
@@ -136,27 +141,34 @@ class Run:
             except Trouble as e:
                 failed[gateway.name] = str(e)
                 wanted.remove(gateway)
-        count = self.options.rounds or (5 if self.options.full else 3)
+        count = self.options.rounds or (
+            5 if self.options.full else 2 if self.options.runs > 1 else 3)
         rows, more = rounds.run_case(case, wanted, self.measurer, count,
                                      self.say)
         return {"name": case.name, "title": case.title, "rows": rows,
                 "failed": {**failed, **more}}
 
-    def all(self):
-        """Runs and reports; the process's exit status."""
+    def check_extra(self):
+        """One that was asked for and does not start ends the run at its
+        beginning."""
+        for gateway in self.extra:
+            self.ensure_started(gateway, self.cases[0])
+
+    def all(self, show):
+        """Runs all cases; show(text) is called with what is known. The
+        result."""
         result = {"machine": report.machine(self.cores, self.options.build),
                   "command": " ".join(["bench"] + sys.argv[1:]),
                   "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                   "cases": []}
-        print(report.machine_text(result["machine"]), flush=True)
+        self.check_extra()
+        show(report.machine_text(result["machine"]))
         for case in self.cases:
             found = self.run_case(case)
             result["cases"].append(found)
             self.say("")
-            print(report.case_text(found), flush=True)
-        if self.options.json:
-            report.write_json(self.options.json, result)
-        return 1 if any(c["failed"] for c in result["cases"]) else 0
+            show(report.case_text(found))
+        return result
 
     def close(self):
         for gateway in self.known.values():
@@ -169,13 +181,37 @@ class Run:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def one_run(options, make_extra, show):
+    run = Run(options, make_extra)
+    try:
+        return run.all(show)
+    finally:
+        run.close()
+
+
+def show_now(text):
+    print(text, flush=True)
+
+
+def all_runs(options, make_extra):
+    """The result of the one run, or of all."""
+    if options.runs == 1:
+        return one_run(options, make_extra, show_now)
+    found = []
+    for number in range(options.runs):
+        print(f"run {number + 1} of {options.runs}", file=sys.stderr)
+        found.append(one_run(options, make_extra, lambda text: None))
+    result = runs.merged(found)
+    show_now(report.runs_text(result))
+    return result
+
+
 def main(options, make_extra=None):
     try:
-        run = Run(options, make_extra)
-        try:
-            return run.all()
-        finally:
-            run.close()
+        result = all_runs(options, make_extra)
+        if options.json:
+            report.write_json(options.json, result)
+        return 1 if any(c["failed"] for c in result["cases"]) else 0
     except Trouble as e:
         print(f"bench: {e}", file=sys.stderr)
         return 1

@@ -16,7 +16,8 @@ from messages import anthropic_answer, chat_answer, error_answer
 from program import Program, Trouble, find, free_ports
 
 # What may be asked for; each kind is a port of its own.
-KINDS = ("plain", "anthropic", "error", "tls", "stream")
+KINDS = ("plain", "anthropic", "error", "tls", "tls-anew", "stream")
+TLS_KINDS = ("tls", "tls-anew")     # the second closes after each answer
 STREAM_EVENTS_OF_64 = 64
 
 
@@ -78,6 +79,7 @@ class Upstream:
         self.directory = pathlib.Path(directory) / "upstream"
         self.directory.mkdir()
         self.ports = dict(zip(KINDS, free_ports(len(KINDS))))
+        self.handshake_log = self.directory / "handshakes"
         self.ca_file = None
         self.programs = []
         if find("openssl"):
@@ -98,25 +100,41 @@ class Upstream:
             raise
 
     def server(self, kind, status, body):
-        tls = ""
-        if kind == "tls":
+        tls = ssl = ""
+        if kind in TLS_KINDS:
+            ssl = " ssl"
             tls = (f"    ssl_certificate {self.cert};\n"
                    f"    ssl_certificate_key {self.key};\n"
-                   "    ssl_session_cache shared:tls:1m;\n")
-        ssl = " ssl" if kind == "tls" else ""
+                   "    ssl_session_cache shared:tls:1m;\n"
+                   f"    access_log {self.handshake_log} handshake "
+                   "if=$is_first;\n")
+        if kind == "tls-anew":
+            tls += "    keepalive_requests 1;\n"
         return (f"  server {{\n    listen 127.0.0.1:{self.ports[kind]}{ssl} "
                 f"backlog=4096;\n{tls}"
                 "    default_type application/json;\n"
                 f"    location / {{ return {status} '{body}'; }}\n  }}\n")
 
     def nginx_conf(self):
-        text = nginx_head(self.directory) + "  access_log off;\n"
+        # One line for each TLS connection: "r" when its session was resumed.
+        text = nginx_head(self.directory) + (
+            "  access_log off;\n"
+            "  log_format handshake '$ssl_session_reused';\n"
+            "  map $connection_requests $is_first { 1 1; default 0; }\n")
         text += self.server("plain", 200, chat_answer())
         text += self.server("anthropic", 200, anthropic_answer())
         text += self.server("error", 500, error_answer())
-        if self.ca_file:
-            text += self.server("tls", 200, chat_answer())
+        for kind in TLS_KINDS if self.ca_file else ():
+            text += self.server(kind, 200, chat_answer())
         return text + "}\n"
+
+    def handshakes(self):
+        """(all, full ones) so far of the providers with TLS."""
+        try:
+            text = self.handshake_log.read_text(encoding="utf-8")
+        except OSError:
+            return 0, 0
+        return text.count("\n"), text.count(".\n")
 
     def set_stream(self, **settings):
         """Settings of the simulator, such as tokens_per_second=200."""

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "domain/ledger/money.h"
 #include "domain/ledger/rollup_walk.h"
 
 #define MAX_RESULT_ROWS 100000
@@ -255,6 +256,83 @@ rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
 	}
 	rollup_ask_end(&q, result_r);
 	return 0;
+}
+
+/* ---- one value ---------------------------------------------------------- */
+
+/* The row of this value at *start, or where the next row of the bucket begins:
+   1 with the row, 0 with *start moved on (behind `until`: there are none). */
+static int
+next_of_value(struct store_txn *t, const struct rollup_walk *at,
+    struct str value, int64_t *start, int64_t until, struct rollup_row *row_r)
+{
+	int64_t step =
+	    at->bucket == ROLLUP_HOUR ? ROLLUP_HOUR_SECS : ROLLUP_DAY_SECS;
+	struct rollup_walk w = *at;
+	struct key k;
+	int rc;
+
+	w.t = t;
+	rollup_key(&k, w.dim, w.bucket, (uint32_t)*start, value);
+	w.cursor = store_cursor_open(t, STORE_ROLLUP, key_str(&k));
+	if (w.cursor == NULL)
+		return -1;
+	rc = rollup_walk_next(&w, until);
+	if (rc == 1 && w.start == *start && str_eq(w.value, value)) {
+		*row_r = w.row;
+		*start += step;
+	} else if (rc == 1) {
+		*start = w.start > *start ? w.start : *start + step;
+		rc = 0;
+	} else if (rc == 0) {
+		*start = until;
+	}
+	rollup_walk_close(&w);
+	return rc;
+}
+
+/* Adds up a value's rows that begin in [start, until). */
+static int
+sum_value(struct store_txn *t, const struct rollup_walk *at, struct str value,
+    int64_t start, int64_t until, int64_t *nanos)
+{
+	struct rollup_row row;
+
+	while (start < until) {
+		int rc = next_of_value(t, at, value, &start, until, &row);
+
+		if (rc < 0)
+			return -1;
+		if (rc == 1)
+			*nanos = money_add(*nanos, row.cost_nanos);
+	}
+	return 0;
+}
+
+int
+rollup_cost(struct store_txn *t, enum rollup_dim dim, struct str value,
+    int64_t since_secs, int64_t now_secs, int64_t *nanos_r)
+{
+	const struct rollup_walk days = { .dim = dim, .bucket = ROLLUP_DAY };
+	const struct rollup_walk hours = { .dim = dim, .bucket = ROLLUP_HOUR };
+	int64_t oldest = now_secs - ROLLUP_DAYS_KEPT * (int64_t)ROLLUP_DAY_SECS;
+	struct rollup_asking q = { .dim = dim,
+		.next = since_secs > oldest ? since_secs : oldest,
+		.until = now_secs + 1 };
+	char cut[ROLLUP_VALUE_BYTES];
+
+	*nanos_r = 0;
+	if (q.next < 0)
+		q.next = 0;
+	if (q.until > UINT32_MAX)
+		q.until = UINT32_MAX;
+	if (round_span(&q, t) != 0)
+		return -1;
+	value = rollup_value(value, cut);
+	if (sum_value(t, &days, value, q.next - q.next % ROLLUP_DAY_SECS,
+		q.until, nanos_r) != 0)
+		return -1;
+	return sum_value(t, &hours, value, q.next, q.until, nanos_r);
 }
 
 /* ---- the parts of a split ----------------------------------------------- */

@@ -33,7 +33,15 @@ int rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
 void rollup_result_free(struct rollup_result *r);
 
 /*
- * The same in steps, each in a transaction of its own, for those who must not
+ * What was booked on one value from since_secs until now, rounded outwards in
+ * the same way; not of a split. Reads that value's rows alone: some 3 x 24
+ * hours and a row for each day before, at most ROLLUP_DAYS_KEPT.
+ */
+int rollup_cost(struct store_txn *t, enum rollup_dim dim, struct str value,
+    int64_t since_secs, int64_t now_secs, int64_t *nanos_r) MUST_CHECK;
+
+/*
+ * A query in steps, each in a transaction of its own, for those who must not
  * be away for long: begin; step until it answers 0 (1: there is more, -1
  * failed); end, which gives the result, or drop. A step is a day, or an hour of
  * the last two days: what is compacted meanwhile is neither missed nor counted

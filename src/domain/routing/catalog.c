@@ -283,13 +283,16 @@ catalog_open(const struct config *config, struct catalog **catalog_r,
 
 	if (rc == 0)
 		rc = catalog_build(config, tables, n, catalog_r, err);
-	if (rc == 0) {
+	if (rc == 0 && (*catalog_r)->wildcard_count > 0) {
 		(*catalog_r)->owns_tables = true;
 		return 0;
 	}
+	/* Every model has been named, and has its price. */
+	if (rc == 0)
+		(*catalog_r)->table_count = 0;
 	while (n > 0)
 		price_table_free(&tables[--n]);
-	return -1;
+	return rc;
 }
 
 void

@@ -118,7 +118,8 @@ struct catalog {
  * Reads the price tables, ours ($TALLYGATE_PRICES, else
  * ../share/tallygate/prices.json from the program, else that of the prefix it
  * was built for, if there is one) and those of tallygate.prices, and builds the
- * catalog with them. Errors of price_table_load() and catalog_build().
+ * catalog with them; they are kept only where a wildcard may need them. Errors
+ * of price_table_load() and catalog_build().
  */
 int catalog_open(const struct config *c, struct catalog **catalog_r,
     struct err *err) MUST_CHECK;
