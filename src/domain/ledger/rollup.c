@@ -135,19 +135,19 @@ rollup_row_encode(const struct rollup_row *row,
 	return n;
 }
 
-/* -1: more than 64 bits, or cut off. */
+/* The number at *p, before end; *p moves behind it. -1: more than 64 bits, or
+   cut off. */
 static int
-take_packed(struct str *rest, uint64_t *v_r)
+take_packed(const unsigned char **p, const unsigned char *end, int64_t *v_r)
 {
 	uint64_t v = 0;
 
-	for (unsigned shift = 0; rest->n > 0 && shift < 64; shift += 7) {
-		unsigned char c = (unsigned char)*rest->p++;
+	for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
+		unsigned char c = *(*p)++;
 
-		rest->n--;
 		v |= (uint64_t)(c & 0x7f) << shift;
 		if (c < 0x80) {
-			*v_r = v;
+			*v_r = (int64_t)v;
 			return 0;
 		}
 	}
@@ -157,20 +157,21 @@ take_packed(struct str *rest, uint64_t *v_r)
 static int
 decode_packed(struct str bytes, union fields *f)
 {
+	const unsigned char *p = (const unsigned char *)bytes.p;
+	const unsigned char *end = p + bytes.n;
+
 	/* One zero at the end, and only where it says that this is packed. */
-	bool padded = bytes.p[bytes.n - 1] == 0;
-
-	if (padded && --bytes.n % 8 != 0)
+	if (end[-1] == 0 && (--end - p) % 8 != 0)
 		return -1;
-	if (bytes.n == 0 || *bytes.p++ != ROW_VERSION)
+	if (p == end || *p++ != ROW_VERSION)
 		return -1;
-	bytes.n--;
-	for (int i = 0; bytes.n > 0; i++) {
-		uint64_t v;
-
-		if (i == ROLLUP_ROW_FIELDS || take_packed(&bytes, &v) != 0)
+	for (int i = 0; p < end; i++) {
+		if (i == ROLLUP_ROW_FIELDS)
 			return -1;
-		f->at[i] = (int64_t)v;
+		if (*p < 0x80)
+			f->at[i] = *p++;
+		else if (take_packed(&p, end, &f->at[i]) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -207,8 +208,10 @@ rollup_row_add(struct rollup_row *sum, const struct rollup_row *part)
 {
 	union fields to = { .row = *sum }, from = { .row = *part };
 
-	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
-		to.at[i] = money_add(to.at[i], from.at[i]);
+	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++) {
+		if (from.at[i] != 0) /* most are 0 */
+			to.at[i] = money_add(to.at[i], from.at[i]);
+	}
 	*sum = to.row;
 }
 
@@ -385,11 +388,15 @@ static void
 add_part(struct rollup_places *p, struct str s)
 {
 	char whole[ROLLUP_VALUE_BYTES], part[ROLLUP_PART_BYTES];
+	char *at = p->text + p->used;
 
 	s = cut(rollup_value(s, whole), sizeof(part), part);
-	for (size_t i = 0; i < s.n; i++)
-		p->text[p->used++] = s.p[i] == ROLLUP_SEPARATOR ? '?' : s.p[i];
-	p->text[p->used++] = ROLLUP_SEPARATOR;
+	memcpy(at, s.n > 0 ? s.p : "", s.n);
+	for (char *c = at;
+	     (c = memchr(c, ROLLUP_SEPARATOR, (size_t)(at + s.n - c))) != NULL;)
+		*c = '?';
+	at[s.n] = ROLLUP_SEPARATOR;
+	p->used += s.n + 1;
 }
 
 static void
