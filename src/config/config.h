@@ -186,8 +186,9 @@ int config_load(const char *path, struct config **config_r,
    row says, unless its use_chat_completions_api says otherwise. */
 bool config_has_responses(const struct config_deployment *d);
 
-/* The state directory: given one, else the configuration's, else the default
-   (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or
+/* The state directory: given one, else the configuration's, else
+   $TALLYGATE_STATE_DIR, else the default (/var/lib/tallygate for root,
+   $XDG_STATE_HOME/tallygate or
    ~/.local/state/tallygate). Absolute; the caller frees it. */
 char *config_state_dir(const struct config *c, const char *given);
 

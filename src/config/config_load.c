@@ -385,12 +385,15 @@ char *
 config_state_dir(const struct config *c, const char *given)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *named = getenv("TALLYGATE_STATE_DIR");
 	const struct passwd *pw;
 
 	if (given != NULL && *given != '\0')
 		return absolute(given);
 	if (c != NULL && c->state_dir != NULL && c->state_dir[0] != '\0')
 		return absolute(c->state_dir);
+	if (named != NULL && *named != '\0')
+		return absolute(named);
 	if (geteuid() == 0)
 		return xstrdup("/var/lib/tallygate");
 	/* XDG: a path that is not absolute is as if it were not there. */

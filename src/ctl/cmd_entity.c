@@ -235,7 +235,12 @@ find_id(struct deed *d, unsigned char hash[SHA256_BYTES], struct str *id_r)
 	if (d->kind != ENTITY_KEY)
 		return 0;
 	*id_r = str_make((const char *)hash, SHA256_BYTES);
-	return vkey_find(d->edit.txn, str_of(d->name), hash, &d->edit.err);
+	if (vkey_find(d->edit.txn, str_of(d->name), hash, &d->edit.err) == 0)
+		return 0;
+	/* A key itself is not repeated. */
+	return str_starts(str_of(d->name), "sk-")
+		   ? -1
+		   : err_prefix(&d->edit.err, "%.80s", d->name);
 }
 
 static int

@@ -372,28 +372,45 @@ holding_cancel(struct holding *h)
 
 /* ---- what came of it ---------------------------------------------------- */
 
+/* A cap may refuse long before all of it is spent: what is left has to pay for
+   the worst case, or with `clamp` for the prompt and a few tokens. */
+static int64_t
+least_needed(const struct holding *h, const struct cap *cap)
+{
+	return cap->policy == CAP_CLAMP ? h->request.least_nanos
+					: h->request.worst_nanos;
+}
+
 static void
 say_capped(struct holding *h, struct err *err)
 {
 	const struct hold_answer *a = &h->answer;
 	const struct cap *cap = &h->request.caps[a->cap_index];
+	struct str alias =
+	    cap->kind == SCOPE_KEY ? h->x->account->alias : str_make("", 0);
+	bool named = alias.n > 0;
 	char spent[MONEY_TEXT_BYTES], max[MONEY_TEXT_BYTES];
 	char held[MONEY_TEXT_BYTES], when[CLOCK_RFC3339_BYTES];
+	char left[MONEY_TEXT_BYTES], needed[MONEY_TEXT_BYTES];
 	int64_t end = (int64_t)a->cap_window_end * NSECS_PER_SEC;
 
 	money_format(money_add(a->cap_spent_nanos, cap->carried_nanos), spent);
 	money_format(money_add(cap->cap_nanos, cap->carried_nanos), max);
 	money_format(a->cap_held_nanos, held);
+	money_format(a->cap_room_nanos, left);
+	money_format(least_needed(h, cap), needed);
 	if (end > 0)
 		clock_rfc3339(end, when);
 	else
 		snprintf(when, sizeof(when), "never");
 	/* The first words are LiteLLM's: clients look for them. */
 	err_set(err, ERR_BUDGET,
-	    "%s%s%s: Current cost: %s, Max budget: %s, held by requests under "
-	    "way: %s, resets at: %s",
+	    "%s%s%s%s" STR_FMT
+	    "%s: Current cost: %s, Max budget: %s, held by requests "
+	    "under way: %s, resets at: %s; left: %s, this request needs: %s",
 	    scope_name(cap->kind), cap->id[0] != '\0' ? " " : "", cap->id,
-	    spent, max, held, when);
+	    named ? " (" : "", STR_ARG(alias), named ? ")" : "", spent, max,
+	    held, when, left, needed);
 }
 
 /* What the hold pays for is what may be asked for, and what a stream may

@@ -217,6 +217,16 @@ exchange_on_file(struct exchange_env *env, uint64_t seq)
 	}
 }
 
+/* Refused before anything went out: a store that has no room for its record is
+   no reason to keep it in memory, and the next ones, for as long as that lasts.
+ */
+static bool
+has_nothing_to_settle(const struct exchange *x)
+{
+	return x->attempt_count == 0 && x->hedge == NULL && !x->holding.held &&
+	       !x->holding.limiting.taken && !x->quota.taken;
+}
+
 enum step_result
 step_run_SETTLE(struct exchange *x)
 {
@@ -225,14 +235,21 @@ step_run_SETTLE(struct exchange *x)
 		return STEP_PARK;
 	}
 	if (!x->settled) {
-		if (x->timer_fired) {
+		if (!x->timer_fired)
+			return STEP_PARK;
+		x->timer_fired = false;
+		give_answer(x);
+		if (!has_nothing_to_settle(x)) {
 			log_warn("%s: the store takes no settlement; it is "
 				 "kept and tried again",
 			    x->request_id);
-			x->timer_fired = false;
-			give_answer(x);
+			return STEP_PARK;
 		}
-		return STEP_PARK;
+		log_debug("%s: no room for a record: it is left out",
+		    x->request_id);
+		batch_cancel(x->env->batch, &x->settle_job);
+		x->settle_waiting = false;
+		x->settled = true;
 	}
 	if (!is_safe(x))
 		return STEP_PARK;

@@ -17,7 +17,8 @@
  *
  * A full map is tried a second time at once, after a reader check: run() may
  * be called again for a job whose first run was rolled back, so it must not
- * rely on anything it noted then.
+ * rely on anything it noted then. When it is still full, the jobs with `frees`
+ * set are run by themselves: what makes room must not wait for what needs it.
  */
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H
@@ -32,6 +33,7 @@ struct batch_job {
 	/* After commit. err NULL: done and committed. */
 	void (*done)(struct batch_job *job, const struct err *err);
 	bool retry;
+	bool frees;     /* takes away more than it writes */
 	bool failed;    /* the batch's: run() answered with an error */
 	struct err err; /* the batch's: that error */
 };

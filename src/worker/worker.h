@@ -34,7 +34,8 @@ struct worker {
 	char *trace_path;
 	struct meters_worker *meter; /* what others see of this one */
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
-	size_t new_records; /* of settlements committed in this turn */
+	size_t new_records;       /* of settlements committed in this turn */
+	int64_t store_said_nsecs; /* mono: not again before */
 	bool draining, termed, stopping;
 };
 

@@ -53,6 +53,61 @@ def test_mistakes_are_one_clear_line_and_exit_2(make_gateway, directory):
         assert len(result.err.strip().splitlines()) == 1, result
 
 
+def test_help_for_one_command_and_for_a_group(make_gateway):
+    gateway = make_gateway(config(mock()))
+    for args in (("budget", "set", "--help"), ("help", "budget", "set"),
+                 ("budget", "set", "global", "5", "-h")):
+        result = gateway.ctl(*args)
+        assert result.status == 0 and not result.err, result
+        assert "budget set SCOPE" in result.out, result
+        assert "budget list" not in result.out, result
+    for args in (("budget", "--help"), ("help", "budget")):
+        result = gateway.ctl(*args)
+        assert result.status == 0 and "budget list" in result.out, result
+        assert "budget set" in result.out and "key list" not in result.out
+    assert gateway.ctl("budget", "list").out.startswith("no budgets")
+    for args, text in ((("budget",), "budget list, budget set, budget unset"),
+                       (("team", "member"), "team member add"),
+                       (("tag", "crate", "x"), "did you mean 'tag create'"),
+                       (("help", "bugdet"), "unknown command"),
+                       (("budget", "set"), "usage: tallyctl budget set")):
+        result = gateway.ctl(*args)
+        assert result.status == 2 and text in result.err, result
+
+
+def test_a_cap_by_hand_finds_its_key(make_gateway):
+    """A key is counted by its hash; an alias, or the key, is looked up. One
+    that is not there would cap nobody: refused."""
+    gateway = make_gateway(config(mock(), more="general_settings: "
+                                  "{master_key: sk-master}\n"))
+    made = gateway.ctl("key", "create", "--alias", "anna", "--json").json()
+    for name in ("anna", made["key"], made["token"]):
+        result = gateway.ctl("budget", "set", f"key:{name}", "0")
+        assert result.status == 0, result
+        assert made["token"] in result.out and made["key"] not in result.out
+        answer = gateway.chat("small", headers={
+            "authorization": f"Bearer {made['key']}"})
+        assert answer.status == 429, answer.describe()
+        assert gateway.ctl("budget", "unset", f"key:{name}").status == 0
+    for name in ("nobody", "sk-nobody"):
+        result = gateway.ctl("budget", "set", f"key:{name}", "0")
+        assert result.status == 1 and "no such key" in result.err, result
+        assert "sk-nobody" not in result.err
+    gateway.ctl("budget", "set", "key:anna", "1")
+    gateway.ctl("key", "delete", "anna")
+    assert gateway.ctl("budget", "unset",
+                       f"key:{made['token']}").status == 0
+    result = gateway.ctl("key", "show", "nobody")
+    assert result.status == 1 and "nobody" in result.err, result
+
+
+def test_money_reads_as_money(make_gateway):
+    gateway = make_gateway(config(mock()))
+    made = gateway.ctl("team", "create", "t", "--spend", "0.00001305")
+    assert made.status == 0 and "0.00001305" in made.out, made
+    assert "e-05" not in gateway.ctl("team", "show", "t").out
+
+
 def test_status_tells_what_runs(make_gateway):
     gateway = make_gateway(config(mock()), workers=2)
     facts = gateway.ctl("status", "--json").json()
