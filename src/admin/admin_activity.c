@@ -514,7 +514,10 @@ activity_of_users(struct admin_call *a, struct admin_job **job_r)
 	if (!call_may_see_all(a)) {
 		struct str own = a->account->user;
 
-		if (own.n == 0 || own.n >= IDS_BYTES || v->only_count > 1 ||
+		/* A team's key does not reach what its user spends elsewhere.
+		 */
+		if (a->account->team.n > 0 || own.n == 0 ||
+		    own.n >= IDS_BYTES || v->only_count > 1 ||
 		    (v->only_count == 1 && !str_eq(v->only[0], own))) {
 			free(v);
 			return call_forbid(a, "look at this user's activity");

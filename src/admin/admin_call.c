@@ -160,10 +160,8 @@ call_key(struct admin_call *a, struct str otherwise,
 		snprintf(hex_r, ACCOUNT_KEY_BYTES, STR_FMT, STR_ARG(key));
 		return 1;
 	}
-	if (vkey_find(a->txn, key, hash, &a->err) != 0) {
-		a->param = "api_key";
-		return -1;
-	}
+	if (vkey_find(a->txn, key, hash, &a->err) != 0)
+		return call_hide(a, "look at this key's spend");
 	hash_hex(hash, SHA256_BYTES, hex_r);
 	return 1;
 }
@@ -181,6 +179,14 @@ call_forbid(struct admin_call *a, const char *what)
 {
 	return call_refuse(a, ERR_FORBIDDEN,
 	    "Only proxy admin can be used to %s", what);
+}
+
+int
+call_hide(struct admin_call *a, const char *what)
+{
+	if (a->err.code != ERR_NOT_HELD || call_may_see_all(a))
+		return -1;
+	return call_forbid(a, what);
 }
 
 /* A team's key acts for its team: what its user has elsewhere (other teams,

@@ -509,7 +509,9 @@ read_whose(struct admin_call *a, char key[ACCOUNT_KEY_BYTES],
 		return -1;
 	if (call_may_see_all(a))
 		return 0;
-	if (has_user == 1 && !str_is(a->account->user, user))
+	/* A team's key does not reach what its user spends elsewhere. */
+	if (has_user == 1 &&
+	    (a->account->team.n > 0 || !str_is(a->account->user, user)))
 		return call_forbid(a, "look at this user's spend");
 	if (has_key == 1 && !may_see(a, key))
 		return call_forbid(a, "look at this key's spend");

@@ -57,8 +57,9 @@ struct config_deployment {
 	int64_t cooldown_msecs;       /* CONFIG_UNSET */
 	int64_t allowed_fails;        /* CONFIG_UNSET */
 	int64_t num_retries;          /* CONFIG_UNSET */
-	int64_t probe_timeout_msecs;  /* CONFIG_UNSET */
-	int64_t rpm, tpm;             /* CONFIG_UNSET */
+	struct config_policy allowed_fails_policy;
+	int64_t probe_timeout_msecs;   /* CONFIG_UNSET */
+	int64_t rpm, tpm;              /* CONFIG_UNSET */
 	int64_t max_parallel_requests; /* CONFIG_UNSET */
 	int64_t weight_micros;         /* weight × 10^6; CONFIG_UNSET */
 	int64_t order;                 /* CONFIG_UNSET */
@@ -94,6 +95,12 @@ struct config_webhook {
 	const char *url;
 	const char *secret; /* secret; "" unsigned */
 	struct config_strings events;
+};
+
+/* One of general_settings.user_header_mappings. */
+struct config_user_header {
+	const char *name;
+	const char *role; /* customer | internal_user */
 };
 
 struct config_limits {
@@ -132,6 +139,13 @@ struct config {
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */
 	const char *key_header; /* a key may come in it; "" none */
+	/* The end user may come in it, or in these, first of all; "" none. */
+	const char *user_header;
+	struct config_strings user_headers;
+	bool enforce_user;    /* a request has to name its end user */
+	bool reject_tags;     /* a request may bring no tags of its own */
+	bool fallback_access; /* fallbacks go where the key may */
+	int64_t max_parallel_requests; /* of all; CONFIG_UNSET */
 	/* What new keys, users and teams get and may have: JSON objects. */
 	const char *key_defaults_json, *key_bounds_json;
 	const char *user_defaults_json, *team_defaults_json;

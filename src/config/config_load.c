@@ -196,6 +196,7 @@ load_all(struct loader *l)
 		config_entries_load(l, list);
 	config_budgets_load(l);
 	config_webhooks_load(l);
+	config_user_headers_load(l);
 	config_check(l);
 	if (l->c->deployment_count == 0)
 		loader_remark(l, CONFIG_ERROR,

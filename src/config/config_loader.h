@@ -107,6 +107,7 @@ void config_groups_load(struct loader *l);
 /* Every cap, ours and LiteLLM's, after the deployments are known. */
 void config_budgets_load(struct loader *l);
 void config_webhooks_load(struct loader *l);
+void config_user_headers_load(struct loader *l);
 
 /* Rules across keys, once everything is read. */
 void config_check(struct loader *l);

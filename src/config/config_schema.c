@@ -14,12 +14,13 @@
 #include "config/config.h"
 #include "config/config_entry.h"
 
-#define CFG(f)  offsetof(struct config, f)
-#define DEP(f)  offsetof(struct config_entry, d.f)
-#define ENT(f)  offsetof(struct config_entry, f)
-#define CAP(f)  offsetof(struct config_budget, f)
-#define HOOK(f) offsetof(struct config_webhook, f)
-#define NIL     CONFIG_NOWHERE
+#define CFG(f)    offsetof(struct config, f)
+#define DEP(f)    offsetof(struct config_entry, d.f)
+#define ENT(f)    offsetof(struct config_entry, f)
+#define CAP(f)    offsetof(struct config_budget, f)
+#define HOOK(f)   offsetof(struct config_webhook, f)
+#define HEADER(f) offsetof(struct config_user_header, f)
+#define NIL       CONFIG_NOWHERE
 
 #define ROUTER(f) CFG(router.f)
 #define GROUP(f)  offsetof(struct config_group, f)
@@ -332,7 +333,8 @@ const struct config_key config_keys[] = {
 	NONE("model_list[].model_info.tier", "free or paid"),
 	GATE("model_list[].model_info.access_windows", "hours of use"),
 	NONE("model_list[].model_info.enable_tag_filtering", "routing by tag for this model"),
-	NONE("model_list[].model_info.allowed_fails_policy", "failures before it rests, by class"),
+	USED("model_list[].model_info.allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error, instead of the group's"),
+	FAILS_POLICY("model_list[].model_info.allowed_fails_policy", DEP),
 	NONE("model_list[].model_info.health_check_model", "model for probes"),
 	FLAG("model_list[].model_info.health_check_timeout", SECONDS, DEP(probe_timeout_msecs), NULL, 1, HOUR, KEY_QUOTED, "deadline of its probes"),
 	NONE("model_list[].model_info.health_check_voice", "voice for probes"),
@@ -383,7 +385,7 @@ const struct config_key config_keys[] = {
 	NONE("router_settings.cache_responses", "response cache"),
 	NONE("router_settings.caching_groups", "response cache"),
 	NONE("router_settings.default_litellm_params", "litellm_params for all"),
-	GATE("router_settings.default_max_parallel_requests", "max_parallel_requests for all"),
+	USED("router_settings.default_max_parallel_requests", INT, ROUTER(max_parallel_requests), NULL, 1, MANY, "max_parallel_requests of deployments that have none"),
 	NONE("router_settings.default_priority", "queue"),
 	NONE("router_settings.polling_interval", "queue"),
 	NONE("router_settings.client_ttl", "reuse of connections"),
@@ -395,7 +397,7 @@ const struct config_key config_keys[] = {
 	NONE("router_settings.health_check_staleness_threshold", "age of a probe"),
 	NONE("router_settings.routing_groups", "strategy by group"),
 	NONE("router_settings.RouterWeights", "weights by group"),
-	GATE("router_settings.fallback_access_check", "key's models hold for fallbacks"),
+	USED("router_settings.fallback_access_check", BOOL, CFG(fallback_access), "false", 0, 0, "as general_settings.enforce_fallback_model_access"),
 
 	/* ---- litellm_settings ------------------------------------------ */
 	USED("litellm_settings.drop_params", BOOL, CFG(drop_params), "false", 0, 0, "remove parameters that a provider does not know instead of failing"),
@@ -513,12 +515,14 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.disable_reset_budget", "budgets are reset on time"),
 	NONE("general_settings.allow_requests_on_db_unavailable", "Postgres"),
 	NONE("general_settings.use_redis_transaction_buffer", "Redis"),
-	NONE("general_settings.user_header_name", "end user from a header"),
-	NONE("general_settings.user_header_mappings", "users from headers"),
-	GATE("general_settings.enforce_user_param", "user must be given"),
-	GATE("general_settings.reject_clientside_metadata_tags", "tags in requests"),
+	USED("general_settings.user_header_name", STRING, CFG(user_header), "", 0, 0, "header that names the end user; it wins over the body"),
+	USED("general_settings.user_header_mappings", LIST, NIL, NULL, 0, 0, "more such headers, looked at before user_header_name"),
+	USED("general_settings.user_header_mappings[].header_name", STRING, HEADER(name), "", 0, 0, "the header"),
+	PICK("general_settings.user_header_mappings[].litellm_user_role", CHOICE, HEADER(role), "customer", "customer|internal_user", "whom it names: customer, the end user; internal_user has no effect here, a key's user is its own"),
+	USED("general_settings.enforce_user_param", BOOL, CFG(enforce_user), "false", 0, 0, "a request that names no end user is refused"),
+	USED("general_settings.reject_clientside_metadata_tags", BOOL, CFG(reject_tags), "false", 0, 0, "a request that brings tags of its own is refused; those of key and team stay"),
 	GATE("general_settings.max_parallel_requests", "requests of one key at one time"),
-	GATE("general_settings.global_max_parallel_requests", "requests at one time"),
+	USED("general_settings.global_max_parallel_requests", INT, CFG(max_parallel_requests), NULL, 1, MANY, "requests at one time, of all keys together, over all workers"),
 	NONE("general_settings.token_rate_limit_type", "tokens that tpm counts"),
 	NONE("general_settings.always_include_stream_usage", "usage is always asked for"),
 	NONE("general_settings.pass_through_endpoints", "pass-through"),
@@ -544,7 +548,7 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.key_management_settings", "vaults"),
 	NONE("general_settings.supported_db_objects", "Postgres"),
 	NONE("general_settings.ui_access_mode", "dashboard"),
-	GATE("general_settings.enforce_fallback_model_access", "key's models hold for fallbacks"),
+	USED("general_settings.enforce_fallback_model_access", BOOL, CFG(fallback_access), "false", 0, 0, "configured fallbacks go only to groups that the key may ask for"),
 	NONE("general_settings.fail_closed_budget_enforcement", "caps always fail closed"),
 	NONE("general_settings.disable_budget_reservation", "caps always hold money before the call"),
 

@@ -392,6 +392,18 @@ show_it(struct deed *d)
 	return CTL_FAILED;
 }
 
+static void
+warn(const struct deed *d)
+{
+	json_t *list = entity_warnings(d->kind, d->body,
+	    "key:string "
+	    "new_key:string");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		ctl_complain("%s", json_string_value(json_array_get(list, i)));
+	json_decref(list);
+}
+
 static int
 change(struct deed *d, int (*work)(struct deed *d))
 {
@@ -402,7 +414,10 @@ change(struct deed *d, int (*work)(struct deed *d))
 				       : ctl_open_store(d->ctl, true);
 	if (rc == CTL_OK)
 		rc = write_it(d, work);
-	return rc == CTL_OK ? show_it(d) : rc;
+	if (rc != CTL_OK)
+		return rc;
+	warn(d);
+	return show_it(d);
 }
 
 static int

@@ -203,7 +203,7 @@ start(struct attempt *a, struct err *err)
 		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
-	struct wire_call wire = { .max_tokens = CONFIG_UNSET };
+	struct wire_call wire;
 	struct upstream_request request;
 
 	if (wire_api_is_anthropic(x->api) && x->call != NULL) {

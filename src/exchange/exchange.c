@@ -244,7 +244,7 @@ exchange_free(struct exchange *x)
 	buf_fini(&x->record);
 	arena_reset(&x->arena);
 	if (env->pooled < POOL_MAX) {
-		list_append(&env->pool, &x->node);
+		list_push(&env->pool, &x->node);
 		env->pooled++;
 	} else {
 		arena_fini(&x->arena);

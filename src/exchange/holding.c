@@ -301,12 +301,12 @@ fill_history(struct holding *holding)
 	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
 	struct exchange *x = holding->x;
 	struct hold *h = &holding->hold;
+	struct buf *text = &x->record; /* empty until the record step */
 	struct charge *ended;
-	struct buf text;
 
-	buf_init(&text, LEDGER_RECORD_BYTES);
-	record_write_opening(x, holding->candidate, &text);
-	h->record = arena_str(&x->arena, buf_str(&text));
+	buf_clear(text);
+	record_write_opening(x, holding->candidate, text);
+	h->record = arena_str(&x->arena, buf_str(text));
 	if (x->attempt_count > 0) {
 		ended =
 		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
@@ -314,12 +314,12 @@ fill_history(struct holding *holding)
 		h->ended = ended;
 		h->booked_nanos = holding_cost_nanos(holding);
 		record_write_attempts(x, h->number,
-		    room > h->record.n ? room - h->record.n : 0, &text);
-		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
+		    room > h->record.n ? room - h->record.n : 0, text);
+		h->ended_attempts = arena_str(&x->arena, buf_str(text));
 	}
 	if (h->record.n > room)
 		h->record = str_make("", 0);
-	buf_fini(&text);
+	buf_clear(text);
 }
 
 int
@@ -413,6 +413,18 @@ say_capped(struct holding *h, struct err *err)
 	    held, when, left, needed);
 }
 
+/* So much output costs more than none; mostly seen from what is known. */
+static bool
+is_output_paid(const struct holding *h, int64_t limit)
+{
+	const struct worst *w = &h->worst;
+	int64_t most =
+	    limit == w->limit ? h->request.worst_nanos : worst_nanos(w, limit);
+
+	return most >
+	       (w->extra == 0 ? h->hold.prompt_nanos : worst_nanos(w, 0));
+}
+
 /* What the hold pays for is what may be asked for, and what a stream may
    deliver. */
 static void
@@ -434,8 +446,7 @@ set_limits(struct holding *h)
 		h->max_tokens = limit;
 	}
 	h->paid_tokens = -1;
-	if (h->request.cap_count > 0 &&
-	    worst_nanos(w, limit) > worst_nanos(w, 0))
+	if (h->request.cap_count > 0 && is_output_paid(h, limit))
 		h->paid_tokens = worst_tokens(w, limit);
 }
 

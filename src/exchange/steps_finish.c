@@ -81,9 +81,10 @@ step_run_RECORD(struct exchange *x)
 /* ---- settle ------------------------------------------------------------- */
 
 static int
-check_alerts(const struct holding *h, struct store_txn *t, struct err *err)
+check_alerts(const struct holding *h, const struct spend_row *rows,
+    struct store_txn *t, struct err *err)
 {
-	return alert_check_spent(t, &h->request, &h->hold,
+	return alert_check_spent(t, &h->request, &h->hold, rows,
 	    h->x->settlement.now_nsecs, err);
 }
 
@@ -98,9 +99,9 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
 	   transaction as a whole. */
-	if (check_alerts(&x->holding, t, err) != 0 ||
+	if (check_alerts(&x->holding, x->settlement.rows_r, t, err) != 0 ||
 	    (x->hedge != NULL &&
-		check_alerts(&x->hedge->holding, t, err) != 0) ||
+		check_alerts(&x->hedge->holding, NULL, t, err) != 0) ||
 	    report_rest(x, t, err) != 0)
 		return store_failed(t, err) ? -1 : 0;
 	return 0;
@@ -137,7 +138,11 @@ start_settlement(struct exchange *x)
 	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
 
 	s->owner = x->env->owner->id;
-	s->number = x->holding.held ? x->holding.hold.number : 0;
+	if (x->holding.held) {
+		s->number = x->holding.hold.number;
+		s->rows_r = arena_alloc(&x->arena,
+		    x->holding.hold.scope_count * sizeof(s->rows_r[0]));
+	}
 	if (x->hedge != NULL && x->hedge->holding.held) {
 		s->second_number = x->hedge->holding.hold.number;
 		s->second_cost_nanos = holding_cost_nanos(&x->hedge->holding);

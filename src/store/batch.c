@@ -32,9 +32,14 @@ batch_job_init(struct batch_job *job,
 	job->done = done;
 	job->retry = false;
 	job->frees = false;
-	job->failed = false;
-	job->err.code = ERR_NONE;
-	job->err.text[0] = '\0';
+	job->err = NULL;
+}
+
+static void
+forget_error(struct batch_job *job)
+{
+	free(job->err);
+	job->err = NULL;
 }
 
 void
@@ -58,7 +63,22 @@ batch_cancel(struct batch *b, struct batch_job *job)
 	if (!batch_is_queued(job))
 		return;
 	list_remove(&job->node);
+	forget_error(job);
 	b->queued--;
+}
+
+static void
+run_job(struct batch_job *job, struct store_txn *t)
+{
+	struct err err;
+
+	forget_error(job);       /* of a run that was rolled back */
+	err.code = ERR_INTERNAL; /* should run() forget it */
+	err.text[0] = '\0';
+	if (job->run(job, t, &err) == 0)
+		return;
+	job->err = xmalloc(sizeof(err));
+	*job->err = err;
 }
 
 /* Runs the jobs of `todo` in one transaction; those that ran go to `ran`.
@@ -80,9 +100,7 @@ run_jobs(struct batch *b, bool frees, struct list *todo, struct list *ran,
 		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
 
 		list_append(ran, node);
-		job->err.code = ERR_INTERNAL; /* should run() forget it */
-		job->err.text[0] = '\0';
-		job->failed = job->run(job, t, &job->err) != 0;
+		run_job(job, t);
 		b->jobs_run++;
 		/* Nothing of this transaction will last: do not go on. */
 		if (store_failed(t, NULL))
@@ -121,6 +139,7 @@ keep_retries(struct batch *b, struct list *ran)
 		if (!job->retry)
 			continue;
 		list_remove(node);
+		forget_error(job);
 		list_append(&b->jobs, node);
 	}
 }
@@ -133,12 +152,12 @@ tell_jobs(struct batch *b, struct list *ran, const struct err *error)
 
 	while ((node = list_shift(ran)) != NULL) {
 		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
-		const struct err *verdict = error;
+		struct err *own = job->err;
 
 		b->queued--;
-		if (error == NULL && job->failed)
-			verdict = &job->err;
-		job->done(job, verdict);
+		job->err = NULL;
+		job->done(job, error != NULL ? error : own);
+		free(own);
 	}
 }
 

@@ -34,6 +34,15 @@ struct wire_call {
 	int64_t max_tokens; /* CONFIG_UNSET: as the client wrote it */
 };
 
+/* Nothing in it yet; its lists need no clearing. */
+static inline void
+wire_call_init(struct wire_call *call)
+{
+	call->method = call->url = NULL;
+	call->header_count = call->piece_count = call->body_bytes = 0;
+	call->max_tokens = CONFIG_UNSET;
+}
+
 /* What the exchange decided about the request. */
 struct wire_choice {
 	const struct config *config;

@@ -357,6 +357,14 @@ prompt_bound(const struct prompt_size *size)
 }
 
 int64_t
+prompt_template_bound(const struct prompt_size *size)
+{
+	return size->is_chat && !size->has_tools
+		   ? PROMPT_BASE_TOKENS - PROMPT_BARE_TOKENS
+		   : 0;
+}
+
+int64_t
 prompt_image_bound(const struct prompt_size *size)
 {
 	/* A file or video elsewhere may be all images. */

@@ -138,6 +138,10 @@ struct wire_request {
 	 * (wire/prompt_bound.h has the rules).
 	 */
 	int64_t prompt_bound_tokens;
+	/* Of these: what a chat template may add that PROVIDER_BARE ones do
+	 * not.
+	 */
+	int64_t template_bound_tokens;
 	/* Of these: what may be billed at the price of images, of audio. */
 	int64_t image_bound_tokens, audio_bound_tokens;
 	bool audio_output; /* the answer may be sound */

@@ -65,7 +65,7 @@ note_stop(struct relay *r, const struct skim_value *stop_reason)
 	if (s->json_answer && strcmp(reason, "tool_calls") == 0 &&
 	    s->tool_count == 0)
 		reason = "stop";
-	snprintf(f->finish_reason, sizeof(f->finish_reason), "%s", reason);
+	str_keep(str_of(reason), f->finish_reason, sizeof(f->finish_reason));
 	f->finished = true;
 }
 
@@ -290,10 +290,8 @@ not_json(struct relay *r, struct str text, struct err *err)
 
 static void
 note_answer(struct relay *r, const struct skim_value *message,
-    const struct skim_value *content)
+    const struct skim_value *content, const struct skim_value *stop_reason)
 {
-	struct skim_value stop_reason = pick_one(message, "stop_reason");
-	struct skim_value usage = pick_one(message, "usage");
 	struct anthropic_block block;
 	struct skim_iter it;
 	struct skim_value v;
@@ -306,32 +304,32 @@ note_answer(struct relay *r, const struct skim_value *message,
 		note_text(r, anthropic_block_bytes(&block));
 	}
 	note_message(r, message);
-	note_usage(r, &usage);
-	note_stop(r, &stop_reason);
+	note_stop(r, stop_reason);
 	r->facts.finished = true;
 }
+
+#define MAX_DEPTH 512
 
 static int
 finish_plain(struct relay *r, struct buf *out, struct err *err)
 {
-	static const struct skim_options deep = { .max_depth = 512 };
 	struct anthropic_relay *s = r->state;
 	struct str text = str_trim(buf_str(&s->answer));
-	struct skim_value message, content, error;
+	struct skim_value message, content, error, stop_reason;
+	const struct skim_wanted wanted[] = { { "error", &error },
+		{ "content", &content }, { "stop_reason", &stop_reason } };
 
 	if (text.n == 0 || text.p[0] != '{')
 		return not_json(r, text, err);
-	if (skim(text, NULL, 0, &deep, err) != 0)
+	if (pick_checked(text, MAX_DEPTH, wanted, ARRAY_LEN(wanted), err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	message = pick_root(text);
-	error = pick_one(&message, "error");
 	if (error.type != SKIM_ABSENT && error.type != SKIM_FALSE)
 		return take_error(r, text, err);
-	content = pick_one(&message, "content");
 	if (content.type != SKIM_ARRAY)
 		return relay_malformed(r, err,
 		    "the answer has no list of content");
-	note_answer(r, &message, &content);
+	note_answer(r, &message, &content, &stop_reason);
 	if (s->stream)
 		s->writer->wrap(r, &message, out);
 	else

@@ -8,7 +8,9 @@
  */
 #include "wire/anthropic/anthropic_body.h"
 
-#define WHERE_BYTES 32
+#include "base/num.h"
+
+#define WHERE_BYTES 48
 
 enum side {
 	SIDE_NONE,
@@ -375,6 +377,19 @@ take_message(struct turn *t, const struct skim_value *v)
 	    arena_strndup(t->b->arena, m.role.p, m.role.n));
 }
 
+/* For errors: "messages[3]". */
+static void
+name_place(struct turn *t, size_t i)
+{
+	static const char name[] = "messages[";
+	char *p = t->where + sizeof(name) - 1;
+
+	_Static_assert(sizeof(name) + NUM_TEXT_BYTES < WHERE_BYTES, "room");
+	memcpy(t->where, name, sizeof(name) - 1);
+	p += num_format_uint(i, p);
+	memcpy(p, "]", 2);
+}
+
 int
 anthropic_turns_write(struct anthropic_body *b)
 {
@@ -389,7 +404,7 @@ anthropic_turns_write(struct anthropic_body *b)
 	buf_init(&t.blocks, b->turns.max);
 	skim_iter_init(&it, b->r->messages.value);
 	while (result == 0 && skim_iter_next(&it, &key, &v) == 1) {
-		snprintf(t.where, sizeof(t.where), "messages[%zu]", i++);
+		name_place(&t, i++);
 		t.is_last = i == b->r->messages.count;
 		result = take_message(&t, &v);
 	}

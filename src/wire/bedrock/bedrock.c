@@ -27,7 +27,7 @@ write_messages(const struct wire_request *r, const struct wire_choice *choice,
 	struct wire_call call;
 	char *p;
 
-	memset(&call, 0, sizeof(call));
+	wire_call_init(&call);
 	if (r->api == WIRE_RESPONSES) {
 		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
@@ -115,7 +115,7 @@ bedrock_encode(const struct wire_request *r, const struct wire_choice *choice,
 	struct str messages;
 	const char *path;
 
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (write_messages(r, choice, arena, &messages, err) != 0 ||
 	    bedrock_body_write(messages, r, choice, arena, &call_r->pieces[0],
 		err) != 0)

@@ -314,7 +314,8 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 	if (wire_api_is_anthropic(r->api))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
+		if (groups[i].provider[0] != d->provider->prefix[0] ||
+		    strcmp(groups[i].provider, d->provider->prefix) != 0 ||
 		    !is_of_family(groups[i].models, param_family(d, p->model)))
 			continue;
 		p->rows = groups[i].rows;
