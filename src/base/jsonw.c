@@ -167,6 +167,20 @@ jsonw_cstr(struct jsonw *w, const char *s)
 }
 
 void
+jsonw_put_int(struct jsonw *w, const char *key, int64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_int(w, v);
+}
+
+void
+jsonw_put_cstr(struct jsonw *w, const char *key, const char *s)
+{
+	jsonw_key(w, key);
+	jsonw_cstr(w, s);
+}
+
+void
 jsonw_raw(struct jsonw *w, struct str json)
 {
 	before_value(w);

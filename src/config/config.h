@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/bundle.h"
+#include "config/config_login.h"
 #include "config/config_report.h"
 #include "config/config_router.h"
 #include "config/provider.h"
@@ -36,6 +37,8 @@ struct config_deployment {
 	const char *aws_access_key_id, *aws_secret_access_key;
 	const char *aws_session_token;
 	const char *aws_region;
+	/* Keys that expire are asked for instead; NULL none. */
+	const struct config_login *login;
 	const char *api_version;      /* "" unset */
 	bool api_version_is_default;  /* Azure: nobody named one */
 	const char *organization;     /* "" unset */

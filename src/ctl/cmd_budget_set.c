@@ -181,6 +181,38 @@ write_order(struct ctl *c, const struct order *o)
 }
 
 static void
+print_json(const struct budget_order *o)
+{
+	struct buf b;
+	struct jsonw w;
+	int64_t nanos;
+
+	buf_init(&b, 64 * 1024);
+	jsonw_init(&w, &b);
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "scope");
+	jsonw_cstr(&w, scope_name(o->kind));
+	jsonw_key(&w, "id");
+	if (o->match.n > 0)
+		jsonw_str(&w, o->match);
+	else
+		jsonw_null(&w);
+	jsonw_key(&w, "window");
+	if (o->duration.n > 0)
+		jsonw_str(&w, o->duration);
+	else
+		jsonw_null(&w);
+	jsonw_key(&w, "max_budget_usd");
+	if (o->amount != NULL && money_parse(str_of(o->amount), &nanos) == 0)
+		jsonw_decimal(&w, nanos, 9);
+	else
+		jsonw_null(&w);
+	jsonw_close(&w, '}');
+	printf("%s\n", buf_cstr(&b));
+	buf_fini(&b);
+}
+
+static void
 say_done(const struct budget_order *o)
 {
 	printf("%s%s" STR_FMT ", %s" STR_FMT ": ", scope_name(o->kind),
@@ -215,7 +247,9 @@ give_order(struct ctl *c, struct order *o)
 		rc = find_duration(b, o);
 	if (rc == CTL_OK)
 		rc = write_order(c, o);
-	if (rc == CTL_OK && !c->json)
+	if (rc == CTL_OK && c->json)
+		print_json(&o->order);
+	else if (rc == CTL_OK)
 		say_done(&o->order);
 	budgets_free(&b);
 	return rc;

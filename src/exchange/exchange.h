@@ -109,6 +109,7 @@ struct exchange_env {
 	struct batch *batch;
 	struct owner *owner;
 	struct upstream *upstream;
+	struct logins *logins; /* owned; NULL: no deployment has one */
 	struct tempos *tempos; /* by deployment; NULL: no group hedges */
 	struct meters *meters; /* what all workers measure; NULL: nothing */
 	uint64_t next_number;  /* of holds, per owner */

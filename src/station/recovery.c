@@ -405,14 +405,16 @@ recovery_is_due(const char *store_dir, const char *trace_path)
 	char *live = path_join(store_dir, DATA);
 	bool due = access(live, F_OK) != 0;
 
+	if (due) {
+		/* What cannot be read may have lines. */
+		due = trace_files_open(trace_path, NULL, 0, &files, NULL) != 0;
+		for (size_t i = 0; i < files.count; i++)
+			due = due || files.parts[i].size > 0;
+		/* Another one may have made it meanwhile, and its lines. */
+		due = due && access(live, F_OK) != 0;
+		trace_files_close(&files);
+	}
 	free(live);
-	if (!due)
-		return false;
-	/* What cannot be read may have lines. */
-	due = trace_files_open(trace_path, NULL, 0, &files, NULL) != 0;
-	for (size_t i = 0; i < files.count; i++)
-		due = due || files.parts[i].size > 0;
-	trace_files_close(&files);
 	return due;
 }
 

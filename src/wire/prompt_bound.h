@@ -53,8 +53,9 @@ struct prompt_size {
 	bool has_tools;     /* or calls of them */
 	bool has_developer; /* a message of that role */
 	bool has_names;     /* a message with a name */
+	bool has_thought;   /* ... with what an earlier turn's model thought */
+	bool has_unsigned;  /* a part of thinking without a signature */
 	bool has_cache;     /* cache_control in a message or a part of one */
-	bool has_unsigned;  /* a part with "signature":"" */
 	bool is_chat;       /* a chat template is laid around it */
 };
 

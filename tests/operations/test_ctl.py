@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from decimal import Decimal
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_mistakes_are_one_clear_line_and_exit_2(make_gateway, directory):
         assert len(result.err.strip().splitlines()) == 1, result
 
 
+def test_what_changes_something_answers_programs_too(make_gateway):
+    gateway = make_gateway(config(mock()))
+    deployment_id = gateway.ctl("health", "--json").json()[0]["deployment"]
+    told = gateway.ctl("budget", "set", "global", "0.50", "--json").json()
+    assert told == {"scope": "global", "id": None, "window": None,
+                    "max_budget_usd": Decimal("0.5")}
+    told = gateway.ctl("budget", "unset", "global", "--json").json()
+    assert told["max_budget_usd"] is None
+    told = gateway.ctl("breaker", "trip", deployment_id, "--json").json()
+    assert told == {"deployment": deployment_id, "breaker": "open"}
+    told = gateway.ctl("breaker", "reset", deployment_id, "--json").json()
+    assert told == {"deployment": deployment_id, "breaker": "closed"}
+    assert gateway.ctl("reload", "--json").json() == {"asked": True}
+    gateway.await_log("generation 2 serves")
+
+
 def test_help_for_one_command_and_for_a_group(make_gateway):
     gateway = make_gateway(config(mock()))
     for args in (("budget", "set", "--help"), ("help", "budget", "set"),
@@ -84,6 +101,11 @@ def test_a_cap_by_hand_finds_its_key(make_gateway):
     for name in ("anna", made["key"], made["token"]):
         result = gateway.ctl("budget", "set", f"key:{name}", "0")
         assert result.status == 0, result
+        shown = gateway.ctl("budget", "list").out
+        assert f"anna ({made['token'][:12]}...)" in shown, shown
+        assert [(b["id"], b["alias"]) for b in gateway.ctl(
+            "budget", "list", "--json").json()["budgets"]] == \
+            [(made["token"], "anna")]
         assert made["token"] in result.out and made["key"] not in result.out
         answer = gateway.chat("small", headers={
             "authorization": f"Bearer {made['key']}"})

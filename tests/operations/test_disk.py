@@ -99,16 +99,16 @@ def test_a_full_store_refuses_and_goes_on(make_gateway, make_sim, directory):
     gateway.await_traces(1)
     disk.fill()
 
-    def is_full():
-        answer = gateway.chat("small")
-        assert answer.status in (200, 503), answer.describe()
-        return answer if answer.status == 503 else None
-    refused = wait_until(is_full, 30, "the store is full")
+    with Load(gateway, "small", clients=8, rate=2000, count=1200) as load:
+        wait_until(lambda: 503 in statuses(load) or load.done() == 1200, 30,
+                   "the store is full")
+    assert statuses(load) <= {200, 503}, statuses(load)
+    refused = gateway.chat("small")
     error = refused.json()["error"]
     assert error["code"] == "store_unavailable", error
     gateway.await_log("is kept for deletions")
     before = served_by(sim)
-    for _ in range(20):
+    for _ in range(3):
         assert gateway.chat("small").status == 503
     assert served_by(sim) == before, "refused, yet sent"
     status = gateway.ctl("status")
@@ -140,7 +140,10 @@ def test_a_reload_enlarges_a_full_store(make_gateway, make_sim, directory):
     gateway.checks_books = False    # the disk goes with the processes
     disk.start(gateway)
     disk.fill()
-    wait_until(lambda: gateway.chat("small").status == 503, 30, "it is full")
+    with Load(gateway, "small", clients=8, rate=2000, count=1200) as load:
+        wait_until(lambda: 503 in statuses(load) or load.done() == 1200, 30,
+                   "it is full")
+    assert 503 in statuses(load)
     gateway.write_config(text.replace("map_size: 1M", "map_size: 16M"))
     gateway.reload()
     for _ in range(20):

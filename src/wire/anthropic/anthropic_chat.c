@@ -36,14 +36,6 @@ close_parts(struct parts *p, struct buf *out)
 	buf_fini(&p->tool_calls);
 }
 
-/* The inside of a string, as written. */
-static void
-add_inside(const struct skim_value *v, struct buf *out)
-{
-	if (v->type == SKIM_STRING)
-		buf_add(out, v->value.p + 1, v->value.n - 2);
-}
-
 /* A JSON value as text inside of a string: an input becomes arguments. */
 static void
 add_as_text(const struct skim_value *v, struct buf *out)
@@ -98,7 +90,7 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 	case BLOCK_TEXT:
 		p->has_text = true;
 		if (!p->has_json)
-			add_inside(&b->text, &p->text);
+			buf_add_str(&p->text, pick_inside(&b->text));
 		break;
 	case BLOCK_JSON:
 		/* What was said around it would make it no JSON. */
@@ -108,7 +100,7 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 		break;
 	case BLOCK_THINKING:
 		p->has_reasoning = true;
-		add_inside(&b->thinking, &p->reasoning);
+		buf_add_str(&p->reasoning, pick_inside(&b->thinking));
 		add_thinking(b, &p->thinking_blocks);
 		break;
 	case BLOCK_REDACTED:
