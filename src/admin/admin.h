@@ -4,8 +4,9 @@
  * authority, function, help, fields; docs/http-api.md and /openapi.json are
  * made from it. Paths, fields and statuses are LiteLLM's.
  *
- * Handlers come in three kinds: `run` answers by itself, `read` gives JSON from
- * read transactions, `edit` changes accounts/ in one write transaction that is
+ * Handlers come in four kinds: `run` answers by itself, `read` gives JSON from
+ * read transactions, `begin` makes a job that answers over several turns of the
+ * loop (admin_job.h), `edit` changes accounts/ in one write transaction that is
  * committed (on the disk) before the client hears of it.
  */
 #ifndef ADMIN_ADMIN_H
@@ -18,6 +19,7 @@
 #include "http/http.h"
 #include "store/store.h"
 
+struct admin_job;
 struct exchange_env;
 
 /* What the handlers may look at; all borrowed. */
@@ -31,6 +33,7 @@ struct admin_env {
 	struct exchange_env *exchanges; /* for probes */
 	const bool *draining;
 	int64_t started_wall_nsecs;
+	const char *trace_path;
 };
 
 /* X(NAME, "who may", "for openapi.json") */
@@ -84,6 +87,7 @@ struct admin_route {
 	void (*run)(const struct admin_env *env, struct http_call *call,
 	    const struct account *account, struct str argument);
 	int (*read)(struct admin_call *a, json_t **answer_r);
+	int (*begin)(struct admin_call *a, struct admin_job **job_r);
 	int (*edit)(struct admin_call *a, json_t **answer_r);
 	struct admin_fields fields;
 	const char *help;
@@ -104,6 +108,9 @@ const struct admin_route *admin_routes(size_t *count_r);
 /* An error of our list as a whole answer, in OpenAI's shape. */
 void admin_error(struct http_call *call, enum err_code code,
     const char *detail);
+/* With the field (NULL: none) that is meant. */
+void admin_refuse(struct http_call *call, enum err_code code,
+    const char *detail, const char *param);
 /* As JSON: 200. Takes the answer over. */
 void admin_answer(struct http_call *call, json_t *answer);
 

@@ -80,8 +80,8 @@ call_item(const json_t *list, size_t i)
 	return str_make(json_string_value(v), json_string_length(v));
 }
 
-static int
-query_number(struct admin_call *a, const char *name, int64_t most, size_t *v_r)
+int
+call_number(struct admin_call *a, const char *name, int64_t most, size_t *v_r)
 {
 	char text[24];
 	int64_t v;
@@ -103,10 +103,10 @@ call_page(struct admin_call *a, size_t *page_r, size_t *size_r)
 {
 	*page_r = 1;
 	*size_r = PAGE_MAX;
-	if (query_number(a, "page", 1000000000, page_r) != 0 ||
-	    query_number(a, "size", PAGE_MAX, size_r) != 0)
+	if (call_number(a, "page", 1000000000, page_r) != 0 ||
+	    call_number(a, "size", PAGE_MAX, size_r) != 0)
 		return -1;
-	return query_number(a, "page_size", PAGE_MAX, size_r);
+	return call_number(a, "page_size", PAGE_MAX, size_r);
 }
 
 int
@@ -117,11 +117,53 @@ call_time(struct admin_call *a, const char *name, int64_t *nsecs_r)
 
 	if (rc <= 0)
 		return rc;
+	/* LiteLLM writes moments so: 2026-11-22 10:00:00 */
+	if (strlen(text) == 19 && text[10] == ' ') {
+		text[10] = 'T';
+		memcpy(text + 19, "Z", 2);
+	}
 	if (clock_parse(str_of(text), a->now_nsecs, nsecs_r) == 0)
 		return 1;
 	a->param = name;
 	return call_refuse(a, ERR_BAD_FIELD,
 	    "%s takes a day (2026-11-22) or an RFC 3339 time", name);
+}
+
+static bool
+is_hash(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (strchr("0123456789abcdef", s.p[i]) == NULL)
+			return false;
+	}
+	return s.n == 2 * SHA256_BYTES;
+}
+
+int
+call_key(struct admin_call *a, struct str otherwise,
+    char hex_r[ACCOUNT_KEY_BYTES])
+{
+	char text[VKEY_MAX_BYTES + 1];
+	unsigned char hash[SHA256_BYTES];
+	struct str key = otherwise;
+	int rc = call_query(a, "api_key", text, sizeof(text));
+
+	if (rc < 0)
+		return -1;
+	if (rc == 1)
+		key = str_of(text);
+	hex_r[0] = '\0';
+	if (key.n == 0)
+		return 0;
+	/* What it spent is in the books when its row is no more. */
+	if (is_hash(key) || str_is(key, "master") || str_is(key, "anonymous")) {
+		snprintf(hex_r, ACCOUNT_KEY_BYTES, STR_FMT, STR_ARG(key));
+		return 1;
+	}
+	if (vkey_find(a->txn, key, hash, &a->err) != 0)
+		return call_hide(a, "look at this key's spend");
+	hash_hex(hash, SHA256_BYTES, hex_r);
+	return 1;
 }
 
 /* ---- who may ------------------------------------------------------------ */

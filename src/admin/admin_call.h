@@ -23,11 +23,19 @@ int call_need_list(struct admin_call *a, const char *name,
 struct str call_item(const json_t *list, size_t i);
 int call_refuse(struct admin_call *a, enum err_code code, const char *fmt, ...)
     PRINTF(3, 4);
+/* A whole number from 1 to most: 0, *v_r as it was when it is absent; -1. */
+int call_number(struct admin_call *a, const char *name, int64_t most,
+    size_t *v_r) MUST_CHECK;
 /* Page and size of the query: 1-based, at most 100. */
 int call_page(struct admin_call *a, size_t *page_r, size_t *size_r) MUST_CHECK;
 /* A moment in the query ("2026-11-01" ...): 1, 0 absent, -1. */
 int call_time(struct admin_call *a, const char *name,
     int64_t *nsecs_r) MUST_CHECK;
+
+/* The key that api_key in the query (or `otherwise`, "" none) means: its hash
+   in hex, also of one that is gone. 1, 0 none is named, -1. */
+int call_key(struct admin_call *a, struct str otherwise,
+    char hex_r[ACCOUNT_KEY_BYTES]) MUST_CHECK;
 
 /* ---- who may ---- */
 
@@ -108,20 +116,38 @@ ADMIN_CALL(tag_update);
 ADMIN_CALL(tag_delete);
 ADMIN_CALL(tag_info);
 ADMIN_CALL(tag_list);
-/* admin_spend.c */
-ADMIN_CALL(spend_logs);
-ADMIN_CALL(spend_keys);
-ADMIN_CALL(spend_users);
-ADMIN_CALL(spend_tags);
 ADMIN_CALL(spend_calculate);
 ADMIN_CALL(spend_global);
-ADMIN_CALL(spend_report);
-ADMIN_CALL(spend_days);
-ADMIN_CALL(spend_teams);
-ADMIN_CALL(spend_models);
-ADMIN_CALL(spend_providers);
 ADMIN_CALL(provider_budgets);
 ADMIN_CALL(cost_estimate);
 ADMIN_CALL(model_group_info);
+
+/* ---- handlers whose answer takes several turns ---- */
+
+#define ADMIN_BEGIN(name)                                                      \
+	int name(struct admin_call *a, struct admin_job **job_r)
+/* admin_spend.c */
+ADMIN_BEGIN(spend_keys);
+ADMIN_BEGIN(spend_users);
+ADMIN_BEGIN(spend_tags);
+ADMIN_BEGIN(spend_tag_totals);
+ADMIN_BEGIN(spend_models);
+ADMIN_BEGIN(spend_providers);
+ADMIN_BEGIN(spend_end_users);
+/* admin_spend_rows.c */
+ADMIN_BEGIN(spend_logs);
+ADMIN_BEGIN(spend_logs_paged);
+/* admin_spend_days.c */
+/* Its sums by day: of one key (its hash) or user, "" all. */
+int spend_log_days(struct admin_call *a, const char *key, const char *user,
+    struct admin_job **job_r) MUST_CHECK;
+ADMIN_BEGIN(spend_days);
+ADMIN_BEGIN(spend_teams);
+ADMIN_BEGIN(spend_by_group);
+/* admin_activity.c */
+ADMIN_BEGIN(activity_of_users);
+ADMIN_BEGIN(activity_of_teams);
+ADMIN_BEGIN(activity_of_tags);
+ADMIN_BEGIN(activity_of_customers);
 
 #endif

@@ -2,28 +2,31 @@
  * GET /metrics for Prometheus, from the shared store: any worker gives the same
  * answer. Counters only grow: the sums of hours that are over are kept by this
  * process, of the others a scrape reads the rows (at most two hours of them).
- * The first scrape of a process reads all days there are.
+ * The first scrape of a process reads all days there are, in slices like
+ * everything else here (admin_job.h). What is, not was: metrics_gauges.h.
  *
  * LiteLLM's names where it has one and the labels mean the same; else
  * tallygate_*. One dimension per metric: what is counted by key is not counted
  * by model too, so that sums stay true.
  */
-#include "admin/admin.h"
-
+#include "admin/admin_call.h"
+#include "admin/admin_job.h"
+#include "admin/metrics_gauges.h"
+#include "admin/metrics_text.h"
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/num.h"
-#include "domain/accounts/vkey.h"
-#include "domain/ledger/budgets.h"
-#include "domain/ledger/rollup.h"
-#include "domain/routing/breaker.h"
+#include "domain/accounts/alias.h"
+#include "domain/ledger/rollup_query.h"
 
 #define HOUR_NSECS (3600 * NSECS_PER_SEC)
 /* Hours become days after three: sums kept from before are made anew. */
-#define KEPT_NSECS (48 * HOUR_NSECS)
-#define BODY_BYTES (32 * 1024 * 1024)
-#define MAX_VALUES 2000 /* of a dimension; further ones are left out */
-#define TYPE_TEXT  "text/plain; version=0.0.4; charset=utf-8"
+#define KEPT_NSECS  (48 * HOUR_NSECS)
+#define ARENA_BYTES (64 * 1024)
+#define BODY_BYTES  (32 * 1024 * 1024)
+#define MAX_VALUES  2000 /* of a dimension; further ones are left out */
+/* Whose labels are made in one slice. */
+#define LABELS_PER_SLICE 16
+#define TYPE_TEXT        "text/plain; version=0.0.4; charset=utf-8"
 
 /* X(dimension, "word in names", "label") */
 /* clang-format off */
@@ -43,6 +46,7 @@ X(prompt_tokens,     0, "input_tokens_total",     "litellm_input_tokens_metric_t
 X(completion_tokens, 0, "output_tokens_total",    "litellm_output_tokens_metric_total", "Output tokens") \
 X(cached_tokens,     0, "cached_tokens_total",    "litellm_cached_tokens_metric_total", "Prompt tokens read from a cache") \
 X(reasoning_tokens,  0, "reasoning_tokens_total", NULL,                                 "Output tokens spent on reasoning") \
+X(failed_requests,   0, "failed_requests_total",  NULL,                                 "Requests of clients whose last call of a provider failed") \
 X(cost_nanos,        9, "spend_usd_total",        "litellm_spend_metric_total",         "USD charged")
 /* clang-format on */
 
@@ -62,69 +66,128 @@ static const struct {
 } fields[] = { METRIC_FIELDS(FIELD_ROW) };
 #undef FIELD_ROW
 
+/* Further names of LiteLLM's: one field, or the sum of two. */
+#define AT(field) offsetof(struct rollup_row, field)
+#define NOTHING   SIZE_MAX
+static const struct {
+	enum rollup_dim dim;
+	size_t at, more;
+	const char *name, *help;
+} extras[] = {
+	{ ROLLUP_KEY, AT(prompt_tokens), AT(completion_tokens),
+	    "litellm_total_tokens_metric_total", "Prompt and output tokens" },
+	{ ROLLUP_DEPLOYMENT, AT(attempts), NOTHING,
+	    "litellm_deployment_total_requests_total",
+	    "Calls of the deployment" },
+	{ ROLLUP_DEPLOYMENT, AT(failures), NOTHING,
+	    "litellm_deployment_failure_responses_total",
+	    "Calls of the deployment that failed" },
+};
+
 struct series {
-	struct str value;      /* borrowed */
-	struct str labels;     /* with braces; in the scrape's arena */
+	struct str value;      /* these two in the scrape's arena */
+	struct str labels;     /* with braces */
 	struct rollup_row row; /* all there ever was */
 };
 
-/* Sums of the hours that are over; one per process. */
-static struct {
-	int64_t upto_nsecs;                /* 0: nothing was read yet */
-	struct map *rows[ARRAY_LEN(dims)]; /* value → struct rollup_row */
-} past;
+/* Sums of the hours that are over, of each dimension; one per process. */
+static struct past {
+	int64_t upto_nsecs; /* 0: nothing was read yet */
+	struct map *rows;   /* value → struct rollup_row */
+} pasts[ARRAY_LEN(dims)];
 
-/* ---- sums --------------------------------------------------------------- */
+enum phase {
+	PHASE_PAST,   /* the hours that are over, a step at a time */
+	PHASE_LIST,   /* those that are not */
+	PHASE_LABELS, /* some values at a time */
+	PHASE_FIELDS, /* a metric at a time; then the next dimension */
+	PHASE_CAPS,   /* some keys, teams and users at a time */
+	PHASE_REST
+};
+
+struct scrape {
+	struct admin_job job;
+	struct buf out;
+	enum phase phase;
+	size_t dim;
+	int64_t upto_nsecs; /* hours before it do not change any more */
+	struct rollup_asking asking;
+	int64_t asked_from;
+	bool is_asking;
+	struct series *list;
+	size_t count, at;
+	struct arena arena; /* of the dimension's series */
+	struct buf text;
+	struct metrics_caps *caps;
+};
+
+/* ---- the past ----------------------------------------------------------- */
 
 static void
-forget_past(void)
+forget(struct past *p)
 {
-	past.upto_nsecs = 0;
-	for (size_t i = 0; i < ARRAY_LEN(dims); i++) {
-		size_t cursor = 0;
-		struct str value;
-		void *row;
+	size_t cursor = 0;
+	struct str value;
+	void *row;
 
-		while (past.rows[i] != NULL &&
-		       map_next(past.rows[i], &cursor, &value, &row))
-			free(row);
-		map_free(&past.rows[i]);
-		past.rows[i] = map_new();
-	}
+	while (p->rows != NULL && map_next(p->rows, &cursor, &value, &row))
+		free(row);
+	if (p->rows != NULL)
+		map_free(&p->rows);
+	p->upto_nsecs = 0;
 }
 
-/* Sums up to `upto` are kept from now on. */
+/* Adds what was asked for; not when another scrape was faster. */
+static void
+keep(struct scrape *s, struct past *p)
+{
+	struct rollup_result r;
+
+	rollup_ask_end(&s->asking, &r);
+	s->is_asking = false;
+	if (s->asked_from == 0)
+		forget(p);
+	if (p->rows == NULL)
+		p->rows = map_new();
+	for (size_t k = 0; p->upto_nsecs == s->asked_from && k < r.count; k++) {
+		struct str value = str_of(r.rows[k].value);
+		struct rollup_row *row = map_find(p->rows, value);
+
+		if (row == NULL) {
+			row = xcalloc(1, sizeof(*row));
+			map_set(p->rows, value, row);
+		}
+		rollup_row_add(row, &r.rows[k].sums);
+	}
+	if (p->upto_nsecs == s->asked_from)
+		p->upto_nsecs = s->upto_nsecs;
+	rollup_result_free(&r);
+}
+
 static int
-keep_past(struct store_txn *t, int64_t upto_nsecs)
+ask_past(struct scrape *s, struct admin_call *a)
 {
-	int64_t from = past.upto_nsecs;
+	struct past *p = &pasts[s->dim];
+	int rc;
 
-	if (from == 0 || upto_nsecs - from > KEPT_NSECS) {
-		forget_past();
-		from = 0;
+	if (!s->is_asking && p->upto_nsecs != 0 &&
+	    p->upto_nsecs >= s->upto_nsecs)
+		return 0;
+	if (!s->is_asking) {
+		bool too_old = s->upto_nsecs - p->upto_nsecs > KEPT_NSECS;
+
+		s->asked_from = too_old ? 0 : p->upto_nsecs;
+		s->is_asking = true;
+		rollup_ask_begin(&s->asking, dims[s->dim].dim, s->asked_from,
+		    s->upto_nsecs);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(dims) && from < upto_nsecs; i++) {
-		struct rollup_result r;
-
-		if (rollup_query(t, dims[i].dim, from, upto_nsecs, &r) != 0) {
-			forget_past();
-			return -1;
-		}
-		for (size_t k = 0; k < r.count; k++) {
-			struct str value = str_of(r.rows[k].value);
-			struct rollup_row *row = map_find(past.rows[i], value);
-
-			if (row == NULL) {
-				row = xcalloc(1, sizeof(*row));
-				map_set(past.rows[i], value, row);
-			}
-			rollup_row_add(row, &r.rows[k].sums);
-		}
-		rollup_result_free(&r);
-	}
-	past.upto_nsecs = upto_nsecs;
-	return 0;
+	rc = rollup_ask_step(&s->asking, a->live, a->now_nsecs);
+	if (rc == 0)
+		keep(s, p);
+	return rc;
 }
+
+/* ---- one dimension ------------------------------------------------------ */
 
 static int
 by_value(const void *a, const void *b)
@@ -137,307 +200,240 @@ by_value(const void *a, const void *b)
 		       : (x->value.n > y->value.n) - (x->value.n < y->value.n);
 }
 
-/* All series of a dimension; `now` has the hours that are not over. */
-static size_t
-list_series(size_t dim, const struct rollup_result *now, struct series **list_r)
+/* All series of the dimension: the past, and the hours that are not over. */
+static int
+list_series(struct scrape *s, struct admin_call *a)
 {
-	const struct map *rows = past.rows[dim];
-	struct series *list =
-	    xcalloc(map_count(rows) + now->count + 1, sizeof(*list));
+	const struct past *p = &pasts[s->dim];
+	struct rollup_result now;
 	size_t cursor = 0, n = 0, old;
 	struct str value;
 	void *row;
 
-	while (map_next(rows, &cursor, &value, &row))
-		list[n++] = (struct series){ .value = value,
-			.row = *(const struct rollup_row *)row };
-	qsort(list, n, sizeof(*list), by_value);
+	if (rollup_query(a->live, dims[s->dim].dim, p->upto_nsecs, 0, &now) !=
+	    0)
+		return -1;
+	s->list = xcalloc(map_count(p->rows) + now.count + 1, sizeof(*s->list));
+	while (map_next(p->rows, &cursor, &value, &row))
+		s->list[n++] =
+		    (struct series){ .value = arena_str(&s->arena, value),
+			    .row = *(const struct rollup_row *)row };
+	qsort(s->list, n, sizeof(*s->list), by_value);
 	old = n;
-	for (size_t i = 0; i < now->count; i++) {
-		struct series s = { .value = str_of(now->rows[i].value),
-			.row = now->rows[i].sums };
+	for (size_t i = 0; i < now.count; i++) {
+		struct series item = { .value = str_of(now.rows[i].value),
+			.row = now.rows[i].sums };
 		struct series *known =
-		    bsearch(&s, list, old, sizeof(s), by_value);
+		    bsearch(&item, s->list, old, sizeof(item), by_value);
 
-		if (known != NULL)
-			rollup_row_add(&known->row, &s.row);
-		else
-			list[n++] = s;
+		if (known != NULL) {
+			rollup_row_add(&known->row, &item.row);
+			continue;
+		}
+		item.value = arena_str(&s->arena, item.value);
+		s->list[n++] = item;
 	}
-	qsort(list, n, sizeof(*list), by_value);
-	*list_r = list;
-	return n < MAX_VALUES ? n : MAX_VALUES;
-}
-
-/* ---- text --------------------------------------------------------------- */
-
-static void
-add_label(struct buf *out, const char *name, struct str value)
-{
-	buf_add_cstr(out, name);
-	buf_add_cstr(out, "=\"");
-	for (size_t i = 0; i < value.n; i++) {
-		char c = value.p[i];
-
-		if (c == '"' || c == '\\' || c == '\n')
-			buf_add_char(out, '\\');
-		buf_add_char(out, c == '\n' ? 'n' : c);
-	}
-	buf_add_char(out, '"');
-}
-
-static void
-add_head(struct buf *out, const char *name, const char *type, const char *help)
-{
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void
-add_value(struct buf *out, int64_t v, int decimals)
-{
-	char text[NUM_TEXT_BYTES];
-	size_t n = num_format(v, decimals, text);
-
-	buf_add_char(out, ' ');
-	buf_add(out, text, n);
-	buf_add_char(out, '\n');
-}
-
-static void
-add_field(struct buf *out, size_t dim, size_t field, const struct series *list,
-    size_t count)
-{
-	const char *litellm = fields[field].litellm;
-	bool by_key = dims[dim].dim == ROLLUP_KEY;
-	size_t name_bytes;
-	char name[96];
-
-	if (by_key && litellm != NULL)
-		snprintf(name, sizeof(name), "%s", litellm);
-	else
-		snprintf(name, sizeof(name), "tallygate_%s_%s", dims[dim].word,
-		    fields[field].own);
-	name_bytes = strlen(name);
-	add_head(out, name, "counter", fields[field].help);
-	for (size_t i = 0; i < count; i++) {
-		int64_t v;
-
-		memcpy(&v, (const char *)&list[i].row + fields[field].at,
-		    sizeof(v));
-		buf_add(out, name, name_bytes);
-		buf_add_str(out, list[i].labels);
-		add_value(out, v, fields[field].decimals);
-	}
-}
-
-/* The alias of a key, in a new row; NULL: it has no row. */
-static json_t *
-find_key(struct store_txn *accounts, struct str hex)
-{
-	unsigned char hash[SHA256_BYTES];
-	json_t *row = NULL;
-
-	if (hex.n != 2 * SHA256_BYTES ||
-	    vkey_find(accounts, hex, hash, NULL) != 0 ||
-	    entity_get(accounts, ENTITY_KEY,
-		str_make((const char *)hash, sizeof(hash)), &row, NULL) != 1)
-		return NULL;
-	return row;
+	rollup_result_free(&now);
+	qsort(s->list, n, sizeof(*s->list), by_value);
+	s->count = n < MAX_VALUES ? n : MAX_VALUES;
+	s->at = 0;
+	return 0;
 }
 
 /* Once for all metrics of a series. */
 static void
-make_labels(struct store_txn *accounts, size_t dim, struct series *s,
-    struct arena *arena, struct buf *text)
+make_labels(struct scrape *s, struct admin_call *a, struct series *item)
 {
-	buf_clear(text);
-	buf_add_char(text, '{');
-	add_label(text, dims[dim].label, s->value);
-	if (dims[dim].dim == ROLLUP_KEY) {
-		json_t *row = find_key(accounts, s->value);
+	buf_clear(&s->text);
+	buf_add_char(&s->text, '{');
+	metrics_label(&s->text, dims[s->dim].label, item->value);
+	if (dims[s->dim].dim == ROLLUP_KEY) {
+		json_t *row = alias_row(a->txn, ENTITY_KEY, item->value);
 
-		buf_add_char(text, ',');
-		add_label(text, "api_key_alias", jsonx_str(row, "key_alias"));
+		buf_add_char(&s->text, ',');
+		metrics_label(&s->text, "api_key_alias",
+		    alias_in(ENTITY_KEY, row));
 		json_decref(row);
 	}
-	buf_add_char(text, '}');
-	s->labels = arena_str(arena, buf_str(text));
+	buf_add_char(&s->text, '}');
+	item->labels = arena_str(&s->arena, buf_str(&s->text));
 }
 
-static int
-write_dim(struct store_txn *accounts, struct store_txn *live, size_t dim,
-    struct buf *out)
+static int64_t
+value_at(const struct series *item, size_t at)
 {
-	struct rollup_result now;
-	struct series *list;
-	struct arena arena;
-	struct buf text;
-	size_t count;
+	int64_t v;
 
-	if (rollup_query(live, dims[dim].dim, past.upto_nsecs, 0, &now) != 0)
-		return -1;
-	count = list_series(dim, &now, &list);
-	arena_init(&arena, 64 * 1024);
-	buf_init(&text, 8 * ROLLUP_VALUE_BYTES + 4096);
-	for (size_t i = 0; i < count; i++)
-		make_labels(accounts, dim, &list[i], &arena, &text);
-	for (size_t f = 0; f < ARRAY_LEN(fields); f++)
-		add_field(out, dim, f, list, count);
-	buf_fini(&text);
-	arena_fini(&arena);
-	free(list);
-	rollup_result_free(&now);
-	return 0;
+	if (at == NOTHING)
+		return 0;
+	memcpy(&v, (const char *)&item->row + at, sizeof(v));
+	return v;
 }
-
-static int
-write_sums(const struct admin_env *env, struct store_txn *live, struct buf *out,
-    struct err *err)
-{
-	struct store_txn *accounts;
-	int rc = store_read(env->store, STORE_ACCOUNTS, &accounts, err);
-
-	if (rc != 0)
-		return -1;
-	for (size_t d = 0; rc == 0 && d < ARRAY_LEN(dims); d++)
-		rc = write_dim(accounts, live, d, out);
-	store_abort(&accounts);
-	return rc;
-}
-
-/* ---- what is, not what was ---------------------------------------------- */
 
 static void
-write_deployments(const struct admin_env *env, struct store_txn *t,
-    struct buf *out)
+add_metric(struct scrape *s, const char *name, const char *help, size_t at,
+    size_t more, int decimals)
 {
-	static const char name[] = "litellm_deployment_state";
+	size_t n = strlen(name);
 
-	add_head(out, name, "gauge",
-	    "0 healthy, 1 on probation (half-open), 2 outage (open)");
-	for (size_t i = 0; i < env->catalog->deployment_count; i++) {
-		const struct deployment *d = &env->catalog->deployments[i];
-		struct health_row row;
-
-		if (health_get(t, d->id, &row) < 0)
-			return;
-		buf_printf(out, "%s{", name);
-		add_label(out, "model_id", str_of(d->id));
-		buf_add_char(out, ',');
-		add_label(out, "litellm_model_name",
-		    str_of(d->config->litellm_model));
-		buf_add_char(out, ',');
-		add_label(out, "api_provider", str_of(d->provider));
-		buf_printf(out, "} %d\n",
-		    row.state == BREAKER_CLOSED      ? 0
-		    : row.state == BREAKER_HALF_OPEN ? 1
-						     : 2);
+	metrics_head(&s->out, name, "counter", help);
+	for (size_t i = 0; i < s->count; i++) {
+		buf_add(&s->out, name, n);
+		buf_add_str(&s->out, s->list[i].labels);
+		metrics_value(&s->out,
+		    value_at(&s->list[i], at) + value_at(&s->list[i], more),
+		    decimals);
 	}
 }
 
-/* Budgets of one name; those that are for each of a scope have their figures
-   in tallyctl budget list. */
-static int
-write_budgets(const struct admin_env *env, struct store_txn *t,
-    int64_t now_nsecs, struct buf *out, struct err *err)
+static void
+add_field(struct scrape *s, size_t field)
 {
-	static const char *const names[] = { "cap", "spent", "held", "room" };
-	const struct budgets *b = env->budgets;
+	const char *litellm = fields[field].litellm;
+	char name[96];
 
-	for (size_t n = 0; n < ARRAY_LEN(names); n++) {
-		char name[64];
+	if (dims[s->dim].dim == ROLLUP_KEY && litellm != NULL)
+		snprintf(name, sizeof(name), "%s", litellm);
+	else
+		snprintf(name, sizeof(name), "tallygate_%s_%s",
+		    dims[s->dim].word, fields[field].own);
+	add_metric(s, name, fields[field].help, fields[field].at, NOTHING,
+	    fields[field].decimals);
+}
 
-		snprintf(name, sizeof(name), "tallygate_budget_%s_usd",
-		    names[n]);
-		add_head(out, name, "gauge", "USD, in the window under way");
-		for (size_t i = 0; i < b->count; i++) {
-			const struct budget *item = &b->items[i];
-			struct cap cap = item->cap;
-			struct spend_row row;
-			int64_t v[ARRAY_LEN(names)];
+static void
+add_extras(struct scrape *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
+		if (extras[i].dim == dims[s->dim].dim)
+			add_metric(s, extras[i].name, extras[i].help,
+			    extras[i].at, extras[i].more, 0);
+	}
+}
 
-			if (item->kind != SCOPE_GLOBAL &&
-			    item->match[0] == '\0')
-				continue;
-			cap.id = item->match;
-			if (ledger_cap_spend(t, &cap, now_nsecs, &row, err) !=
-			    0)
-				return -1;
-			v[0] = item->cap.cap_nanos;
-			v[1] = ledger_counted_nanos(&row);
-			v[2] = row.held_nanos;
-			v[3] = ledger_room_nanos(&item->cap, &row);
-			buf_printf(out, "%s{", name);
-			add_label(out, "scope", str_of(scope_name(item->kind)));
-			buf_add_char(out, ',');
-			add_label(out, "id", str_of(item->match));
-			buf_add_char(out, ',');
-			add_label(out, "window", str_of(item->duration));
-			buf_add_char(out, '}');
-			add_value(out, v[n], 9);
+static void
+end_dim(struct scrape *s)
+{
+	free(s->list);
+	s->list = NULL;
+	arena_fini(&s->arena);
+	arena_init(&s->arena, ARENA_BYTES);
+	s->at = 0;
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static int
+write_rest(struct scrape *s, struct admin_call *a)
+{
+	metrics_caps_write(s->caps, a->now_nsecs, &s->out);
+	metrics_workers(a->env, &s->out);
+	metrics_times(a->env, &s->out);
+	if (metrics_budgets(a->env, a->live, a->now_nsecs, &s->out, &a->err) !=
+		0 ||
+	    metrics_holds(a->live, &s->out, &a->err) != 0)
+		return -1;
+	return metrics_deployments(a->env, a->live, &s->out, &a->err);
+}
+
+/* The next piece of a phase: 1 there is more of it, 0 it is over. */
+static int
+run_phase(struct scrape *s, struct admin_call *a)
+{
+	switch (s->phase) {
+	case PHASE_PAST:
+		return ask_past(s, a);
+	case PHASE_LIST:
+		return list_series(s, a);
+	case PHASE_LABELS:
+		for (int i = 0; i < LABELS_PER_SLICE && s->at < s->count; i++)
+			make_labels(s, a, &s->list[s->at++]);
+		return s->at < s->count;
+	case PHASE_FIELDS:
+		if (s->at < ARRAY_LEN(fields)) {
+			add_field(s, s->at++);
+			return 1;
 		}
+		add_extras(s);
+		end_dim(s);
+		return 0;
+	case PHASE_CAPS:
+		return metrics_caps_step(s->caps, a->txn, a->live, a->now_nsecs,
+		    &a->err);
+	case PHASE_REST:
+		return write_rest(s, a);
 	}
-	return 0;
+	return -1;
 }
 
 static int
-write_under_way(struct store_txn *t, struct buf *out, struct err *err)
+slice(struct admin_job *job, struct admin_call *a)
 {
-	static const char name[] = "tallygate_requests_under_way";
-	struct hold_walk w;
-	struct hold h;
-	int64_t n = 0;
-	int rc;
+	struct scrape *s = (struct scrape *)job;
+	int rc = run_phase(s, a);
 
-	if (ledger_walk_holds(t, 0, &w, err) != 0)
+	if (rc < 0) {
+		store_failed(a->live, &a->err);
+		if (a->err.code == ERR_NONE)
+			call_refuse(a, ERR_STORE, "the books cannot be read");
 		return -1;
-	while ((rc = ledger_next_hold(&w, &h, err)) == 1)
-		n++;
-	ledger_end_walk(&w);
-	add_head(out, name, "gauge", "Requests that hold money now");
-	buf_add_cstr(out, name);
-	add_value(out, n, 0);
-	return rc;
+	}
+	if (rc == 1)
+		return 1;
+	if (s->phase == PHASE_REST)
+		return 0;
+	if (s->phase == PHASE_LABELS)
+		s->at = 0;
+	if (s->phase == PHASE_FIELDS && ++s->dim < ARRAY_LEN(dims))
+		s->phase = PHASE_PAST;
+	else
+		s->phase++;
+	return 1;
 }
 
-static int
-write_all(const struct admin_env *env, struct buf *out, struct err *err)
+static void
+reply(struct admin_job *job, struct http_call *call)
 {
-	int64_t now = clock_wall_nsecs();
-	struct store_txn *t;
-	int rc;
+	struct scrape *s = (struct scrape *)job;
 
-	if (store_read(env->store, STORE_LIVE, &t, err) != 0)
-		return -1;
-	/* A settlement may still be booked in the hour that has just ended. */
-	rc = keep_past(t, now - now % HOUR_NSECS - HOUR_NSECS);
-	if (rc == 0)
-		rc = write_sums(env, t, out, err);
-	if (rc == 0)
-		rc = write_budgets(env, t, now, out, err);
-	if (rc == 0)
-		rc = write_under_way(t, out, err);
-	if (rc == 0)
-		write_deployments(env, t, out);
-	if (store_failed(t, err))
-		rc = -1;
-	store_abort(&t);
-	return rc;
+	if (s->out.overflowed)
+		admin_error(call, ERR_INTERNAL, "more than 32 MiB of metrics");
+	else
+		http_reply_take(call, 200, TYPE_TEXT, &s->out);
+}
+
+static void
+scrape_free(struct admin_job *job)
+{
+	struct scrape *s = (struct scrape *)job;
+
+	if (s->is_asking)
+		rollup_ask_drop(&s->asking);
+	metrics_caps_free(&s->caps);
+	free(s->list);
+	arena_fini(&s->arena);
+	buf_fini(&s->text);
+	buf_fini(&s->out);
+	free(s);
 }
 
 void
 admin_metrics(const struct admin_env *env, struct http_call *call,
     const struct account *account, struct str argument)
 {
-	struct buf out;
-	struct err err;
+	struct scrape *s = xcalloc(1, sizeof(*s));
+	int64_t now = clock_wall_nsecs();
 
 	(void)account;
 	(void)argument;
-	buf_init(&out, BODY_BYTES);
-	if (write_all(env, &out, &err) == 0 && !out.overflowed)
-		http_reply_take(call, 200, TYPE_TEXT, &out);
-	else
-		admin_error(call, ERR_STORE, NULL);
-	buf_fini(&out);
+	/* A settlement may still be booked in the hour that has just ended. */
+	s->upto_nsecs = now - now % HOUR_NSECS - HOUR_NSECS;
+	s->caps = metrics_caps_begin(env);
+	arena_init(&s->arena, ARENA_BYTES);
+	buf_init(&s->text, 8 * ROLLUP_VALUE_BYTES + 4096);
+	buf_init(&s->out, BODY_BYTES);
+	s->job.slice = slice;
+	s->job.reply = reply;
+	s->job.free = scrape_free;
+	admin_job_start(env, call, &s->job);
 }

@@ -1,6 +1,7 @@
 /* The table of routes, the check of authority, and how handlers are run. See
    admin.h. */
 #include "admin/admin_call.h"
+#include "admin/admin_job.h"
 
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -18,9 +19,10 @@ admin_authority_text(enum admin_authority authority)
 }
 
 /* clang-format off */
-#define RUN(f)  (f), NULL, NULL
-#define READ(f) NULL, (f), NULL
-#define EDIT(f) NULL, NULL, (f)
+#define RUN(f)   (f), NULL, NULL, NULL
+#define READ(f)  NULL, (f), NULL, NULL
+#define BEGIN(f) NULL, NULL, (f), NULL
+#define EDIT(f)  NULL, NULL, NULL, (f)
 #define NO                 { .more = "" }
 #define MORE(text)         { .more = (text) }
 #define OF(KIND)           { true, ENTITY_##KIND, "" }
@@ -37,7 +39,7 @@ static const struct admin_route routes[] = {
 	{ "GET",  "/health/liveliness",    AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "this worker answers" },
 	{ "GET",  "/health/liveness",      AUTHORITY_PUBLIC, RUN(admin_liveness),     NO, "the same" },
 	{ "GET",  "/health/readiness",     AUTHORITY_PUBLIC, RUN(admin_readiness),    NO, "this worker can serve: store readable, not draining" },
-	{ "GET",  "/metrics",              AUTHORITY_VIEW,   RUN(admin_metrics),      NO, "counters and gauges for Prometheus, the same from every worker" },
+	{ "GET",  "/metrics",              AUTHORITY_VIEW,   RUN(admin_metrics),      NO, "counters and gauges for Prometheus, the same from every worker; anybody with require_auth_for_metrics_endpoint: false" },
 	{ "GET",  "/openapi.json",         AUTHORITY_PUBLIC, RUN(admin_openapi),      NO, "this table, for programs" },
 
 	{ "POST", "/key/generate",         AUTHORITY_MANAGE, EDIT(key_generate),      OF_AND(KEY, "key:string"), "a new key; shown this once" },
@@ -102,19 +104,26 @@ static const struct admin_route routes[] = {
 	{ "POST", "/tag/info",             AUTHORITY_VIEW,   READ(tag_info),          MORE("names:array"), "those named, with their spend" },
 	{ "GET",  "/tag/list",             AUTHORITY_VIEW,   READ(tag_list),          NO, "all of them" },
 
-	{ "GET",  "/spend/logs",           AUTHORITY_OWN,    READ(spend_logs),        MORE("start_date:string end_date:string api_key:string user_id:string"), "spend by day, user, model (from the roll-ups; single requests: the trace file)" },
-	{ "GET",  "/spend/keys",           AUTHORITY_VIEW,   READ(spend_keys),        MORE("limit:integer"), "keys by what they spent" },
-	{ "GET",  "/spend/users",          AUTHORITY_VIEW,   READ(spend_users),       MORE("user_id:string"), "users by what they spent" },
-	{ "GET",  "/spend/tags",           AUTHORITY_VIEW,   READ(spend_tags),        MORE("start_date:string end_date:string"), "tags by what they spent" },
+	{ "GET",  "/spend/logs",           AUTHORITY_OWN,    BEGIN(spend_logs),       MORE("start_date:string end_date:string summarize:boolean api_key:string user_id:string request_id:string team_id:string end_user:string key_alias:string model:string status_filter:string limit:integer after:string"), "with both dates: spend by day, user, model; else, or with summarize=false: single requests, the newest first" },
+	{ "GET",  "/spend/logs/v2",        AUTHORITY_OWN,    BEGIN(spend_logs_paged), MORE("start_date:string end_date:string api_key:string user_id:string request_id:string team_id:string end_user:string key_alias:string model:string status_filter:string page:integer page_size:integer"), "single requests, a page at a time, and how many there are" },
+	{ "GET",  "/spend/keys",                AUTHORITY_VIEW,   BEGIN(spend_keys),          MORE("limit:integer"), "keys by what they spent" },
+	{ "GET",  "/spend/users",               AUTHORITY_VIEW,   BEGIN(spend_users),         MORE("user_id:string limit:integer"), "users by what they spent" },
+	{ "GET",  "/spend/tags",                AUTHORITY_VIEW,   BEGIN(spend_tags),          MORE("start_date:string end_date:string limit:integer"), "tags by what they spent" },
 	{ "POST", "/spend/calculate",      AUTHORITY_KEY,    READ(spend_calculate),   MORE("model:string messages:array completion_response:object"), "what a request or an answer costs" },
 	{ "GET",  "/global/spend",         AUTHORITY_VIEW,   READ(spend_global),      NO, "all spend, and the cap of the whole gateway" },
-	{ "GET",  "/global/spend/report",  AUTHORITY_VIEW,   READ(spend_report),      MORE("start_date:string end_date:string group_by:string api_key:string team_id:string internal_user_id:string"), "spend by day and team, key or user" },
-	{ "GET",  "/global/spend/logs",    AUTHORITY_VIEW,   READ(spend_days),        MORE("start_date:string end_date:string"), "spend by day" },
-	{ "GET",  "/global/spend/keys",    AUTHORITY_VIEW,   READ(spend_keys),        MORE("limit:integer"), "as /spend/keys" },
-	{ "GET",  "/global/spend/teams",   AUTHORITY_VIEW,   READ(spend_teams),       NO, "teams by what they spent" },
-	{ "GET",  "/global/spend/models",  AUTHORITY_VIEW,   READ(spend_models),      MORE("limit:integer"), "models by what was spent on them" },
-	{ "GET",  "/global/spend/provider", AUTHORITY_VIEW,  READ(spend_providers),   NO, "providers by what was spent there" },
-	{ "GET",  "/global/spend/tags",    AUTHORITY_VIEW,   READ(spend_tags),        MORE("start_date:string end_date:string"), "as /spend/tags" },
+	{ "GET",  "/global/spend/report",       AUTHORITY_VIEW,   BEGIN(spend_by_group),      MORE("start_date:string end_date:string group_by:string api_key:string team_id:string customer_id:string internal_user_id:string"), "spend by day and team or customer, or by key; with what each key and model spent of it" },
+	{ "GET",  "/global/spend/logs",         AUTHORITY_VIEW,   BEGIN(spend_days),          MORE("start_date:string end_date:string api_key:string"), "spend by day; of one key" },
+	{ "GET",  "/global/spend/keys",         AUTHORITY_VIEW,   BEGIN(spend_keys),          MORE("limit:integer"), "as /spend/keys" },
+	{ "GET",  "/global/spend/teams",        AUTHORITY_VIEW,   BEGIN(spend_teams),         MORE("start_date:string end_date:string"), "teams by what they spent, and their days" },
+	{ "GET",  "/global/spend/models",       AUTHORITY_VIEW,   BEGIN(spend_models),        MORE("limit:integer"), "models by what was spent on them" },
+	{ "GET",  "/global/spend/provider",     AUTHORITY_VIEW,   BEGIN(spend_providers),     MORE("start_date:string end_date:string limit:integer"), "providers by what was spent there" },
+	{ "GET",  "/global/spend/tags",         AUTHORITY_VIEW,   BEGIN(spend_tag_totals),    MORE("start_date:string end_date:string limit:integer"), "tags by what they spent" },
+	{ "GET",  "/global/spend/end_users",    AUTHORITY_VIEW,   BEGIN(spend_end_users),     MORE("start_date:string end_date:string api_key:string limit:integer"), "end users by what they spent; with one key" },
+	{ "POST", "/global/spend/end_users", AUTHORITY_VIEW,   BEGIN(spend_end_users),     MORE("startTime:string endTime:string api_key:string"), "the same" },
+	{ "GET",  "/user/daily/activity",       AUTHORITY_OWN,    BEGIN(activity_of_users),   MORE("start_date:string end_date:string user_id:string api_key:string model:string page:integer page_size:integer"), "days of spend and tokens, newest first, by model, group, provider, key; a page of days at a time" },
+	{ "GET",  "/team/daily/activity",       AUTHORITY_OWN,    BEGIN(activity_of_teams),   MORE("start_date:string end_date:string team_ids:string exclude_team_ids:string api_key:string model:string page:integer page_size:integer"), "the same of teams" },
+	{ "GET",  "/tag/daily/activity",        AUTHORITY_VIEW,   BEGIN(activity_of_tags),    MORE("start_date:string end_date:string tags:string api_key:string model:string page:integer page_size:integer"), "the same of tags; no groups and providers" },
+	{ "GET",  "/customer/daily/activity",   AUTHORITY_VIEW,   BEGIN(activity_of_customers), MORE("start_date:string end_date:string end_user_ids:string api_key:string model:string page:integer page_size:integer"), "the same of end users" },
 	{ "GET",  "/provider/budgets",     AUTHORITY_VIEW,   READ(provider_budgets),  NO, "caps of providers, what is spent of them" },
 	{ "POST", "/cost/estimate",        AUTHORITY_KEY,    READ(cost_estimate),     MORE("model:string input_tokens:integer output_tokens:integer num_requests_per_day:integer num_requests_per_month:integer"), "what so many tokens of a model cost" },
 };
@@ -172,8 +181,8 @@ admin_find(struct str method, struct str path, struct str *argument_r,
 
 /* ---- answers ------------------------------------------------------------ */
 
-static void
-answer_error(struct http_call *call, enum err_code code, const char *detail,
+void
+admin_refuse(struct http_call *call, enum err_code code, const char *detail,
     const char *param)
 {
 	struct arena arena;
@@ -192,7 +201,7 @@ answer_error(struct http_call *call, enum err_code code, const char *detail,
 void
 admin_error(struct http_call *call, enum err_code code, const char *detail)
 {
-	answer_error(call, code, detail, NULL);
+	admin_refuse(call, code, detail, NULL);
 }
 
 void
@@ -233,7 +242,7 @@ read_body(struct admin_call *a)
 
 static int
 run_read(struct admin_call *a, const struct admin_route *route,
-    json_t **answer_r)
+    json_t **answer_r, struct admin_job **job_r)
 {
 	int rc;
 
@@ -241,7 +250,8 @@ run_read(struct admin_call *a, const struct admin_route *route,
 		return -1;
 	rc = store_read(a->env->store, STORE_LIVE, &a->live, &a->err);
 	if (rc == 0) {
-		rc = route->read(a, answer_r);
+		rc = route->begin != NULL ? route->begin(a, job_r)
+					  : route->read(a, answer_r);
 		store_abort(&a->live);
 	}
 	store_abort(&a->txn);
@@ -315,17 +325,20 @@ run_edit(struct admin_call *a, const struct admin_route *route,
 static void
 run_json(struct admin_call *a, const struct admin_route *route)
 {
+	struct admin_job *job = NULL;
 	json_t *answer = NULL;
 	int rc = read_body(a);
 
 	if (rc == 0)
 		rc = route->edit != NULL ? run_edit(a, route, &answer)
-					 : run_read(a, route, &answer);
-	if (rc == 0) {
+					 : run_read(a, route, &answer, &job);
+	if (rc == 0 && job != NULL) {
+		admin_job_start(a->env, a->http, job);
+	} else if (rc == 0) {
 		admin_answer(a->http, answer);
 	} else {
 		json_decref(answer);
-		answer_error(a->http, a->err.code, a->err.text, a->param);
+		admin_refuse(a->http, a->err.code, a->err.text, a->param);
 	}
 	json_decref(a->body);
 }
@@ -364,7 +377,8 @@ admin_run(const struct admin_env *env, const struct admin_route *route,
 		.now_nsecs = clock_wall_nsecs(),
 	};
 
-	if (route->authority == AUTHORITY_PUBLIC) {
+	if (route->authority == AUTHORITY_PUBLIC ||
+	    (route->run == admin_metrics && !env->config->metrics_auth)) {
 		route->run(env, call, account_nobody(), argument);
 		return;
 	}

@@ -1,122 +1,133 @@
 /*
- * /spend/..., /global/spend/...: from the roll-ups, which agree with the trace
- * file to the nano-dollar. See admin_call.h. Days are those of UTC.
+ * /spend/..., /global/spend/...: who spent how much, from the roll-ups, which
+ * agree with the trace file to the nano-dollar. Days are those of UTC. By day:
+ * admin_spend_days.c. See admin_call.h.
  */
-#include "admin/admin_call.h"
-
+#include "admin/spend_report.h"
+#include "admin/tally.h"
 #include "base/clock.h"
+#include "domain/accounts/alias.h"
 #include "domain/ledger/money.h"
-#include "domain/ledger/rollup.h"
 
-#define DAY_NSECS (86400 * NSECS_PER_SEC)
-#define MAX_DAYS  92 /* of one report */
+#define USUAL_ROWS 1000
+#define MOST_ROWS  10000
+/* Rows of an answer per slice: each may read a row of accounts/. */
+#define ROWS_PER_SLICE 32
 
-static int
-query(struct admin_call *a, enum rollup_dim dim, int64_t since, int64_t until,
-    struct rollup_result *r)
-{
-	if (rollup_query(a->live, dim, since, until, r) == 0)
-		return 0;
-	if (!store_failed(a->live, &a->err))
-		call_refuse(a, ERR_STORE, "the roll-ups cannot be read");
-	return -1;
-}
+/* ---- lists -------------------------------------------------------------- */
 
-/* start_date, end_date (that day included); the last 30 days without. */
-struct span {
-	int64_t since, until;
-	bool given;
+/* What the lists differ in. */
+struct list_kind {
+	enum rollup_dim dim;
+	const char *name, *spend, *count; /* of an item's members */
+	/* Adds what is known of the value; may be NULL. */
+	void (*describe)(struct admin_call *a, json_t *item, const char *value);
+	const char *wrap; /* the list is this member of the answer; NULL: it is
+			     the answer */
 };
 
-static int
-read_span(struct admin_call *a, struct span *s)
-{
-	int from = call_time(a, "start_date", &s->since);
-	int to = from < 0 ? -1 : call_time(a, "end_date", &s->until);
-
-	if (from < 0 || to < 0)
-		return -1;
-	s->given = from == 1 || to == 1;
-	if (to == 0)
-		s->until = a->now_nsecs;
-	s->until = (s->until / DAY_NSECS + 1) * DAY_NSECS;
-	if (from == 0)
-		s->since = s->until - 30 * DAY_NSECS;
-	s->since = s->since / DAY_NSECS * DAY_NSECS;
-	if (s->since >= s->until || s->until - s->since > MAX_DAYS * DAY_NSECS)
-		return call_refuse(a, ERR_BAD_FIELD,
-		    "start_date and end_date take 1 to %d days, the earlier "
-		    "one first",
-		    MAX_DAYS);
-	return 0;
-}
+struct list {
+	struct spend_report r;
+	const struct list_kind *kind;
+	size_t limit;
+	char only[ENTITY_ID_BYTES + 1]; /* this value alone; "" all */
+};
 
 static json_t *
-day_name(int64_t nsecs)
+list_item(const struct list_kind *k, const char *value,
+    const struct rollup_row *sums)
 {
-	char text[CLOCK_RFC3339_BYTES];
-
-	clock_rfc3339(nsecs, text);
-	return json_stringn(text, 10);
+	return json_pack("{s:s, s:o, s:I, s:I}", k->name, value, k->spend,
+	    view_usd(sums->cost_nanos), k->count, (json_int_t)sums->requests,
+	    "total_tokens",
+	    (json_int_t)(sums->prompt_tokens + sums->completion_tokens));
 }
 
-/* {value: spend} */
-static json_t *
-by_value(const struct rollup_result *r)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->rows[i].value[0] != '\0')
-			json_object_set_new(o, r->rows[i].value,
-			    view_usd(r->rows[i].sums.cost_nanos));
-	}
-	return o;
-}
-
-/* A list of {name: value, spend_name: spend}, dearest first. */
 static int
-list_by(struct admin_call *a, enum rollup_dim dim, const struct span *s,
-    const char *name, const char *spend_name, json_t **list_r)
+make_list(struct spend_report *r, struct admin_call *a)
 {
-	struct rollup_result r;
+	struct list *l = (struct list *)r;
+	const struct list_kind *k = l->kind;
+	json_t *items;
 
-	if (query(a, dim, s->since, s->until, &r) != 0)
-		return -1;
-	*list_r = json_array();
-	for (size_t i = 0; i < r.count; i++) {
-		const struct rollup_row *sums = &r.rows[i].sums;
+	if (r->job.answer == NULL)
+		r->job.answer = json_array();
+	items = r->job.answer;
+	for (int i = 0; i < ROWS_PER_SLICE; i++, r->at++) {
+		const struct rollup_sum *sum = &r->sums[0].rows[r->at];
+		json_t *item;
 
-		if (r.rows[i].value[0] == '\0')
+		if (r->at >= r->sums[0].count ||
+		    json_array_size(items) >= l->limit)
+			return 0;
+		if (sum->value[0] == '\0' ||
+		    (l->only[0] != '\0' && strcmp(sum->value, l->only) != 0))
 			continue;
-		json_array_append_new(*list_r,
-		    json_pack("{s:s, s:o, s:I, s:I}", name, r.rows[i].value,
-			spend_name, view_usd(sums->cost_nanos), "log_count",
-			(json_int_t)sums->requests, "total_tokens",
-			(json_int_t)(sums->prompt_tokens +
-				     sums->completion_tokens)));
+		item = list_item(k, sum->value, &sum->sums);
+		if (k->describe != NULL)
+			k->describe(a, item, sum->value);
+		json_array_append_new(items, item);
 	}
-	rollup_result_free(&r);
+	return 1;
+}
+
+static int
+wrap_list(struct spend_report *r, struct admin_call *a)
+{
+	struct list *l = (struct list *)r;
+
+	(void)a;
+	if (l->kind->wrap != NULL)
+		r->job.answer =
+		    json_pack("{s:o}", l->kind->wrap, r->job.answer);
 	return 0;
 }
 
-static const struct span always = { 0, 0, false };
+/* span NULL: all there is. */
+static int
+begin_list(struct admin_call *a, const struct list_kind *k,
+    const struct spend_span *span, const char *only, struct admin_job **job_r)
+{
+	size_t limit = USUAL_ROWS;
+	struct list *l;
 
-/* ---- keys, users, tags -------------------------------------------------- */
+	if (call_number(a, "limit", MOST_ROWS, &limit) != 0)
+		return -1;
+	l = xcalloc(1, sizeof(*l));
+	l->kind = k;
+	l->limit = limit;
+	snprintf(l->only, sizeof(l->only), "%s", only);
+	l->r.dim_count = 1;
+	l->r.dims[0] = k->dim;
+	if (span != NULL)
+		l->r.span = *span;
+	l->r.make = make_list;
+	l->r.finish = wrap_list;
+	*job_r = spend_report_job(&l->r);
+	return 0;
+}
+
+static int
+begin_list_of_span(struct admin_call *a, const struct list_kind *k,
+    struct admin_job **job_r)
+{
+	struct spend_span span;
+
+	if (spend_span_read(a, &span) != 0)
+		return -1;
+	return begin_list(a, k, span.given ? &span : NULL, "", job_r);
+}
 
 /* What the key's row says, beside its spend. */
 static void
-add_key_names(struct admin_call *a, json_t *item, const char *hash)
+describe_key(struct admin_call *a, json_t *item, const char *hash)
 {
 	static const char *const names[] = { "key_alias", "key_name", "user_id",
 		"team_id", "max_budget", "budget_duration", "models" };
-	unsigned char id[SHA256_BYTES];
-	json_t *row = NULL;
+	json_t *row = alias_row(a->txn, ENTITY_KEY, str_of(hash));
 
-	if (vkey_find(a->txn, str_of(hash), id, NULL) == 0 &&
-	    entity_get(a->txn, ENTITY_KEY, str_make((char *)id, sizeof(id)),
-		&row, NULL) < 0)
-		row = NULL;
+	json_object_set_new(item, "api_key", json_string(hash));
+	json_object_set(item, "total_spend", json_object_get(item, "spend"));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		json_t *v = json_object_get(row, names[i]);
 
@@ -126,327 +137,172 @@ add_key_names(struct admin_call *a, json_t *item, const char *hash)
 }
 
 int
-spend_keys(struct admin_call *a, json_t **answer_r)
+spend_keys(struct admin_call *a, struct admin_job **job_r)
 {
-	if (list_by(a, ROLLUP_KEY, &always, "token", "spend", answer_r) != 0)
-		return -1;
-	for (size_t i = 0; i < json_array_size(*answer_r); i++) {
-		json_t *item = json_array_get(*answer_r, i);
+	static const struct list_kind kind = { ROLLUP_KEY, "token", "spend",
+		"log_count", describe_key, NULL };
 
-		json_object_set(item, "api_key",
-		    json_object_get(item, "token"));
-		json_object_set(item, "total_spend",
-		    json_object_get(item, "spend"));
-		add_key_names(a, item,
-		    json_string_value(json_object_get(item, "token")));
-	}
-	return 0;
+	return begin_list(a, &kind, NULL, "", job_r);
 }
 
 int
-spend_users(struct admin_call *a, json_t **answer_r)
+spend_users(struct admin_call *a, struct admin_job **job_r)
 {
-	char user[ENTITY_ID_BYTES + 1];
-	json_t *all, *one;
-	int rc = call_query(a, "user_id", user, sizeof(user));
+	static const struct list_kind kind = { ROLLUP_USER, "user_id", "spend",
+		"log_count", NULL, NULL };
+	char user[ENTITY_ID_BYTES + 1] = "";
 
-	if (rc < 0 ||
-	    list_by(a, ROLLUP_USER, &always, "user_id", "spend", &all) != 0)
+	if (call_query(a, "user_id", user, sizeof(user)) < 0)
 		return -1;
-	*answer_r = all;
-	if (rc == 0)
-		return 0;
-	one = json_array();
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		json_t *item = json_array_get(all, i);
-
-		if (str_is(jsonx_str(item, "user_id"), user))
-			json_array_append(one, item);
-	}
-	json_decref(all);
-	*answer_r = one;
-	return 0;
+	return begin_list(a, &kind, NULL, user, job_r);
 }
 
 int
-spend_tags(struct admin_call *a, json_t **answer_r)
+spend_tags(struct admin_call *a, struct admin_job **job_r)
 {
-	struct span s;
+	static const struct list_kind kind = { ROLLUP_TAG,
+		"individual_request_tag", "total_spend", "log_count", NULL,
+		NULL };
 
-	if (read_span(a, &s) != 0)
-		return -1;
-	return list_by(a, ROLLUP_TAG, s.given ? &s : &always,
-	    "individual_request_tag", "total_spend", answer_r);
+	return begin_list_of_span(a, &kind, job_r);
 }
 
 int
-spend_models(struct admin_call *a, json_t **answer_r)
+spend_tag_totals(struct admin_call *a, struct admin_job **job_r)
 {
-	return list_by(a, ROLLUP_MODEL, &always, "model", "total_spend",
-	    answer_r);
+	static const struct list_kind kind = { ROLLUP_TAG, "name", "spend",
+		"log_count", NULL, "spend_per_tag" };
+
+	return begin_list_of_span(a, &kind, job_r);
 }
 
 int
-spend_providers(struct admin_call *a, json_t **answer_r)
+spend_models(struct admin_call *a, struct admin_job **job_r)
 {
-	return list_by(a, ROLLUP_PROVIDER, &always, "provider", "spend",
-	    answer_r);
-}
+	static const struct list_kind kind = { ROLLUP_MODEL, "model",
+		"total_spend", "log_count", NULL, NULL };
 
-/* The alias of a team; its id without one. A new reference. */
-static json_t *
-team_name(struct admin_call *a, const char *id)
-{
-	json_t *team, *name = NULL;
-
-	if (entity_get(a->txn, ENTITY_TEAM, str_of(id), &team, NULL) == 1) {
-		if (jsonx_str(team, "team_alias").n > 0)
-			name = json_incref(json_object_get(team, "team_alias"));
-		json_decref(team);
-	}
-	return name != NULL ? name : json_string(id);
+	return begin_list(a, &kind, NULL, "", job_r);
 }
 
 int
-spend_teams(struct admin_call *a, json_t **answer_r)
+spend_providers(struct admin_call *a, struct admin_job **job_r)
 {
-	json_t *totals, *names = json_array();
+	static const struct list_kind kind = { ROLLUP_PROVIDER, "provider",
+		"spend", "log_count", NULL, NULL };
 
-	if (list_by(a, ROLLUP_TEAM, &always, "team_id", "total_spend",
-		&totals) != 0) {
-		json_decref(names);
-		return -1;
-	}
-	for (size_t i = 0; i < json_array_size(totals); i++) {
-		json_t *item = json_array_get(totals, i);
-		json_t *name = team_name(a,
-		    json_string_value(json_object_get(item, "team_id")));
-
-		json_object_set(item, "team_alias", name);
-		json_array_append_new(names, name);
-	}
-	*answer_r = json_pack("{s:o, s:o}", "total_spend_per_team", totals,
-	    "teams", names);
-	return 0;
+	return begin_list_of_span(a, &kind, job_r);
 }
 
-/* ---- by day ------------------------------------------------------------- */
+/* ---- end users ---------------------------------------------------------- */
 
-int
-spend_days(struct admin_call *a, json_t **answer_r)
+struct end_users {
+	struct spend_report r;
+	struct tally customers;
+	char key[ACCOUNT_KEY_BYTES]; /* "" any */
+	size_t limit;
+};
+
+static void
+count_end_user(void *arg, const struct str parts[ROLLUP_MAX_PARTS],
+    const struct rollup_row *sums)
 {
-	struct rollup_result r;
-	struct span s;
+	struct end_users *e = arg;
 
-	if (read_span(a, &s) != 0 ||
-	    query(a, ROLLUP_ALL, s.since, s.until, &r) != 0)
-		return -1;
-	*answer_r = json_array();
-	for (size_t i = 0; i < r.count; i++)
-		json_array_append_new(*answer_r,
-		    json_pack("{s:s, s:o, s:I}", "date", r.rows[i].value,
-			"spend", view_usd(r.rows[i].sums.cost_nanos),
-			"api_requests", (json_int_t)r.rows[i].sums.requests));
-	rollup_result_free(&r);
-	return 0;
-}
-
-/* One value's spend of a result. */
-static int64_t
-value_nanos(const struct rollup_result *r, const char *value)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		if (strcmp(r->rows[i].value, value) == 0)
-			return r->rows[i].sums.cost_nanos;
-	}
-	return 0;
-}
-
-/* One day of everybody's: {startTime, spend, users, models}. */
-static json_t *
-log_of_all(struct admin_call *a, int64_t day)
-{
-	struct rollup_result users, models;
-	json_t *item;
-
-	if (query(a, ROLLUP_MODEL, day, day + DAY_NSECS, &models) != 0)
-		return NULL;
-	if (query(a, ROLLUP_USER, day, day + DAY_NSECS, &users) != 0) {
-		rollup_result_free(&models);
-		return NULL;
-	}
-	item = json_pack("{s:o, s:o, s:o, s:o, s:I}", "startTime",
-	    day_name(day), "spend", view_usd(models.total.cost_nanos), "users",
-	    by_value(&users), "models", by_value(&models), "requests",
-	    (json_int_t)models.total.requests);
-	rollup_result_free(&models);
-	rollup_result_free(&users);
-	return item;
-}
-
-/* One day of one key or user. */
-static json_t *
-log_of_one(struct admin_call *a, int64_t day, enum rollup_dim dim,
-    const char *value)
-{
-	struct rollup_result r;
-	json_t *item;
-
-	if (query(a, dim, day, day + DAY_NSECS, &r) != 0)
-		return NULL;
-	item = json_pack("{s:o, s:o, s:o}", "startTime", day_name(day), "spend",
-	    view_usd(value_nanos(&r, value)), value,
-	    view_usd(value_nanos(&r, value)));
-	rollup_result_free(&r);
-	return item;
-}
-
-/* Whose: a key by itself, its hash or alias; only its own for who may not see
-   all. 1 with the hash, 0 nobody's. */
-static int
-read_key(struct admin_call *a, char hex[ACCOUNT_KEY_BYTES])
-{
-	char key[VKEY_MAX_BYTES + 1];
-	unsigned char hash[SHA256_BYTES];
-	int rc = call_query(a, "api_key", key, sizeof(key));
-
-	if (rc < 0)
-		return -1;
-	if (rc == 0 && call_may_see_all(a))
-		return 0;
-	if (rc == 0) {
-		snprintf(hex, ACCOUNT_KEY_BYTES, "%s", a->account->key);
-		return 1;
-	}
-	if (vkey_find(a->txn, str_of(key), hash, &a->err) != 0)
-		return call_hide(a, "look at this key's spend");
-	hash_hex(hash, SHA256_BYTES, hex);
-	if (!call_may_see_all(a) && strcmp(hex, a->account->key) != 0)
-		return call_forbid(a, "look at this key's spend");
-	return 1;
-}
-
-int
-spend_logs(struct admin_call *a, json_t **answer_r)
-{
-	char hex[ACCOUNT_KEY_BYTES], user[ENTITY_ID_BYTES + 1];
-	struct span s;
-	int has_key, has_user;
-
-	if (read_span(a, &s) != 0 || (has_key = read_key(a, hex)) < 0 ||
-	    (has_user = call_query(a, "user_id", user, sizeof(user))) < 0)
-		return -1;
-	/* A team's key does not reach what its user spends elsewhere. */
-	if (has_user == 1 && !call_may_see_all(a) &&
-	    (a->account->team.n > 0 || !str_is(a->account->user, user)))
-		return call_forbid(a, "look at this user's spend");
-	*answer_r = json_array();
-	for (int64_t day = s.since; day < s.until; day += DAY_NSECS) {
-		json_t *item =
-		    has_user == 1  ? log_of_one(a, day, ROLLUP_USER, user)
-		    : has_key == 1 ? log_of_one(a, day, ROLLUP_KEY, hex)
-				   : log_of_all(a, day);
-
-		if (item == NULL) {
-			json_decref(*answer_r);
-			*answer_r = NULL;
-			return -1;
-		}
-		json_array_append_new(*answer_r, item);
-	}
-	return 0;
-}
-
-/* ---- the report --------------------------------------------------------- */
-
-static int
-report_teams(struct admin_call *a, const struct span *s, enum rollup_dim dim,
-    json_t *list)
-{
-	bool is_team = dim == ROLLUP_TEAM;
-
-	for (int64_t day = s->since; day < s->until; day += DAY_NSECS) {
-		struct rollup_result r;
-		json_t *items = json_array();
-
-		if (query(a, dim, day, day + DAY_NSECS, &r) != 0) {
-			json_decref(items);
-			return -1;
-		}
-		for (size_t i = 0; i < r.count; i++) {
-			if (r.rows[i].value[0] == '\0')
-				continue;
-			json_array_append_new(items,
-			    json_pack("{s:o, s:o, s:I, s:[]}",
-				is_team ? "team_name" : "customer",
-				is_team ? team_name(a, r.rows[i].value)
-					: json_string(r.rows[i].value),
-				"total_spend",
-				view_usd(r.rows[i].sums.cost_nanos),
-				"total_tokens",
-				(json_int_t)(r.rows[i].sums.prompt_tokens +
-					     r.rows[i].sums.completion_tokens),
-				"metadata"));
-		}
-		if (json_array_size(items) > 0)
-			json_array_append(list,
-			    json_pack("{s:o, s:O}", "group_by_day",
-				day_name(day), is_team ? "teams" : "customers",
-				items));
-		json_decref(items);
-		rollup_result_free(&r);
-	}
-	return 0;
+	if (e->key[0] == '\0' || str_is(parts[ROLLUP_PART_WHO_KEY], e->key))
+		tally_add(&e->customers, parts[ROLLUP_PART_WHO], sums);
 }
 
 static int
-report_keys(struct admin_call *a, const struct span *s, json_t *list)
+count_day(struct spend_report *r, struct admin_call *a)
 {
-	struct rollup_result r;
-
-	if (query(a, ROLLUP_KEY, s->since, s->until, &r) != 0)
-		return -1;
-	for (size_t i = 0; i < r.count; i++) {
-		const struct rollup_row *sums = &r.rows[i].sums;
-
-		json_array_append_new(list,
-		    json_pack("{s:s, s:o, s:I, s:I, s:[]}", "api_key",
-			r.rows[i].value, "total_cost",
-			view_usd(sums->cost_nanos), "total_input_tokens",
-			(json_int_t)sums->prompt_tokens, "total_output_tokens",
-			(json_int_t)sums->completion_tokens, "model_details"));
-	}
-	rollup_result_free(&r);
-	return 0;
-}
-
-int
-spend_report(struct admin_call *a, json_t **answer_r)
-{
-	char by[24] = "team";
-	struct span s;
-	int rc;
-
-	if (read_span(a, &s) != 0 ||
-	    call_query(a, "group_by", by, sizeof(by)) < 0)
-		return -1;
-	*answer_r = json_array();
-	if (strcmp(by, "team") == 0)
-		rc = report_teams(a, &s, ROLLUP_TEAM, *answer_r);
-	else if (strcmp(by, "customer") == 0)
-		rc = report_teams(a, &s, ROLLUP_USER, *answer_r);
-	else if (strcmp(by, "api_key") == 0)
-		rc = report_keys(a, &s, *answer_r);
-	else {
-		a->param = "group_by";
-		rc = call_refuse(a, ERR_BAD_FIELD,
-		    "group_by takes team, customer or api_key");
-	}
-	if (rc == 0)
+	if (rollup_each_use(a->live, ROLLUP_CUSTOMER, r->day_nsecs,
+		count_end_user, r) == 0)
 		return 0;
-	json_decref(*answer_r);
-	*answer_r = NULL;
+	store_failed(a->live, &a->err);
 	return -1;
+}
+
+static int
+list_end_users(struct spend_report *r, struct admin_call *a)
+{
+	static const struct list_kind kind = { ROLLUP_CUSTOMER, "end_user",
+		"total_spend", "total_count", NULL, NULL };
+	struct end_users *e = (struct end_users *)r;
+	size_t count;
+	struct tally_pair *pairs = tally_dearest(&e->customers, &count);
+
+	(void)a;
+	r->job.answer = json_array();
+	for (size_t i = 0; i < count && i < e->limit; i++) {
+		char *name = str_dup(pairs[i].name);
+
+		json_array_append_new(r->job.answer,
+		    list_item(&kind, name, &pairs[i].item->sums));
+		free(name);
+	}
+	free(pairs);
+	return 0;
+}
+
+static void
+end_users_fini(struct spend_report *r)
+{
+	tally_fini(&((struct end_users *)r)->customers);
+}
+
+/* startTime, endTime of the body, as LiteLLM has them there. */
+static int
+read_body_span(struct admin_call *a, struct spend_span *span)
+{
+	struct str since = jsonx_str(a->body, "startTime");
+	struct str until = jsonx_str(a->body, "endTime");
+
+	if ((since.n == 0 ||
+		clock_parse(since, a->now_nsecs, &span->since_nsecs) == 0) &&
+	    (until.n == 0 ||
+		clock_parse(until, a->now_nsecs, &span->until_nsecs) == 0)) {
+		if (since.n > 0)
+			span->since_nsecs -=
+			    span->since_nsecs % SPEND_DAY_NSECS;
+		if (until.n > 0)
+			span->until_nsecs =
+			    (span->until_nsecs / SPEND_DAY_NSECS + 1) *
+			    SPEND_DAY_NSECS;
+		if (span->until_nsecs - span->since_nsecs <=
+		    (SPEND_MAX_DAYS + 1) * SPEND_DAY_NSECS)
+			return 0;
+	}
+	a->param = "startTime";
+	return call_refuse(a, ERR_BAD_FIELD,
+	    "startTime and endTime take two days (2026-11-22) or RFC 3339 "
+	    "times, at most %d days apart",
+	    SPEND_MAX_DAYS);
+}
+
+int
+spend_end_users(struct admin_call *a, struct admin_job **job_r)
+{
+	struct str body_key = jsonx_str(a->body, "api_key");
+	struct end_users *e;
+	struct spend_span span;
+	char key[ACCOUNT_KEY_BYTES] = "";
+	size_t limit = USUAL_ROWS;
+
+	if (spend_span_read(a, &span) != 0 || read_body_span(a, &span) != 0 ||
+	    call_number(a, "limit", MOST_ROWS, &limit) != 0 ||
+	    call_key(a, body_key, key) < 0)
+		return -1;
+	e = xcalloc(1, sizeof(*e));
+	e->limit = limit;
+	memcpy(e->key, key, sizeof(key));
+	e->r.span = span;
+	e->r.by_day = true;
+	e->r.make = count_day;
+	e->r.finish = list_end_users;
+	e->r.fini = end_users_fini;
+	*job_r = spend_report_job(&e->r);
+	return 0;
 }
 
 /* ---- caps --------------------------------------------------------------- */
@@ -475,8 +331,10 @@ spend_global(struct admin_call *a, json_t **answer_r)
 	const struct budget *b = find_budget(a, SCOPE_GLOBAL, "");
 	struct rollup_result r;
 
-	if (query(a, ROLLUP_ALL, 0, 0, &r) != 0)
+	if (rollup_query(a->live, ROLLUP_ALL, 0, 0, &r) != 0) {
+		store_failed(a->live, &a->err);
 		return -1;
+	}
 	*answer_r = json_pack("{s:o, s:o}", "spend",
 	    view_usd(r.total.cost_nanos), "max_budget",
 	    b != NULL ? view_usd(b->cap.cap_nanos) : json_null());

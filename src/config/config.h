@@ -169,6 +169,7 @@ struct config {
 	struct config_strings price_files; /* tallygate.prices */
 	bool open;                   /* serve without keys on any address */
 	bool confine;                /* base/confine.h; true */
+	bool metrics_auth;           /* /metrics asks for a key; true */
 	const char *user;            /* root becomes this one; "" stays */
 	bool unpriced_refuse;        /* false: free, with a warning */
 	bool possibly_billed_prompt; /* an attempt that nobody knows the cost

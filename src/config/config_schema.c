@@ -472,7 +472,7 @@ const struct config_key config_keys[] = {
 	NONE("litellm_settings.disable_stop_sequence_limit", "stop sequences"),
 	NONE("litellm_settings.prometheus_metrics_config", "metrics"),
 	NONE("litellm_settings.prometheus_initialize_budget_metrics", "metrics"),
-	NONE("litellm_settings.require_auth_for_metrics_endpoint", "they always ask for a key that may look"),
+	USED("litellm_settings.require_auth_for_metrics_endpoint", BOOL, CFG(metrics_auth), "true", 0, 0, "/metrics asks for the master key or a viewer's; false: anybody may look. LiteLLM's default is false"),
 	NONE("litellm_settings.priority_reservation_settings", "priorities"),
 	NONE("litellm_settings.model_group_settings", "settings by group"),
 	GATE("litellm_settings.guardrails", "checks of prompts and answers"),

@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/jsonx.h"
+#include "base/map.h"
 #include "ctl/ctl.h"
 #include "ctl/export_columns.h"
+#include "domain/accounts/alias.h"
 #include "domain/audit/trace_line.h"
 #include "station/trace_files.h"
 
@@ -23,7 +25,9 @@ struct exporting {
 	char *part;       /* where it is written until it is whole */
 	FILE *to;
 	struct buf row, value;
-	struct err err; /* of a line that cannot be read */
+	struct store_txn *accounts; /* for aliases; NULL: there is no store */
+	struct map *aliases;        /* team → its alias, "" none; owned */
+	struct err err;             /* of a line that cannot be read */
 };
 
 static int
@@ -164,6 +168,51 @@ is_asked_for(struct exporting *x, const json_t *line)
 	       (x->until_nsecs == 0 || at < x->until_nsecs);
 }
 
+/* ---- aliases ------------------------------------------------------------ */
+
+/* The store is a help: an export needs the files alone. */
+static void
+open_accounts(struct ctl *c, struct exporting *x)
+{
+	x->aliases = map_new();
+	if (access(c->store_dir, F_OK) != 0 ||
+	    ctl_open_store(c, false) != CTL_OK ||
+	    store_read(c->store, STORE_ACCOUNTS, &x->accounts, NULL) != 0)
+		x->accounts = NULL;
+}
+
+static void
+close_accounts(struct exporting *x)
+{
+	size_t cursor = 0;
+	struct str team;
+	void *alias;
+
+	while (map_next(x->aliases, &cursor, &team, &alias) == 1)
+		free(alias);
+	map_free(&x->aliases);
+	if (x->accounts != NULL)
+		store_abort(&x->accounts);
+}
+
+static struct str
+team_alias(struct exporting *x, struct str team)
+{
+	char *alias;
+	json_t *row;
+
+	if (x->accounts == NULL || team.n == 0)
+		return str_make("", 0);
+	alias = map_find(x->aliases, team);
+	if (alias == NULL) {
+		row = alias_row(x->accounts, ENTITY_TEAM, team);
+		alias = str_dup(alias_in(ENTITY_TEAM, row));
+		json_decref(row);
+		map_set(x->aliases, team, alias);
+	}
+	return str_of(alias);
+}
+
 static int
 write_line(struct exporting *x, const json_t *line)
 {
@@ -173,6 +222,7 @@ write_line(struct exporting *x, const json_t *line)
 
 	if (rc <= 0)
 		return rc;
+	row.team_alias = team_alias(x, jsonx_str(line, "team"));
 	if (x->by == EXPORT_BY_REQUESTS)
 		return write_row(x, &row);
 	rc = 0;
@@ -274,10 +324,12 @@ cmd_export(struct ctl *c, int argc, char **argv)
 		return rc;
 	buf_init(&x.row, 16 * TRACE_LINE_BYTES);
 	buf_init(&x.value, 8 * TRACE_LINE_BYTES);
+	open_accounts(c, &x);
 	if (export_files(c, &x) != 0) {
 		ctl_complain("%s", x.err.text);
 		rc = CTL_FAILED;
 	}
+	close_accounts(&x);
 	buf_fini(&x.row);
 	buf_fini(&x.value);
 	return rc;

@@ -8,7 +8,7 @@
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 #include "domain/ledger/money.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 #include "domain/routing/rehearsal.h"
 
 #include <errno.h>

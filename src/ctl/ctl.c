@@ -13,7 +13,7 @@
 /* clang-format off */
 static const struct ctl_command commands[] = {
 	{ "status",        "", "is it running, since when, what is in the store", cmd_status },
-	{ "spend",         "[--by model|group|provider|deployment|key|team|user|tag|day] [--since T] [--until T]", "requests, tokens and money; T: 2026-11-22, RFC 3339, or an age such as 2h or 30d", cmd_spend },
+	{ "spend",         "[--by model|group|provider|deployment|key|team|user|customer|tag|day] [--since T] [--until T]", "requests, tokens and money; T: 2026-11-22, RFC 3339, or an age such as 2h or 30d", cmd_spend },
 	{ "budget list",   "", "caps: what is spent and held of each, its room, when it resets", cmd_budget_list },
 	{ "budget set",    "SCOPE[:NAME] AMOUNT [--duration D]", "another cap, at once for all workers, until it is unset; USD", cmd_budget_set },
 	{ "budget unset",  "SCOPE[:NAME] [--duration D]", "as configured again", cmd_budget_unset },

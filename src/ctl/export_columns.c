@@ -43,6 +43,9 @@ static const struct export_column request_columns[] = {
 	{ "team",              EXPORT_TEXT, EXPORT_LINE, "team", "" },
 	{ "user",              EXPORT_TEXT, EXPORT_LINE, "user", "" },
 	{ "tags",              EXPORT_TEXTS, EXPORT_LINE, "tags", "in CSV as JSON" },
+	{ "key_alias",         EXPORT_TEXT, EXPORT_LINE, "key_alias", "of the key, when the request came" },
+	{ "team_alias",        EXPORT_TEXT, EXPORT_TEAM_ALIAS, "", "of the team, now; where there is a store" },
+	{ "end_user",          EXPORT_TEXT, EXPORT_LINE, "end_user", "what the request calls its user" },
 };
 
 static const struct export_column attempt_columns[] = {
@@ -72,6 +75,9 @@ static const struct export_column attempt_columns[] = {
 	{ "team",              EXPORT_TEXT, EXPORT_LINE, "team", "" },
 	{ "user",              EXPORT_TEXT, EXPORT_LINE, "user", "" },
 	{ "tags",              EXPORT_TEXTS, EXPORT_LINE, "tags", "in CSV as JSON" },
+	{ "key_alias",         EXPORT_TEXT, EXPORT_LINE, "key_alias", "of the key, when the request came" },
+	{ "team_alias",        EXPORT_TEXT, EXPORT_TEAM_ALIAS, "", "of the team, now; where there is a store" },
+	{ "end_user",          EXPORT_TEXT, EXPORT_LINE, "end_user", "what the request calls its user" },
 };
 /* clang-format on */
 
@@ -175,6 +181,10 @@ export_value(const struct export_column *column, const struct export_row *row,
 		return add_int((int64_t)json_array_size(
 				   json_object_get(row->line, column->key)),
 		    out);
+	case EXPORT_TEAM_ALIAS:
+		if (row->team_alias.n == 0)
+			return 0;
+		return buf_add_str(out, row->team_alias) == 0 ? 1 : -1;
 	case EXPORT_LINE:
 		value = json_object_get(row->line, column->key);
 		break;

@@ -34,6 +34,7 @@ enum export_from {
 	EXPORT_ATTEMPT, /* a member of the attempt */
 	EXPORT_NUMBER,  /* of the attempt, from 1 */
 	EXPORT_COUNT,   /* of the attempts */
+	EXPORT_TEAM_ALIAS,
 };
 
 struct export_column {
@@ -56,6 +57,7 @@ struct export_row {
 	const json_t
 	    *attempt;  /* of its attempts; NULL: the row is a request's */
 	size_t number; /* of the attempt, from 1 */
+	struct str team_alias; /* "" none, or not known */
 };
 /*
  * A value as text, without quotes; TEXTS as a JSON array. Money and seconds are

@@ -10,7 +10,7 @@
 
 #include "ctl/budget_lines.h"
 #include "ctl/recent_times.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 #include "domain/routing/breaker.h"
 
 /* X(NAME, dimension, "word", "plural") */

@@ -95,6 +95,8 @@ enum exchange_outcome {
 };
 const char *exchange_outcome_name(enum exchange_outcome outcome);
 
+struct meters;
+
 /* What the exchanges of one worker share. All borrowed but the pool. */
 struct exchange_env {
 	struct event_base *base;
@@ -109,6 +111,7 @@ struct exchange_env {
 	struct upstream *upstream;
 	struct logins *logins; /* owned; NULL: no deployment has one */
 	struct tempos *tempos; /* by deployment; NULL: no group hedges */
+	struct meters *meters; /* what all workers measure; NULL: nothing */
 	uint64_t next_number;  /* of holds, per owner */
 	uint32_t *asking;      /* holds queued, by deployment->index; owned */
 	/* Called after a settlement: there is something in the outbox. */

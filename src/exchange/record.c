@@ -91,6 +91,7 @@ record_names(const struct exchange *x, const struct candidate *c,
 	names_r->team = x->account->team;
 	names_r->user =
 	    x->account->user.n > 0 ? x->account->user : x->request.user;
+	names_r->customer = x->request.user;
 	for (size_t i = 0; i < x->request.tag_count; i++) {
 		if (names_r->tag_count < ROLLUP_MAX_TAGS)
 			names_r->tags[names_r->tag_count++] =
@@ -113,6 +114,7 @@ write_charge(struct exchange *x, const struct attempt *a, struct charge *charge)
 	r->completion_tokens = a->usage.completion_tokens;
 	r->cached_tokens = a->usage.cached_tokens;
 	r->reasoning_tokens = a->usage.reasoning_tokens;
+	r->cache_write_tokens = a->usage.cache_write_tokens;
 	r->cost_nanos = a->cost_nanos;
 	if (a->usage.source == USAGE_ESTIMATED)
 		r->estimated_nanos = a->cost_nanos;
@@ -125,8 +127,11 @@ record_charges(struct exchange *x, struct charge *charges)
 {
 	for (size_t i = 0; i < x->attempt_count; i++)
 		write_charge(x, x->attempts[i], &charges[i]);
-	if (x->attempt_count > 0)
-		charges[x->attempt_count - 1].amounts.requests = 1;
+	if (x->attempt_count > 0) {
+		struct charge *last = &charges[x->attempt_count - 1];
+
+		rollup_row_end_request(&last->amounts, &last->names);
+	}
 }
 
 size_t
@@ -164,6 +169,7 @@ write_caller(struct jsonw *w, const struct exchange *x)
 		member_name(w, JSON_KEY("key_alias"), x->account->alias);
 	member_name(w, JSON_KEY("team"), x->account->team);
 	member_name(w, JSON_KEY("user"), user);
+	member_name(w, JSON_KEY("end_user"), x->request.user);
 	jsonw_known_key(w, JSON_KEY("tags"));
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < x->request.tag_count; i++)

@@ -13,6 +13,7 @@
 #include "exchange/record.h"
 #include "exchange/reply.h"
 #include "exchange/report.h"
+#include "ipc/meters.h"
 
 /* How long a client waits for a settlement before it gets its answer. */
 #define SETTLE_PATIENCE_NSECS (1000 * NSECS_PER_MSEC)
@@ -37,6 +38,31 @@ settle_attempts(struct exchange *x)
 	}
 }
 
+/* How long it took, for /metrics: what ended well. */
+static void
+measure(const struct exchange *x)
+{
+	struct meters *m = x->env->meters;
+	const struct attempt *last =
+	    x->attempt_count == 0 ? NULL : x->attempts[x->attempt_count - 1];
+
+	if (last != NULL && x->outcome == EXCHANGE_OK && x->error == ERR_NONE)
+		meters_add(m, METER_REQUEST,
+		    str_of(last->candidate->group->name),
+		    x->ended_nsecs - x->started_nsecs);
+	for (size_t i = 0; i < x->attempt_count; i++) {
+		const struct attempt *a = x->attempts[i];
+		struct str id = str_of(a->deployment->id);
+
+		if (a->outcome == OUTCOME_OK)
+			meters_add(m, METER_CALL, id,
+			    a->ended_nsecs - a->started_nsecs);
+		if (a->is_stream && a->first_token_nsecs > 0)
+			meters_add(m, METER_TTFT, id,
+			    a->first_token_nsecs - a->started_nsecs);
+	}
+}
+
 enum step_result
 step_run_RECORD(struct exchange *x)
 {
@@ -44,6 +70,7 @@ step_run_RECORD(struct exchange *x)
 	x->ended_nsecs = clock_mono_nsecs();
 	hedge_stop(x);
 	settle_attempts(x);
+	measure(x);
 	/* The record names the moment, so that an audit finds the hour. */
 	x->settlement.now_nsecs = clock_wall_nsecs();
 	record_write(x);

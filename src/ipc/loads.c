@@ -2,6 +2,7 @@
 #include "ipc/loads.h"
 
 #include "base/fd.h"
+#include "ipc/meters.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,13 +11,16 @@
 
 #define LOADS_BYTES (LOADS_CELLS * sizeof(uint32_t))
 
+_Static_assert(LOADS_BYTES <= METERS_OFFSET, "the meters stand behind them");
+
 int
 loads_create(struct err *err)
 {
+	off_t size = (off_t)(METERS_OFFSET + meters_bytes());
 	int fd =
 	    memfd_create("tallygate-loads", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd >= 0 && ftruncate(fd, LOADS_BYTES) == 0 &&
+	if (fd >= 0 && ftruncate(fd, size) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		0)
 		return fd;

@@ -13,8 +13,9 @@
 
 #define LOADS_CELLS 256 /* workers in higher slots do without */
 
-/* An anonymous file of LOADS_CELLS empty cells, whose size cannot change. The
-   caller closes it. -1: ERR_IO. */
+/* An anonymous file of LOADS_CELLS empty cells, and behind them what the
+   workers measure (ipc/meters.h), whose size cannot change. The caller closes
+   it. -1: ERR_IO. */
 int loads_create(struct err *err) MUST_CHECK;
 /* The cells; mapped until the process ends. NULL: ERR_IO. */
 _Atomic uint32_t *loads_map(int fd, struct err *err) MUST_CHECK;

@@ -156,26 +156,60 @@ find_beginning(const char *path, const char *public_path, struct trace_files *f)
 	f->covered_nsecs = 0;
 }
 
-/* Leaves out files that end before `since`. */
-static void
-skip_old(struct trace_files *f, int64_t since_nsecs)
+/* The first file that does not end before `since`; always one of them. */
+static size_t
+first_of(const struct trace_files *f, int64_t since_nsecs)
 {
 	size_t n = 0;
 
 	while (n + 1 < f->count && f->parts[n].mtime_nsecs < since_nsecs)
 		n++;
+	return n;
+}
+
+static void
+drop_first(struct trace_files *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		fd_close(&f->parts[i].fd);
+		free(f->parts[i].path);
+	}
+	if (n > 0)
+		memmove(f->parts, f->parts + n,
+		    (f->count - n) * sizeof(*f->parts));
+	f->count -= n;
+}
+
+/* Leaves out files that end before `since`. */
+static void
+skip_old(struct trace_files *f, int64_t since_nsecs)
+{
+	size_t n = first_of(f, since_nsecs);
+
 	if (n == 0)
 		return;
 	last_hash(&f->parts[n - 1], f->before, sizeof(f->before));
 	f->whole = false;
 	if (f->covered_nsecs >= 0 && f->covered_nsecs < since_nsecs)
 		f->covered_nsecs = since_nsecs;
-	for (size_t i = 0; i < n; i++) {
-		fd_close(&f->parts[i].fd);
-		free(f->parts[i].path);
-	}
-	memmove(f->parts, f->parts + n, (f->count - n) * sizeof(*f->parts));
-	f->count -= n;
+	drop_first(f, n);
+}
+
+int
+trace_files_try(const char *path, int64_t since_nsecs, struct trace_files *f_r,
+    struct err *err)
+{
+	struct trace_files f = { 0 };
+	int rc = open_parts(path, &f, err);
+
+	if (rc == 0 && !is_steady(path, &f))
+		rc = 1;
+	if (rc == 0 && since_nsecs > 0)
+		drop_first(&f, first_of(&f, since_nsecs));
+	if (rc != 0)
+		trace_files_close(&f);
+	*f_r = f;
+	return rc;
 }
 
 int

@@ -43,6 +43,13 @@ struct trace_files {
  */
 int trace_files_open(const char *path, const char *public_path,
     int64_t since_nsecs, struct trace_files *f_r, struct err *err) MUST_CHECK;
+/*
+ * The same for who must not wait, without a look at where the files begin
+ * (whole, before, checkpoint, covered_nsecs): 1 they are being rotated, try
+ * again in a moment.
+ */
+int trace_files_try(const char *path, int64_t since_nsecs,
+    struct trace_files *f_r, struct err *err) MUST_CHECK;
 void trace_files_close(struct trace_files *f);
 /* Calls line() for every whole line (without its newline); stops when that
    answers other than 0 and returns it. -1 with *err: ERR_IO. */

@@ -24,7 +24,7 @@ X(PRICES,  ACCOUNTS, "prices",  "price version",                 "JSON: the pric
 X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "keeper, tallyctl", "when dead and drained") \
 X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, id", "alerts, spent, held (int64 nano-dollars), what was before the cap", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
 X(HOLDS,   LIVE,     "holds",   "owner u64, number u64",         "struct hold row: amount, scopes, what is known", "worker, keeper", "keeper, tallyctl", "at settlement") \
-X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days") \
+X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days (splits: 100)") \
 X(HEALTH,  LIVE,     "health",  "deployment id",                 "struct health_row: breaker, window, latency", "worker, keeper, tallyctl", "worker, tallyctl", "keeper, 30 days unused") \
 X(LIMITS,  LIVE,     "limits",  "scope kind u8, second kind u8, id, second id", "calls under way by owner; requests and tokens by second, of the last 60", "worker, keeper", "worker, tallyctl", "keeper, when nothing counts any more") \
 X(OUTBOX,  LIVE,     "outbox",  "owner u64, seq u64",            "trace record, JSON text",      "worker, keeper; deleted on the logger's word", "worker, keeper", "when on file") \

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/loads.h"
+#include "ipc/meters.h"
 #include "ipc/record.h"
 
 #include <event2/event.h>
@@ -74,6 +75,7 @@ end_turn(struct worker *w)
 	if (w->new_records > 0)
 		outbox_kick(w->outbox, w->new_records);
 	w->new_records = 0;
+	meters_set_active(w->meter, (uint32_t)w->env.active);
 }
 
 static void
@@ -263,6 +265,7 @@ fill_envs(struct worker *w)
 	w->env.accounts = w->accounts;
 	w->env.budgets = w->budgets;
 	w->env.prices = w->prices;
+	w->env.meters = meters_map(CONTRACT_FD_LOADS);
 	w->env.power = w->station.config->durability_power;
 	w->env.store = w->station.store;
 	w->env.batch = &w->station.batch;
@@ -280,6 +283,9 @@ fill_envs(struct worker *w)
 	w->admin.exchanges = &w->env;
 	w->admin.draining = &w->draining;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
+	w->trace_path =
+	    config_trace_path(w->station.config, w->child.state_dir);
+	w->admin.trace_path = w->trace_path;
 }
 
 static void
@@ -451,6 +457,8 @@ close_all(struct worker *w)
 	registry_rules_free(&w->rules);
 	budgets_free(&w->budgets);
 	catalog_free(&w->catalog);
+	meters_leave(w->meter);
+	free(w->trace_path);
 	station_close(&w->station);
 }
 
@@ -475,6 +483,7 @@ worker_main(uint32_t slot, uint32_t generation)
 		log_fatal(rc, "%s", err.text);
 	/* What only the start needed goes back. */
 	malloc_trim(0);
+	w->meter = meters_enter(w->env.meters);
 	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);
 	while (!w->stopping) {

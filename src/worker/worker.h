@@ -31,6 +31,8 @@ struct worker {
 	struct outbox *outbox;
 	struct exchange_env env;
 	struct admin_env admin;
+	char *trace_path;
+	struct meters_worker *meter; /* what others see of this one */
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
 	size_t new_records;       /* of settlements committed in this turn */
 	int64_t store_said_nsecs; /* mono: not again before */

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/num.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +27,7 @@
 #define DEPLOYMENTS  20
 #define TEAMS        40
 #define TAGS         30
+#define CUSTOMERS    50000
 #define ASKED_TIMES  7
 
 struct bench {
@@ -66,7 +67,7 @@ book(struct bench *b, struct store_txn *t, int64_t key, int64_t attempts,
     int64_t now)
 {
 	char model[32], provider[16], deployment[32], team[16], user[16],
-	    tag[16];
+	    tag[16], customer[24];
 	struct rollup_row row = { .requests = attempts, .attempts = attempts };
 	struct rollup_names names = { .tag_count = 1 };
 	int64_t n = key + now / HOUR_NSECS;
@@ -85,6 +86,10 @@ book(struct bench *b, struct store_txn *t, int64_t key, int64_t attempts,
 	names.team = str_of(team);
 	names.user = str_of(user);
 	names.tags[0] = str_of(tag);
+	/* Many more than a day has room for. */
+	snprintf(customer, sizeof(customer), "customer-%d",
+	    (int)(n * 7919 % CUSTOMERS));
+	names.customer = str_of(customer);
 	row.prompt_tokens = 800 * attempts;
 	row.completion_tokens = 200 * attempts;
 	row.cost_nanos = 1234567 * attempts;
@@ -164,7 +169,7 @@ static void
 report(struct bench *b, int64_t now)
 {
 	static const enum rollup_dim dims[] = { ROLLUP_KEY, ROLLUP_USER,
-		ROLLUP_TEAM, ROLLUP_MODEL, ROLLUP_ALL };
+		ROLLUP_TEAM, ROLLUP_MODEL, ROLLUP_ALL, ROLLUP_CUSTOMER };
 	static const int days[] = { 1, 30, 90 };
 	struct store_info info;
 	struct err err;
@@ -181,7 +186,7 @@ report(struct bench *b, int64_t now)
 			double msecs = ask(b, dims[d],
 			    now - days[i] * DAY_NSECS, &rows, &attempts);
 
-			printf("--by %-5s --since %2dd: %7.1f ms, %5zu rows, "
+			printf("--by %-8s --since %2dd: %7.1f ms, %5zu rows, "
 			       "%lld attempts\n",
 			    rollup_dim_name(dims[d]), days[i], msecs, rows,
 			    (long long)attempts);

@@ -189,7 +189,10 @@ CALLS = {
     "GET /spend/logs": get("/spend/logs",
                            ("/spend/logs?start_date=yesterday", 422),
                            own=True),
-    "GET /spend/keys": get("/spend/keys"),
+    "GET /spend/logs/v2": get("/spend/logs/v2?page_size=5",
+                              ("/spend/logs/v2?page=0", 422),
+                              ("/spend/logs/v2?page=9", 200), own=True),
+    "GET /spend/keys": get("/spend/keys", ("/spend/keys?limit=0", 422)),
     "GET /spend/users": get("/spend/users", ("/spend/users?user_id=%", 400),
                             ("/spend/users?user_id=none", 200)),
     "GET /spend/tags": get("/spend/tags", ("/spend/tags?start_date=x", 422)),
@@ -207,6 +210,25 @@ CALLS = {
     "GET /global/spend/models": get("/global/spend/models"),
     "GET /global/spend/provider": get("/global/spend/provider"),
     "GET /global/spend/tags": get("/global/spend/tags"),
+    "GET /global/spend/end_users": get(
+        "/global/spend/end_users", ("/global/spend/end_users?limit=x", 422),
+        ("/global/spend/end_users?api_key=none", 404)),
+    "POST /global/spend/end_users": post(
+        "/global/spend/end_users", {"startTime": "2026-11-01"},
+        ({"startTime": "soon"}, 422), ({"api_key": "none"}, 404)),
+    "GET /user/daily/activity": get(
+        "/user/daily/activity", ("/user/daily/activity?page=x", 422),
+        ("/user/daily/activity?user_id=none", 200)),
+    "GET /team/daily/activity": get(
+        "/team/daily/activity", ("/team/daily/activity?page_size=0", 422),
+        ("/team/daily/activity?team_ids=none", 200)),
+    "GET /tag/daily/activity": get(
+        "/tag/daily/activity", ("/tag/daily/activity?tags=%", 400),
+        ("/tag/daily/activity?tags=none", 200)),
+    "GET /customer/daily/activity": get(
+        "/customer/daily/activity",
+        ("/customer/daily/activity?start_date=x", 422),
+        ("/customer/daily/activity?end_user_ids=none", 200)),
     "GET /provider/budgets": get("/provider/budgets"),
     "POST /cost/estimate": post(
         "/cost/estimate", {"model": "small", "input_tokens": 5},

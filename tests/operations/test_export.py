@@ -79,6 +79,33 @@ def test_attempts_are_rows_of_their_own(make_gateway, make_provider):
     assert request["attempts"] == str(len(rows)) and len(rows) > 1
 
 
+def test_aliases_and_end_users(make_gateway):
+    gateway = make_gateway(config(mock(), more="general_settings: "
+                                  "{master_key: sk-master-key-1}\n"))
+    gateway.ctl("team", "create", "red", "--alias", 'Team "Red"')
+    gateway.ctl("key", "create", "--key", "sk-anna-01234567", "--alias",
+                "anna", "--team-id", "red", "--user-id", "u")
+    assert gateway.chat("small", user="c-1", headers={
+        "authorization": "Bearer sk-anna-01234567"}).status == 200
+    assert gateway.chat("small", headers={
+        "authorization": "Bearer sk-master-key-1"}).status == 200
+    gateway.await_traces(2)
+    gateway.stop()
+    for by in ("requests", "attempts"):
+        rows = rows_of(gateway.ctl("export", "--by", by).out)
+        names = ("key_alias", "team_alias", "team", "end_user", "user")
+        assert [tuple(r[n] for n in names) for r in rows] == [
+            ("anna", 'Team "Red"', "red", "c-1", "u"), ("", "", "", "", "")]
+    # Without a store: all but what the store says.
+    (gateway.state / "store").rename(gateway.state / "elsewhere")
+    try:
+        rows = rows_of(gateway.ctl("export").out)
+        assert [r["team_alias"] for r in rows] == ["", ""]
+        assert rows[0]["key_alias"] == "anna"
+    finally:
+        (gateway.state / "elsewhere").rename(gateway.state / "store")
+
+
 def test_a_span_of_time(make_gateway, clock):
     gateway = make_gateway(config(mock()), clock=clock)
     gateway.chat("small", headers={"x-request-id": "early"})

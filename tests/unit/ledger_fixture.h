@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "domain/ledger/ledger.h"
+#include "domain/ledger/rollup_query.h"
 
 #define DAY (86400 * NSECS_PER_SEC)
 #define NOW (INT64_C(1795346290) * NSECS_PER_SEC) /* 2026-11-22T11:18:10Z */

@@ -601,8 +601,10 @@ test_a_roll_up_that_was_changed_is_named_with_both_figures(void **state)
 	assert_int_equal(rollup_add(t, &names, &more, NOW), 0);
 	live_commit(t);
 	audit_store(&b, 0);
-	/* all, model, and a key "anonymous" that no line knows */
-	assert_only(&b, AUDIT_ROLLUP, 3);
+	/* all, model, and a key "anonymous" that no line knows, with its use */
+	assert_only(&b, AUDIT_ROLLUP, 4);
+	assert_string_equal(b.last,
+	    "rollup use anonymous/m////: cost_usd: 0.000000001, 0");
 	free_books(&b);
 }
 

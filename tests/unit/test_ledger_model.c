@@ -2,9 +2,8 @@
  * The ledger against a simple model: 100,000 random steps (hold, rehold, mark,
  * progress, settle, release, owners that die, orphans, sweeps, compaction,
  * time) over several scopes, caps and windows, in transactions of random
- * length of which some are rolled back, with the store closed and opened
- * again in between. After every transaction the windows it touched are
- * compared, every few thousand steps everything is.
+ * length of which some are rolled back, with the store closed and opened again
+ * in between. After each its windows are compared, now and then everything is.
  *
  * TALLYGATE_TEST_SEED=N repeats a run; the seed is printed.
  */
@@ -15,6 +14,7 @@
 #include "base/map.h"
 #include "base/num.h"
 #include "domain/ledger/ledger.h"
+#include "domain/ledger/rollup_query.h"
 
 #define STEPS     100000
 #define MAX_HOLDS 64

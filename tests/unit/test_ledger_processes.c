@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "domain/ledger/ledger.h"
+#include "domain/ledger/rollup_query.h"
 #include "store/batch.h"
 #include "store/key.h"
 

@@ -210,6 +210,7 @@ full_hold(struct hold *h, struct charge *ended)
 	}
 	h->names.model = str_of("model");
 	h->names.user = str_of("user");
+	h->names.customer = str_of("customer");
 	h->names.tag_count = 2;
 	h->names.tags[0] = str_of("t0");
 	h->names.tags[1] = str_of("t1");
@@ -247,6 +248,8 @@ test_hold_rows_read_back(void **state)
 	assert_int_equal(back.scopes[7].window_end, 14);
 	assert_str(back.scopes[15].id, "scope");
 	assert_str(back.names.user, "user");
+	assert_str(back.names.customer, "customer");
+	assert_false(back.names.no_splits);
 	assert_str(back.names.tags[1], "t1");
 	assert_str(back.price_version, "0123456789abcdef");
 	assert_str(back.record, good_opening);
@@ -254,6 +257,40 @@ test_hold_rows_read_back(void **state)
 	assert_int_equal(back.ended_count, 2);
 	assert_int_equal(back.ended[1].amounts.cost_nanos, 2);
 	assert_str(back.ended[1].names.key, "k");
+	buf_fini(&row);
+}
+
+/* As a version wrote them that knew no customers. */
+static void
+test_old_hold_rows_are_read(void **state)
+{
+	static const char both[] = "\4\0user\10\0customer";
+	struct charge ended[2], room[LEDGER_MAX_ENDED];
+	struct hold h, back;
+	struct buf row;
+	struct err err;
+	char *at;
+	size_t rest;
+
+	(void)state;
+	full_hold(&h, ended);
+	h.ended_count = 0;
+	assert_int_equal(hold_row_write(&h, &row, &err), 0);
+	at = memmem(row.data, row.len, both, sizeof(both) - 1);
+	assert_non_null(at);
+	at += strlen("..user");
+	rest = row.len - (size_t)(at - row.data) - strlen("..customer");
+	memmove(at, at + strlen("..customer"), rest);
+	row.data[0] = 1;
+	assert_int_equal(hold_row_read(str_make(row.data,
+					   row.len - strlen("..customer")),
+			     &back, room),
+	    0);
+	assert_str(back.names.user, "user");
+	assert_int_equal(back.names.customer.n, 0);
+	assert_true(back.names.no_splits);
+	assert_str(back.names.tags[1], "t1");
+	assert_str(back.record, good_opening);
 	buf_fini(&row);
 }
 
@@ -317,6 +354,7 @@ main(void)
 		LIVE_TEST(test_walks_step_over_damaged_rows),
 		LIVE_TEST(test_books_that_do_not_fit_are_reported),
 		cmocka_unit_test(test_hold_rows_read_back),
+		cmocka_unit_test(test_old_hold_rows_are_read),
 		cmocka_unit_test(test_no_damage_to_a_hold_row_is_read_past),
 		LIVE_TEST(test_sums_saturate_under_a_cap),
 	};

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/ledger/rollup.h"
+#include "domain/ledger/rollup_query.h"
 #include "store/key.h"
 
 #define HOUR (3600 * NSECS_PER_SEC)
@@ -140,7 +140,7 @@ static void
 test_all_amounts_are_summed(void **state)
 {
 	struct live *l = *state;
-	struct rollup_row row = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+	struct rollup_row row = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
 	struct rollup_names names = { .model = str_of("m") };
 	struct store_txn *t = live_write(l);
 	struct rollup_result r;
@@ -284,8 +284,9 @@ test_compacted_hours_widen_the_range_to_their_day(void **state)
 	add(l, &n, 1000, day + 2 * DAY);
 	compact(l, day + 2 * DAY + 3 * HOUR, 400);
 	assert_int_equal(live_rows(l, STORE_ROLLUP),
-	    /* per day ALL, MODEL + head, KEY + head; one day is in hours */
-	    3 * 5);
+	    /* per day ALL, MODEL + head, KEY + head, USE + head; one day is
+	       in hours */
+	    3 * 7);
 	assert_costs(l, ROLLUP_MODEL, 0, 0, "m=1111");
 	assert_costs(l, ROLLUP_MODEL, day + 5 * HOUR, day + 6 * HOUR, "m=11");
 	assert_costs(l, ROLLUP_MODEL, day + 5 * HOUR, day + DAY + 1, "m=111");
@@ -358,30 +359,204 @@ test_compaction_changes_no_sum(void **state)
 	}
 }
 
+static int
+decode(const unsigned char *bytes, size_t n, struct rollup_row *row)
+{
+	return rollup_row_decode(str_make((const char *)bytes, n), row);
+}
+
 static void
 test_rows_of_other_versions(void **state)
 {
-	unsigned char bytes[ROLLUP_ROW_BYTES + 8] = { 7 };
+	unsigned char bytes[88] = { 7 };
 	struct rollup_row row;
 
 	(void)state;
 	bytes[8] = 9;
-	/* Shorter: an older version. */
-	assert_int_equal(rollup_row_decode(str_make((char *)bytes, 8), &row),
-	    0);
+	assert_int_equal(decode(bytes, 8, &row), 0);
 	assert_int_equal(row.requests, 7);
 	assert_int_equal(row.attempts, 0);
-	assert_int_equal(rollup_row_decode(str_make((char *)bytes, 16), &row),
-	    0);
+	assert_int_equal(decode(bytes, 16, &row), 0);
 	assert_int_equal(row.attempts, 9);
-	assert_int_equal(rollup_row_decode(str_make((char *)bytes, 0), &row),
-	    -1);
-	assert_int_equal(rollup_row_decode(str_make((char *)bytes, 12), &row),
-	    -1);
-	assert_int_equal(rollup_row_decode(str_make((char *)bytes,
-					       sizeof(bytes)),
-			     &row),
-	    -1);
+	assert_int_equal(decode(bytes, 0, &row), -1);
+	assert_int_equal(decode(bytes, 12, &row), -1);
+	assert_int_equal(decode(bytes, sizeof(bytes), &row), -1);
+}
+
+static void
+test_rows_come_back(void **state)
+{
+	unsigned char bytes[ROLLUP_ROW_BYTES];
+	struct rollup_row row, back;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		int64_t at[ROLLUP_ROW_FIELDS];
+		size_t n;
+
+		for (int f = 0; f < ROLLUP_ROW_FIELDS; f++)
+			at[f] = random_u64() % 3 == 0
+				    ? 0
+				    : (int64_t)(random_u64() >>
+						(random_u64() % 64));
+		memcpy(&row, at, sizeof(row));
+		n = rollup_row_encode(&row, bytes);
+		assert_true(n <= sizeof(bytes) && n % 8 != 0);
+		assert_int_equal(decode(bytes, n, &back), 0);
+		assert_memory_equal(&row, &back, sizeof(row));
+		/* One byte less is another row or none, never read past. */
+		(void)!decode(bytes, n - 1, &back);
+	}
+}
+
+static struct rollup_names
+names_of(const char *customer, const char *key, const char *model)
+{
+	struct rollup_names n = {
+		.model = str_of(model),
+		.group = str_of("agent"),
+		.provider = str_of("openai"),
+		.key = str_of(key),
+		.team = str_of("t"),
+		.customer = str_of(customer),
+		.tag_count = 1,
+		.tags = { str_of("x") },
+	};
+
+	return n;
+}
+
+struct seen {
+	struct buf text;
+};
+
+static void
+see_use(void *arg, const struct str parts[ROLLUP_MAX_PARTS],
+    const struct rollup_row *sums)
+{
+	struct seen *seen = arg;
+
+	for (int i = 0; i < ROLLUP_MAX_PARTS; i++)
+		buf_printf(&seen->text, STR_FMT "/", STR_ARG(parts[i]));
+	buf_printf(&seen->text, "=%lld ", (long long)sums->cost_nanos);
+}
+
+static void
+assert_uses(struct live *l, enum rollup_dim dim, int64_t now, const char *want)
+{
+	struct store_txn *t = live_read(l);
+	struct seen seen;
+
+	buf_init(&seen.text, 65536);
+	assert_int_equal(rollup_each_use(t, dim, now, see_use, &seen), 0);
+	store_abort(&t);
+	assert_string_equal(buf_cstr(&seen.text), want);
+	buf_fini(&seen.text);
+}
+
+static void
+test_splits_have_their_parts(void **state)
+{
+	struct live *l = *state;
+	int64_t now = moment("2026-11-22T11:18:10Z");
+	struct rollup_names a = names_of("ann", "k1", "m1");
+	struct rollup_names b = names_of("ann", "k2", "m2");
+	struct rollup_names odd = names_of("a\x1f"
+					   "b",
+	    "k1", "m1");
+	struct rollup_names old = names_of("bob", "k1", "m1");
+
+	old.no_splits = true;
+	add(l, &a, 1, now);
+	add(l, &a, 2, now + 2 * HOUR);
+	add(l, &b, 10, now);
+	add(l, &odd, 100, now + DAY);
+	add(l, &old, 1000, now);
+	assert_costs(l, ROLLUP_CUSTOMER, 0, 0, "a?b=100 ann=13");
+	assert_costs(l, ROLLUP_KEY, 0, 0, "k1=1103 k2=10");
+	/* By day alone. */
+	assert_costs(l, ROLLUP_CUSTOMER, now + HOUR, now + 2 * HOUR, "ann=13");
+	assert_uses(l, ROLLUP_CUSTOMER, now,
+	    "ann/k1/m1////=3 ann/k2/m2////=10 ");
+	assert_uses(l, ROLLUP_TAG_USE, now, "x/k1/m1////=3 x/k2/m2////=10 ");
+	assert_uses(l, ROLLUP_USE, now,
+	    "k1/m1/t//agent/openai/=3 k2/m2/t//agent/openai/=10 ");
+	assert_uses(l, ROLLUP_USE, now + DAY, "k1/m1/t//agent/openai/=100 ");
+	compact(l, now + 10 * DAY, 400);
+	assert_costs(l, ROLLUP_CUSTOMER, 0, 0, "a?b=100 ann=13");
+	/* Removed sooner than the rest. */
+	compact(l, now + 200 * DAY, 400);
+	assert_costs(l, ROLLUP_CUSTOMER, 0, 0, "");
+	assert_costs(l, ROLLUP_KEY, 0, 0, "k1=1103 k2=10");
+}
+
+static void
+test_customers_of_a_day_are_bounded(void **state)
+{
+	struct live *l = *state;
+	struct rollup_row one = { .requests = 1, .cost_nanos = 1 };
+	struct store_txn *t = live_write(l);
+	struct rollup_result r;
+	int64_t other = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		char name[300];
+		struct rollup_names n;
+
+		/* Long ones that differ at their end alone. */
+		snprintf(name, sizeof(name), "%0250d", i);
+		n = names_of(name, "k", "m");
+		assert_int_equal(rollup_add(t, &n, &one, DAY + i), 0);
+	}
+	live_commit(t);
+	r = query(l, ROLLUP_CUSTOMER, 0, 0);
+	assert_int_equal(r.count, 2048 + 1);
+	assert_int_equal(r.total.cost_nanos, 3000);
+	for (size_t i = 0; i < r.count; i++) {
+		if (strcmp(r.rows[i].value, ROLLUP_OTHER) == 0)
+			other = r.rows[i].sums.cost_nanos;
+	}
+	assert_int_equal(other, 3000 - 2048);
+	rollup_result_free(&r);
+}
+
+/* In steps, with the keeper at work in between: as in one go. */
+static void
+test_steps_give_the_same(void **state)
+{
+	struct live *l = *state;
+	int64_t now = moment("2026-11-22T11:18:10Z");
+	int64_t sum = 0;
+
+	for (int i = 0; i < 400; i++) {
+		struct rollup_names n = names_of(i % 2 ? "a" : "b", "k", "m");
+
+		n.user = str_of(i % 3 ? "u" : "v");
+		add(l, &n, i, now - (int64_t)(random_u64() % (9 * DAY)));
+		sum += i;
+	}
+	for (int d = 0; d < ROLLUP_DIM_COUNT; d++) {
+		struct rollup_asking q;
+		struct rollup_result r;
+		int rc, steps = 0;
+
+		rollup_ask_begin(&q, (enum rollup_dim)d, 0, 0);
+		do {
+			struct store_txn *t = live_read(l);
+
+			rc = rollup_ask_step(&q, t, now);
+			assert_true(rc >= 0);
+			store_abort(&t);
+			if (d == ROLLUP_USER && steps++ == 3)
+				compact(l, now - 3 * DAY, 400);
+		} while (rc == 1);
+		rollup_ask_end(&q, &r);
+		assert_int_equal(r.total.cost_nanos,
+		    d == ROLLUP_TEAM || d == ROLLUP_DEPLOYMENT
+			? (d == ROLLUP_TEAM ? sum : 0)
+			: sum);
+		rollup_result_free(&r);
+	}
 }
 
 static void
@@ -436,6 +611,10 @@ main(void)
 		LIVE_TEST(test_old_days_are_dropped),
 		LIVE_TEST(test_compaction_changes_no_sum),
 		cmocka_unit_test(test_rows_of_other_versions),
+		cmocka_unit_test(test_rows_come_back),
+		LIVE_TEST(test_splits_have_their_parts),
+		LIVE_TEST(test_customers_of_a_day_are_bounded),
+		LIVE_TEST(test_steps_give_the_same),
 		LIVE_TEST(test_damaged_rows_are_named),
 	};
 

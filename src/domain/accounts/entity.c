@@ -179,13 +179,27 @@ entity_del(struct store_txn *t, enum entity_kind kind, struct str id,
 }
 
 int
+entity_walk_after(struct store_txn *t, enum entity_kind kind, struct str id,
+    struct entity_walk *w_r, struct err *err)
+{
+	char next[ENTITY_ID_BYTES + 1];
+	size_t n = id.n < ENTITY_ID_BYTES ? id.n : ENTITY_ID_BYTES;
+
+	/* The first id that could follow it. */
+	memcpy(next, n > 0 ? id.p : "", n);
+	next[n] = '\0';
+	w_r->txn = t;
+	w_r->kind = kind;
+	w_r->cursor = store_cursor_open(t, kinds[kind].table,
+	    str_make(next, n > 0 ? n + 1 : 0));
+	return w_r->cursor != NULL ? 0 : store_error(t, err);
+}
+
+int
 entity_walk(struct store_txn *t, enum entity_kind kind, struct entity_walk *w_r,
     struct err *err)
 {
-	w_r->txn = t;
-	w_r->kind = kind;
-	w_r->cursor = store_cursor_open(t, kinds[kind].table, str_make("", 0));
-	return w_r->cursor != NULL ? 0 : store_error(t, err);
+	return entity_walk_after(t, kind, str_make("", 0), w_r, err);
 }
 
 int

@@ -145,6 +145,9 @@ struct entity_walk {
 };
 int entity_walk(struct store_txn *t, enum entity_kind kind,
     struct entity_walk *w_r, struct err *err) MUST_CHECK;
+/* Those behind the row of this id ("": all), which need not be there. */
+int entity_walk_after(struct store_txn *t, enum entity_kind kind, struct str id,
+    struct entity_walk *w_r, struct err *err) MUST_CHECK;
 int entity_next(struct entity_walk *w, struct str *id_r, json_t **row_r,
     struct err *err) MUST_CHECK;
 void entity_end_walk(struct entity_walk *w);

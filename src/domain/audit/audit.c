@@ -278,21 +278,22 @@ add_to_value(struct audit_sums *s, struct str value,
 static void
 add_charge(struct audit *a, const struct charge *c, int64_t settled_nsecs)
 {
-	struct rollup_place places[ROLLUP_MAX_PLACES];
-	size_t n = rollup_places(&c->names, places);
 	char cut[ROLLUP_VALUE_BYTES], day[CLOCK_RFC3339_BYTES];
+	struct rollup_places places;
 
-	for (size_t i = 0; i < n; i++) {
-		struct str value = rollup_value(places[i].value, cut);
-		int64_t since = a->options.books->since_nsecs[places[i].dim];
+	rollup_places(&c->names, &places);
+	for (size_t i = 0; i < places.count; i++) {
+		const struct rollup_place *p = &places.items[i];
+		struct str value = rollup_place_name(p, cut);
+		int64_t since = a->options.books->since_nsecs[p->dim];
 
 		if (since < 0 || settled_nsecs < since)
 			continue;
-		if (places[i].dim == ROLLUP_ALL) {
+		if (p->dim == ROLLUP_ALL) {
 			clock_rfc3339(settled_nsecs, day);
 			value = str_make(day, 10);
 		}
-		add_to_value(&a->sums[places[i].dim], value, &c->amounts);
+		add_to_value(&a->sums[p->dim], value, &c->amounts);
 	}
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/map.h"
 #include "domain/audit/trace_line.h"
+#include "domain/ledger/rollup_query.h"
 #include "domain/prices/pricing.h"
 
 /* ---- the store's side ---- */

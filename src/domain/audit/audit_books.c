@@ -198,15 +198,15 @@ read_rollups(struct audit_books *b, struct store_txn *t, int64_t since_nsecs,
     int64_t now_nsecs)
 {
 	const int64_t hour = 3600 * NSECS_PER_SEC, day = 24 * hour;
-	int64_t kept = (now_nsecs / day - ROLLUP_DAYS_KEPT + 2) * day;
 
 	b->covered_nsecs = since_nsecs;
-	if (since_nsecs >= 0 && since_nsecs < kept)
-		since_nsecs = kept;
-
 	for (int d = 0; d < ROLLUP_DIM_COUNT; d++) {
 		struct rollup_result *r = &b->rollups[d];
-		int64_t since = (since_nsecs + hour - 1) / hour * hour;
+		int64_t kept = (now_nsecs / day -
+				   rollup_dim_days((enum rollup_dim)d) + 2) *
+			       day;
+		int64_t from = since_nsecs < kept ? kept : since_nsecs;
+		int64_t since = (from + hour - 1) / hour * hour;
 
 		b->since_nsecs[d] = -1;
 		if (since_nsecs < 0)

@@ -19,6 +19,10 @@ static const struct {
 	{ "cached_tokens", offsetof(struct rollup_row, cached_tokens), false },
 	{ "reasoning_tokens", offsetof(struct rollup_row, reasoning_tokens),
 	    false },
+	{ "failed_requests", offsetof(struct rollup_row, failed_requests),
+	    false },
+	{ "cache_write_tokens", offsetof(struct rollup_row, cache_write_tokens),
+	    false },
 	{ "cost_usd", offsetof(struct rollup_row, cost_nanos), true },
 	{ "estimated_usd", offsetof(struct rollup_row, estimated_nanos), true },
 };
@@ -36,11 +40,24 @@ static const struct rollup_row nothing;
 
 /* ---- roll-ups ----------------------------------------------------------- */
 
+/* The name of a sum on one line: a split's parts with slashes in between. */
+static void
+print_sum(enum rollup_dim dim, struct str value, const char *field, char *out,
+    size_t size)
+{
+	snprintf(out, size, "%s " STR_FMT ": %s", rollup_dim_name(dim),
+	    STR_ARG(value), field);
+	for (; *out != '\0'; out++) {
+		if ((unsigned char)*out < ' ')
+			*out = '/';
+	}
+}
+
 static void
 compare_rows(struct audit *a, enum rollup_dim dim, struct str value,
     const struct rollup_row *store, const struct rollup_row *lines)
 {
-	char where[400];
+	char where[640];
 
 	a->counts.sums++;
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
@@ -48,8 +65,7 @@ compare_rows(struct audit *a, enum rollup_dim dim, struct str value,
 
 		if (found == right)
 			continue;
-		snprintf(where, sizeof(where), "%s " STR_FMT ": %s",
-		    rollup_dim_name(dim), STR_ARG(value), fields[i].name);
+		print_sum(dim, value, fields[i].name, where, sizeof(where));
 		if (fields[i].is_money)
 			audit_differ_usd(a, AUDIT_ROLLUP, where, found, right);
 		else

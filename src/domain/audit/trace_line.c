@@ -257,6 +257,10 @@ take_line(struct reader *r, struct trace_line *l)
 	l->names.key = take_str(r, "key");
 	l->names.team = take_str(r, "team");
 	l->names.user = take_str(r, "user");
+	/* Lines of before there was one. */
+	l->names.no_splits = json_object_get(r->obj, "end_user") == NULL;
+	if (!l->names.no_splits)
+		l->names.customer = take_str(r, "end_user");
 	l->cost_nanos = take_usd(r, "cost_usd");
 	l->prompt_tokens = take_int(r, "prompt_tokens");
 	l->completion_tokens = take_int(r, "completion_tokens");
@@ -330,14 +334,17 @@ trace_line_charge(const struct trace_line *l, size_t i, struct charge *charge_r)
 	charge_r->names.provider = a->provider;
 	charge_r->names.deployment = a->deployment;
 	memset(r, 0, sizeof(*r));
-	r->requests = i + 1 == l->attempt_count;
 	r->attempts = 1;
 	r->failures = !a->ok && !a->cancelled;
 	r->prompt_tokens = a->usage.prompt_tokens;
 	r->completion_tokens = a->usage.completion_tokens;
 	r->cached_tokens = a->usage.cached_tokens;
 	r->reasoning_tokens = a->usage.reasoning_tokens;
+	if (!l->names.no_splits)
+		r->cache_write_tokens = a->usage.cache_write_tokens;
 	r->cost_nanos = a->cost_nanos;
+	if (i + 1 == l->attempt_count)
+		rollup_row_end_request(r, &l->names);
 	if (a->usage.source == USAGE_ESTIMATED)
 		r->estimated_nanos = a->cost_nanos;
 	if (a->ok)

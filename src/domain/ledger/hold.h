@@ -51,10 +51,10 @@ struct hold {
 	/*
 	 * The trace record's opening: JSON members without braces, what is
 	 * known before the answer: run_id, model, time, requested_model,
-	 * provider, deployment, stream, key, team, user, tags (others may
-	 * follow). Not in it: what an orphan's ending adds, in this order:
-	 * latency_s, cost_usd, prompt_tokens, completion_tokens, status (0),
-	 * outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
+	 * provider, deployment, stream, key, team, user, end_user, tags
+	 * (others may follow). Not in it: what an orphan's ending adds, in this
+	 * order: latency_s, cost_usd, prompt_tokens, completion_tokens, status
+	 * (0), outcome ("lost"), error ("lost"), ttft_s (null), cached_tokens,
 	 * reasoning_tokens, usage_source, orphan (true), overrun (true, when
 	 * it is), settled, attempts. Borrowed when read from the store.
 	 */

@@ -9,6 +9,7 @@
 #include "domain/ledger/ledger_row.h"
 
 #include "base/clock.h"
+#include "domain/ledger/rollup_query.h"
 
 /* Where the roll-ups have a scope; -1: nowhere. */
 static int

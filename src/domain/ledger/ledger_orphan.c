@@ -72,9 +72,9 @@ charge_orphan(struct orphan *o)
 
 	memset(&o->charges[h->ended_count], 0, sizeof(o->charges[0]));
 	o->charges[h->ended_count].names = h->names;
-	own->requests = 1;
 	own->attempts = 1;
 	own->failures = 1;
+	rollup_row_end_request(own, &h->names);
 	o->cost_nanos = 0;
 	for (size_t i = 0; i < h->ended_count; i++)
 		o->cost_nanos =
@@ -173,6 +173,8 @@ write_own_opening(struct jsonw *w, const struct hold *h)
 	member_str(w, "key", h->names.key);
 	member_str(w, "team", h->names.team);
 	member_str(w, "user", h->names.user);
+	if (!h->names.no_splits)
+		member_str(w, "end_user", h->names.customer);
 	jsonw_key(w, "tags");
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < h->names.tag_count; i++)

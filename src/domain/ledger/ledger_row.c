@@ -2,15 +2,16 @@
  * The ledger's rows as bytes. See ledger_row.h.
  *
  * HOLDS  key: owner u64, number u64 (big-endian)
- *   0  version u8 = 1     1  state u8    2  scope count u8   3  ended count u8
+ *   0  version u8 = 2     1  state u8    2  scope count u8   3  ended count u8
  *   4  output tokens i64  12 output nanos i64
  *   20 amount, prompt nanos, prompt tokens, taken, deadline, booked: i64 each
  *   68 scopes: kind u8, window start u32, window end u32, id text16
  *      names, price version text16, record text32, ended attempts text32,
- *      ended charges: names, then a roll-up row (rollup_row_encode)
- *   names: model, group, provider, deployment, key, team, user text16 each,
- *          tag count u8, tags text16 each
+ *      ended charges: names, then a roll-up row (rollup_row_encode) as text16
+ *   names: model, group, provider, deployment, key, team, user, customer text16
+ *          each, tag count u8, tags text16 each
  *   text16, text32: a length of that width, then the bytes
+ *   version 1 had no customer, and a roll-up row of 80 bytes without a length
  * SPEND  key: kind u8, window start u32, window end u32, id
  *   0  version u8 = 1     1  alerts u8   2  spent i64        10 held i64
  *
@@ -23,7 +24,10 @@
 
 #include <endian.h>
 
-#define ROW_VERSION 1
+#define ROW_VERSION      1 /* of SPEND */
+#define HOLD_VERSION     2
+#define HOLD_OLD         1
+#define OLD_CHARGE_BYTES 80
 
 /* Of the fields that change in place. */
 enum {
@@ -81,6 +85,7 @@ put_names(struct buf *b, const struct rollup_names *names)
 	put_name(b, names->key);
 	put_name(b, names->team);
 	put_name(b, names->user);
+	put_name(b, names->customer);
 	put_number(b, tags, 1);
 	for (size_t i = 0; i < tags; i++)
 		put_name(b, names->tags[i]);
@@ -89,7 +94,7 @@ put_names(struct buf *b, const struct rollup_names *names)
 static void
 put_head(struct buf *b, const struct hold *h)
 {
-	put_number(b, ROW_VERSION, 1);
+	put_number(b, HOLD_VERSION, 1);
 	put_number(b, (uint64_t)h->state, 1);
 	put_number(b, h->scope_count, 1);
 	put_number(b, h->ended_count, 1);
@@ -135,10 +140,11 @@ hold_row_write(const struct hold *h, struct buf *out, struct err *err)
 	buf_add_str(out, h->ended_attempts);
 	for (size_t i = 0; i < h->ended_count; i++) {
 		unsigned char row[ROLLUP_ROW_BYTES];
+		size_t n = rollup_row_encode(&h->ended[i].amounts, row);
 
 		put_names(out, &h->ended[i].names);
-		rollup_row_encode(&h->ended[i].amounts, row);
-		buf_add(out, row, sizeof(row));
+		put_number(out, n, 2);
+		buf_add(out, row, n);
 	}
 	if (!out->overflowed)
 		return 0;
@@ -168,6 +174,7 @@ struct reader {
 	const unsigned char *p;
 	size_t n;
 	bool bad;
+	bool old; /* version HOLD_OLD */
 };
 
 static inline const unsigned char *
@@ -213,12 +220,17 @@ take_amount(struct reader *r)
 }
 
 static struct str
-take_text(struct reader *r, size_t width)
+take_bytes(struct reader *r, size_t n)
 {
-	size_t n = take_number(r, width);
 	const unsigned char *p = take(r, n);
 
 	return p == NULL ? str_make("", 0) : str_make((const char *)p, n);
+}
+
+static struct str
+take_text(struct reader *r, size_t width)
+{
+	return take_bytes(r, take_number(r, width));
 }
 
 static void
@@ -231,6 +243,8 @@ take_names(struct reader *r, struct rollup_names *names)
 	names->key = take_text(r, 2);
 	names->team = take_text(r, 2);
 	names->user = take_text(r, 2);
+	names->no_splits = r->old;
+	names->customer = r->old ? str_make("", 0) : take_text(r, 2);
 	names->tag_count = take_number(r, 1);
 	if (names->tag_count > ROLLUP_MAX_TAGS) {
 		r->bad = true;
@@ -262,13 +276,12 @@ take_ended(struct reader *r, struct hold *h, struct charge *ended)
 
 	for (size_t i = 0; i < h->ended_count; i++) {
 		struct charge *c = ended == NULL ? &dropped : &ended[i];
-		const unsigned char *row;
+		struct str row;
 
 		take_names(r, &c->names);
-		row = take(r, ROLLUP_ROW_BYTES);
-		if (row == NULL || rollup_row_decode(str_make((const char *)row,
-							 ROLLUP_ROW_BYTES),
-				       &c->amounts) != 0)
+		row =
+		    r->old ? take_bytes(r, OLD_CHARGE_BYTES) : take_text(r, 2);
+		if (r->bad || rollup_row_decode(row, &c->amounts) != 0)
 			r->bad = true;
 	}
 	h->ended = ended;
@@ -277,7 +290,7 @@ take_ended(struct reader *r, struct hold *h, struct charge *ended)
 int
 hold_row_read(struct str bytes, struct hold *h_r, struct charge *ended)
 {
-	struct reader r = { (const unsigned char *)bytes.p, bytes.n, false };
+	struct reader r = { .p = (const unsigned char *)bytes.p, .n = bytes.n };
 	struct hold *h = h_r;
 	uint64_t version = take_number(&r, 1);
 
@@ -285,8 +298,9 @@ hold_row_read(struct str bytes, struct hold *h_r, struct charge *ended)
 	h->state = (enum hold_state)take_number(&r, 1);
 	h->scope_count = take_number(&r, 1);
 	h->ended_count = take_number(&r, 1);
-	if (r.bad || version != ROW_VERSION || h->state > HOLD_ANSWERING ||
-	    h->scope_count > LEDGER_MAX_CAPS ||
+	r.old = version == HOLD_OLD;
+	if (r.bad || (version != HOLD_VERSION && !r.old) ||
+	    h->state > HOLD_ANSWERING || h->scope_count > LEDGER_MAX_CAPS ||
 	    h->ended_count > LEDGER_MAX_ENDED)
 		return -1;
 	h->output_tokens = take_amount(&r);
@@ -369,7 +383,7 @@ spend_row_write(const struct spend_row *row, unsigned char out[SPEND_ROW_BYTES])
 int
 spend_row_read(struct str bytes, struct spend_row *row_r)
 {
-	struct reader r = { (const unsigned char *)bytes.p, bytes.n, false };
+	struct reader r = { .p = (const unsigned char *)bytes.p, .n = bytes.n };
 	struct spend_row row = { 0 };
 
 	if (take_number(&r, 1) != ROW_VERSION)

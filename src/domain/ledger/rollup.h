@@ -3,10 +3,14 @@
  * dimension at a time. Written in the settlement's transaction, so they agree
  * with the trace file to the nano-dollar. Hours and days are those of UTC.
  *
- * Bounded: a value is 200 bytes at most (longer ones are cut and hashed), and
- * an hour or a day has a limited number of values per dimension, fewer where
- * clients choose them (user, tag); what comes on top is booked on "(other)",
- * so that sums stay whole.
+ * Some dimensions are splits: their values have several parts (who, with which
+ * key, which model), and they are kept by day alone, for fewer days. Reports
+ * are made of them.
+ *
+ * Bounded: a value is 200 bytes at most, a part of one 72 (longer ones are cut
+ * and hashed), and an hour or a day has a limited number of values per
+ * dimension, fewer where clients choose them (user, tag, customer); what comes
+ * on top is booked on "(other)", so that sums stay whole.
  *
  * Functions without a struct err fail the transaction (store_failed tells
  * why): a damaged row is ERR_STORE with its key.
@@ -18,29 +22,55 @@
 
 #include <stdint.h>
 
-/* X(NAME, "word of tallyctl spend --by") */
+/*
+ * X(NAME, "word of tallyctl spend --by", values per bucket, parts, days kept)
+ * One part: no split. New ones go to the end: the store has their numbers.
+ */
 /* clang-format off */
 #define ROLLUP_DIMS(X) \
-X(ALL,        "day")        \
-X(MODEL,      "model")      \
-X(GROUP,      "group")      \
-X(PROVIDER,   "provider")   \
-X(DEPLOYMENT, "deployment") \
-X(KEY,        "key")        \
-X(TEAM,       "team")       \
-X(USER,       "user")       \
-X(TAG,        "tag")
+X(ALL,        "day",          16384, 1, 400) \
+X(MODEL,      "model",        16384, 1, 400) \
+X(GROUP,      "group",        16384, 1, 400) \
+X(PROVIDER,   "provider",     16384, 1, 400) \
+X(DEPLOYMENT, "deployment",   16384, 1, 400) \
+X(KEY,        "key",          16384, 1, 400) \
+X(TEAM,       "team",         16384, 1, 400) \
+X(USER,       "user",          2048, 1, 400) \
+X(TAG,        "tag",           2048, 1, 400) \
+X(CUSTOMER,   "customer",      2048, 3, 100) \
+X(TAG_USE,    "tag_use",       1024, 3, 100) \
+X(USE,        "use",           4096, 6, 100)
 /* clang-format on */
-#define ROLLUP_ENUM(NAME, word) ROLLUP_##NAME,
+#define ROLLUP_ENUM(NAME, word, values, parts, days) ROLLUP_##NAME,
 enum rollup_dim {
 	ROLLUP_DIMS(ROLLUP_ENUM) ROLLUP_DIM_COUNT
 };
 #undef ROLLUP_ENUM
 const char *rollup_dim_name(enum rollup_dim dim);
+/* "end_user" is a customer, too. */
 int rollup_dim_parse(struct str word, enum rollup_dim *dim_r) MUST_CHECK;
+int rollup_dim_parts(enum rollup_dim dim);
+/* How long its days are kept, by the keeper. */
+int rollup_dim_days(enum rollup_dim dim);
 
-/* How long days are kept, by the keeper. */
-#define ROLLUP_DAYS_KEPT   400
+/* The parts of a split's value. */
+enum rollup_part {
+	/* CUSTOMER, TAG_USE */
+	ROLLUP_PART_WHO = 0,
+	ROLLUP_PART_WHO_KEY,
+	ROLLUP_PART_WHO_MODEL,
+	/* USE */
+	ROLLUP_PART_KEY = 0,
+	ROLLUP_PART_MODEL,
+	ROLLUP_PART_TEAM,
+	ROLLUP_PART_USER,
+	ROLLUP_PART_GROUP,
+	ROLLUP_PART_PROVIDER,
+};
+#define ROLLUP_MAX_PARTS  6
+#define ROLLUP_PART_BYTES 72
+
+#define ROLLUP_DAYS_KEPT   400 /* the longest */
 #define ROLLUP_MAX_TAGS    8
 #define ROLLUP_VALUE_BYTES 200
 #define ROLLUP_OTHER       "(other)"
@@ -58,8 +88,12 @@ struct rollup_names {
 	struct str provider;
 	struct str deployment;
 	struct str key, team, user;
+	struct str customer; /* the end user, as the request says */
 	size_t tag_count;
 	struct str tags[ROLLUP_MAX_TAGS];
+	/* Of a record from before there were splits: not booked in them, nor
+	   in the amounts that came with them. */
+	bool no_splits;
 };
 
 struct rollup_row {
@@ -71,58 +105,61 @@ struct rollup_row {
 	int64_t cost_nanos;
 	int64_t estimated_nanos; /* of cost: from estimated usage */
 	int64_t latency_micros;  /* sum over attempts that succeeded */
+	int64_t failed_requests; /* whose last attempt did not succeed */
+	int64_t cache_write_tokens;
 };
-#define ROLLUP_ROW_FIELDS 10
-#define ROLLUP_ROW_BYTES  (ROLLUP_ROW_FIELDS * 8)
-/* As stored: the fields in their order, little-endian; a shorter row is one
-   of an older version, its missing fields are 0. */
-void rollup_row_encode(const struct rollup_row *row,
+#define ROLLUP_ROW_FIELDS 12
+#define ROLLUP_ROW_BYTES  (ROLLUP_ROW_FIELDS * 10 + 2)
+/*
+ * As stored: a version (1 byte), then the fields in their order, each in 7 bits
+ * per byte, lowest first (LEB128), zeroes at the end left out; a zero is added
+ * where the length would be a multiple of 8. By that a row of before there were
+ * versions is known: 8 bytes per field, little-endian, those at the end
+ * missing. Returns the bytes in out.
+ */
+size_t rollup_row_encode(const struct rollup_row *row,
     unsigned char out[ROLLUP_ROW_BYTES]);
 int rollup_row_decode(struct str bytes, struct rollup_row *row_r) MUST_CHECK;
+/* These amounts are those of the request's last attempt: it is counted. */
+void rollup_row_end_request(struct rollup_row *row,
+    const struct rollup_names *names);
 /* *sum += *part, saturating. */
 void rollup_row_add(struct rollup_row *sum, const struct rollup_row *part);
+/* What is in `all` and not in `part`, field by field. */
+struct rollup_row rollup_row_minus(const struct rollup_row *all,
+    const struct rollup_row *part);
 
-/* Where these names are booked: dimension and value (not cut; borrowed). */
+/* Where names are booked: in each of these dimensions under this value. */
 struct rollup_place {
 	enum rollup_dim dim;
-	struct str value; /* "" for ROLLUP_ALL */
+	struct str value; /* "" for ROLLUP_ALL; borrowed, not cut; a split's:
+			     in the text below */
 };
-#define ROLLUP_MAX_PLACES (8 + ROLLUP_MAX_TAGS)
-size_t rollup_places(const struct rollup_names *names,
-    struct rollup_place out[ROLLUP_MAX_PLACES]);
+#define ROLLUP_MAX_PLACES         (10 + 2 * ROLLUP_MAX_TAGS)
+#define ROLLUP_SPLIT_BYTES(parts) ((parts) * (ROLLUP_PART_BYTES + 1))
+struct rollup_places {
+	size_t count;
+	struct rollup_place items[ROLLUP_MAX_PLACES];
+	size_t used;
+	char text[ROLLUP_SPLIT_BYTES(ROLLUP_MAX_PARTS) +
+		  (1 + ROLLUP_MAX_TAGS) * ROLLUP_SPLIT_BYTES(3)];
+};
+void rollup_places(const struct rollup_names *names,
+    struct rollup_places *places_r);
+/* A place's value as rollup_query() names it: cut, of CUSTOMER the customer
+   alone. Borrowed from the place or in out. */
+struct str rollup_place_name(const struct rollup_place *place,
+    char out[ROLLUP_VALUE_BYTES]);
 
-/* Adds the amounts to the hour of now in every dimension named. */
+/* Adds the amounts to the hour (a split: the day) of now in every dimension
+   named. */
 int rollup_add(struct store_txn *t, const struct rollup_names *names,
     const struct rollup_row *amounts, int64_t now_nsecs) MUST_CHECK;
 
-/* A query's answer, one per value (and day, for dim ALL). */
-struct rollup_sum {
-	char *value; /* "gpt-4o-mini" or "2026-11-22"; owned */
-	struct rollup_row sums;
-};
-struct rollup_result {
-	size_t count;
-	struct rollup_sum *rows; /* by cost, dearest first; days ascending */
-	struct rollup_row total; /* of the rows (two tags count twice) */
-	int64_t since_nsecs, until_nsecs; /* as rounded; until 0: open end */
-};
-/*
- * since and until in wall nanoseconds; until 0 = now and later. Rounded
- * outwards to whole hours, and to whole days where hours have been compacted.
- */
-int rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
-    int64_t until_nsecs, struct rollup_result *result_r) MUST_CHECK;
-void rollup_result_free(struct rollup_result *r);
-/*
- * What was booked on one value from since_secs until now, rounded outwards in
- * the same way. Reads that value's rows alone: some 3 x 24 hours and a row for
- * each day before, at most ROLLUP_DAYS_KEPT.
- */
-int rollup_cost(struct store_txn *t, enum rollup_dim dim, struct str value,
-    int64_t since_secs, int64_t now_secs, int64_t *nanos_r) MUST_CHECK;
 /*
  * Moves the hours of days that ended before `before` into day rows and removes
- * days that ended keep_days before that; at most max_rows rows per call.
+ * days that ended keep_days before that (those of a split sooner,
+ * rollup_dim_days); at most max_rows rows per call.
  * Returns rows moved and removed (fewer than max_rows: done), -1 failed.
  */
 int rollup_compact(struct store_txn *t, int64_t before_nsecs, int keep_days,
