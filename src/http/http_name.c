@@ -32,7 +32,9 @@ static const struct row rows[HTTP_NAME_BYTES + 1][NAMES_PER_LENGTH] = {
 	    { "x-litellm-api-key", HTTP_NAME_X_LITELLM_API_KEY },
 	    { "x-litellm-call-id", HTTP_NAME_X_LITELLM_CALL_ID },
 	    { "x-litellm-timeout", HTTP_NAME_X_LITELLM_TIMEOUT } },
-	[21] = { { "x-litellm-num-retries", HTTP_NAME_X_LITELLM_NUM_RETRIES } },
+	[21] = { { "x-litellm-num-retries", HTTP_NAME_X_LITELLM_NUM_RETRIES },
+	    { "x-litellm-customer-id", HTTP_NAME_X_LITELLM_CUSTOMER_ID },
+	    { "x-litellm-end-user-id", HTTP_NAME_X_LITELLM_END_USER_ID } },
 	[24] = { { "x-litellm-stream-timeout",
 	    HTTP_NAME_X_LITELLM_STREAM_TIMEOUT } },
 };

@@ -29,6 +29,8 @@
 	X(X_LITELLM_TAGS, "x-litellm-tags")                                    \
 	X(X_LITELLM_TIMEOUT, "x-litellm-timeout")                              \
 	X(X_LITELLM_NUM_RETRIES, "x-litellm-num-retries")                      \
+	X(X_LITELLM_CUSTOMER_ID, "x-litellm-customer-id")                      \
+	X(X_LITELLM_END_USER_ID, "x-litellm-end-user-id")                      \
 	X(X_LITELLM_STREAM_TIMEOUT, "x-litellm-stream-timeout")
 
 /* Never an owner's to add, beside some of those above. */

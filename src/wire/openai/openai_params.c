@@ -218,20 +218,22 @@ param_is_listed(const char *list, struct str word)
 static bool
 is_of_family(const char *families, const char *model)
 {
-	struct str rest = str_of(families), name = str_of(model);
-	const char *slash = strrchr(model, '/');
+	const char *slash = strrchr(model, '/'), *f = families;
+	const char *name = slash != NULL ? slash + 1 : model;
 
 	if (families == NULL)
 		return true;
-	if (slash != NULL)
-		name = str_of(slash + 1);
-	while (rest.n > 0) {
-		struct str f = str_cut(&rest, ' ');
+	while (*f != '\0') {
+		size_t n = 0;
 
-		if (name.n >= f.n && memcmp(name.p, f.p, f.n) == 0 &&
-		    (name.n == f.n || name.p[f.n] == '-' ||
-			f.p[f.n - 1] == '.'))
+		while (f[n] == name[n] && f[n] != '\0' && f[n] != ' ')
+			n++;
+		if (n > 0 && (f[n] == '\0' || f[n] == ' ') &&
+		    (name[n] == '\0' || name[n] == '-' || f[n - 1] == '.'))
 			return true;
+		while (f[n] != '\0' && f[n] != ' ')
+			n++;
+		f += n + (f[n] == ' ');
 	}
 	return false;
 }
