@@ -39,6 +39,8 @@ attempt_new(struct holding *h, struct buf *out)
 	a->out = out;
 	a->max_tokens = h->max_tokens;
 	a->paid_tokens = h->paid_tokens;
+	a->searches = h->worst.searches;
+	a->geo = h->worst.prompt.geo;
 	a->hold_number = h->hold.number;
 	a->held_nanos = h->hold.amount_nanos;
 	a->error_text = "";
@@ -438,6 +440,17 @@ is_paid(const struct attempt *a)
 	       !a->usage.has_reported_cost;
 }
 
+/* What the provider bills and its usage does not say. */
+static void
+complete_usage(struct attempt *a, bool began)
+{
+	if (a->searches.by_answer && began && a->usage.searches == 0)
+		a->usage.searches = 1;
+	a->usage.search_size = a->searches.size;
+	if (a->usage.geo == GEO_ANY)
+		a->usage.geo = a->geo;
+}
+
 void
 attempt_charge(struct attempt *a)
 {
@@ -460,6 +473,7 @@ attempt_charge(struct attempt *a)
 			a->x->env->config->possibly_billed_prompt))
 			charge_estimate(a, 0);
 	}
+	complete_usage(a, began);
 	a->cost_nanos = price_cost_nanos(a->candidate->price, &a->usage);
 	if (a->cost_nanos == 0 && began && is_paid(a)) {
 		charge_estimate(a, attempt_delivered_tokens(a));

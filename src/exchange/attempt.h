@@ -13,6 +13,7 @@
 #include "wire/apierror.h"
 #include "wire/dialect.h"
 #include "wire/relay.h"
+#include "wire/searches.h"
 
 struct exchange;
 struct holding;
@@ -59,6 +60,8 @@ struct attempt {
 	const char *error_text;       /* one line, any failure; "" none */
 	/* The money. */
 	struct usage usage;
+	struct searches searches; /* that the request can lead to */
+	enum usage_geo geo;       /* that it is bound to */
 	int64_t held_nanos;
 	/* The windows it was held in, where its cost is booked. */
 	size_t scope_count;

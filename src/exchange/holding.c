@@ -121,6 +121,7 @@ price_it(struct holding *h, enum holding_share share, struct err *err)
 	struct hold_request *request = &h->request;
 	const struct exchange *x = h->x;
 	struct worst *w = &h->worst;
+	struct price_bound prompt;
 	int64_t least;
 
 	worst_find(&x->request, h->candidate, w);
@@ -132,8 +133,10 @@ price_it(struct holding *h, enum holding_share share, struct err *err)
 	request->worst_nanos = worst_nanos(w, w->limit);
 	request->least_nanos = worst_nanos(w, least);
 	request->unpriced = !h->candidate->price->known;
-	h->hold.prompt_nanos =
-	    price_bound_nanos(h->candidate->price, &w->prompt);
+	/* Should we die: what was surely asked for, and no search. */
+	prompt = w->prompt;
+	prompt.searches = 0;
+	h->hold.prompt_nanos = price_bound_nanos(h->candidate->price, &prompt);
 	h->hold.prompt_tokens = w->prompt.prompt_tokens;
 	limiting_prepare(h);
 	return quota_prepare(h, err);

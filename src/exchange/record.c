@@ -257,6 +257,16 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_count(w, JSON_KEY("images"), u->images);
 	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
 	member_count(w, JSON_KEY("characters"), u->characters);
+	member_count(w, JSON_KEY("searches"), u->searches);
+	if (u->searches != 0 && u->search_size != SEARCH_MEDIUM)
+		member_cstr(w, JSON_KEY("search_size"),
+		    search_size_name(u->search_size));
+	if (u->fast) {
+		jsonw_known_key(w, JSON_KEY("fast"));
+		jsonw_bool(w, true);
+	}
+	if (u->geo != GEO_ANY)
+		member_cstr(w, JSON_KEY("geo"), usage_geo_name(u->geo));
 	member_cstr(w, JSON_KEY("usage_source"), source_name(u->source));
 	/* With the price they are all that the cost is worked out from. */
 	if (u->tier != TIER_DEFAULT)

@@ -71,6 +71,10 @@ int store_get(struct store_txn *t, enum store_table table, struct str key,
 /* Keys of 1..511 bytes. Errors are kept in the transaction too. */
 int store_put(struct store_txn *t, enum store_table table, struct str key,
     struct str value);
+/* 1 put, 0 there is such a row already (and it stays), -1 failed. Not for
+   tables whose rows are kept (store_rows.h). */
+int store_insert(struct store_txn *t, enum store_table table, struct str key,
+    struct str value) MUST_CHECK;
 /* 0 also when there was none. */
 int store_del(struct store_txn *t, enum store_table table, struct str key);
 /* Deletes the rows from <= key <= upto, first ones first, at most max.

@@ -99,9 +99,18 @@ int store_set_error(struct err *err, const struct store_environment *e,
 /* The same as the transaction's first error. */
 int store_fail_table(struct store_txn *t, const char *doing,
     enum store_table table, int rc);
+/* Why this transaction may not touch this table; it has failed then. -1. */
+int store_refuse_table(struct store_txn *t, enum store_table table);
 /* 0, or -1 when this transaction may not touch this table in this way. */
-int store_check_table(struct store_txn *t, enum store_table table,
-    bool writing) MUST_CHECK;
+static inline int
+store_check_table(struct store_txn *t, enum store_table table, bool writing)
+{
+	if (t->failed || store_tables[table].env != t->env ||
+	    (writing && !t->writer))
+		return store_refuse_table(t, table);
+	return 0;
+}
+
 int store_check_key(struct store_txn *t, enum store_table table,
     struct str key) MUST_CHECK;
 /* Puts the kept rows that were changed into LMDB: before a walk over their

@@ -2,6 +2,9 @@
  * Rows kept through a turn. See store_rows.h. An index with open addressing
  * over an array of rows; nothing is taken out, a row that does not count any
  * more is `gone`.
+ *
+ * Jobs ask for the same rows in the same order, request after request: the row
+ * asked for last, and the one behind it, are looked at before the index is.
  */
 #include "store/store_rows.h"
 
@@ -26,7 +29,7 @@ store_rows_clear(struct store_rows *r)
 {
 	if (r->count > 0)
 		memset(r->places, 0, sizeof(r->places));
-	r->count = r->changed = r->used = 0;
+	r->count = r->changed = r->used = r->last = 0;
 }
 
 struct str
@@ -42,9 +45,17 @@ store_row_value(const struct store_rows *r, const struct store_row *row)
 	    row->value_bytes);
 }
 
+static bool
+is_row(const struct store_rows *r, const struct store_row *row,
+    enum store_table table, struct str key)
+{
+	return row->table == table && !row->gone &&
+	       str_eq(store_row_key(r, row), key);
+}
+
 /* The row, or NULL and the free place where it would be. */
 static struct store_row *
-find(struct store_rows *r, uint64_t hash, enum store_table table,
+look_up(struct store_rows *r, uint64_t hash, enum store_table table,
     struct str key, uint16_t **place_r)
 {
 	size_t i = hash % ARRAY_LEN(r->places);
@@ -52,24 +63,37 @@ find(struct store_rows *r, uint64_t hash, enum store_table table,
 	for (; r->places[i] != 0; i = (i + 1) % ARRAY_LEN(r->places)) {
 		struct store_row *row = &r->rows[r->places[i] - 1];
 
-		if (row->hash == hash && row->table == table && !row->gone &&
-		    str_eq(store_row_key(r, row), key))
+		if (row->hash == hash && is_row(r, row, table, key)) {
+			r->last = r->places[i] - 1u;
 			return row;
+		}
 	}
 	*place_r = &r->places[i];
 	return NULL;
+}
+
+/* The row, or NULL. */
+static struct store_row *
+find(struct store_rows *r, enum store_table table, struct str key)
+{
+	uint16_t *place;
+
+	for (uint32_t i = r->last; i < r->count && i <= r->last + 1; i++) {
+		if (is_row(r, &r->rows[i], table, key)) {
+			r->last = i;
+			return &r->rows[i];
+		}
+	}
+	return r->count == 0 ? NULL
+			     : look_up(r, hash_bytes(key), table, key, &place);
 }
 
 int
 store_rows_get(struct store_rows *r, enum store_table table, struct str key,
     struct str *value_r)
 {
-	struct store_row *row;
-	uint16_t *place;
+	struct store_row *row = find(r, table, key);
 
-	if (r->count == 0)
-		return 0;
-	row = find(r, hash_bytes(key), table, key, &place);
 	if (row == NULL)
 		return 0;
 	*value_r = store_row_value(r, row);
@@ -84,17 +108,21 @@ set_gone(struct store_rows *r, struct store_row *row)
 	row->gone = true;
 }
 
+/* A row that is not there yet. NULL: no room. */
 static struct store_row *
-add(struct store_rows *r, uint64_t hash, enum store_table table, struct str key,
-    size_t value_bytes, uint16_t *place)
+add(struct store_rows *r, enum store_table table, struct str key,
+    size_t value_bytes)
 {
 	struct store_row *row = &r->rows[r->count];
+	uint64_t hash = hash_bytes(key);
+	uint16_t *place;
 	/* Some rows grow little by little. */
 	size_t room = (value_bytes + 63) / 64 * 64;
 
 	if (r->count == STORE_ROWS_MAX ||
 	    key.n + room > sizeof(r->bytes) - r->used)
 		return NULL;
+	(void)look_up(r, hash, table, key, &place);
 	*row = (struct store_row){
 		.hash = hash,
 		.at = r->used,
@@ -104,7 +132,7 @@ add(struct store_rows *r, uint64_t hash, enum store_table table, struct str key,
 	};
 	memcpy(r->bytes + r->used, key.p, key.n);
 	r->used += (uint32_t)(key.n + room);
-	r->count++;
+	r->last = r->count++;
 	*place = (uint16_t)r->count;
 	return row;
 }
@@ -113,17 +141,14 @@ bool
 store_rows_set(struct store_rows *r, enum store_table table, struct str key,
     struct str value)
 {
-	uint64_t hash = hash_bytes(key);
-	struct store_row *row;
-	uint16_t *place;
+	struct store_row *row = find(r, table, key);
 
-	row = find(r, hash, table, key, &place);
 	if (row != NULL && row->room_bytes < value.n) {
 		set_gone(r, row);
-		row = find(r, hash, table, key, &place);
+		row = NULL;
 	}
 	if (row == NULL)
-		row = add(r, hash, table, key, value.n, place);
+		row = add(r, table, key, value.n);
 	if (row == NULL)
 		return false;
 	if (value.n > 0)
@@ -137,12 +162,8 @@ store_rows_set(struct store_rows *r, enum store_table table, struct str key,
 void
 store_rows_drop(struct store_rows *r, enum store_table table, struct str key)
 {
-	struct store_row *row;
-	uint16_t *place;
+	struct store_row *row = find(r, table, key);
 
-	if (r->count == 0)
-		return;
-	row = find(r, hash_bytes(key), table, key, &place);
 	if (row != NULL)
 		set_gone(r, row);
 }

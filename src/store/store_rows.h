@@ -34,6 +34,7 @@ struct store_rows {
 	uint32_t count;
 	uint32_t changed; /* rows with changed set */
 	uint32_t used;    /* of bytes */
+	uint32_t last;    /* the row that was asked for last */
 	struct store_row rows[STORE_ROWS_MAX];
 	uint16_t places[2 * STORE_ROWS_MAX]; /* index + 1 by hash; 0 free */
 	unsigned char bytes[STORE_ROWS_BYTES];

@@ -299,18 +299,17 @@ val_of(struct str s)
 }
 
 int
-store_check_table(struct store_txn *t, enum store_table table, bool writing)
+store_refuse_table(struct store_txn *t, enum store_table table)
 {
+	const char *name = store_tables[table].name;
+
 	if (t->failed)
 		return -1;
 	if (store_tables[table].env != t->env)
 		return store_fail(t, ERR_INTERNAL, "table %s is not here",
-		    store_tables[table].name);
-	if (writing && !t->writer)
-		return store_fail(t, ERR_INTERNAL,
-		    "table %s: written in a read transaction",
-		    store_tables[table].name);
-	return 0;
+		    name);
+	return store_fail(t, ERR_INTERNAL,
+	    "table %s: written in a read transaction", name);
 }
 
 int
@@ -356,9 +355,10 @@ store_get(struct store_txn *t, enum store_table table, struct str key,
 	return 1;
 }
 
+/* flags: 0 or MDB_NOOVERWRITE, which may answer MDB_KEYEXIST. */
 static int
-put(struct store_txn *t, enum store_table table, struct str key,
-    struct str value)
+put_flagged(struct store_txn *t, enum store_table table, struct str key,
+    struct str value, unsigned flags)
 {
 	MDB_val k = val_of(key), v = val_of(value);
 	int rc = 0;
@@ -370,10 +370,19 @@ put(struct store_txn *t, enum store_table table, struct str key,
 		    t->backed_bytes);
 	}
 	if (rc == 0)
-		rc = mdb_put(t->mdb, t->store->dbis[table], &k, &v, 0);
+		rc = mdb_put(t->mdb, t->store->dbis[table], &k, &v, flags);
+	if (rc == MDB_KEYEXIST)
+		return rc;
 	t->edits++;
 	t->wrote = true;
 	return rc == 0 ? 0 : store_fail_table(t, "put into", table, rc);
+}
+
+static int
+put(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	return put_flagged(t, table, key, value, 0);
 }
 
 int
@@ -435,6 +444,25 @@ store_put(struct store_txn *t, enum store_table table, struct str key,
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	return put(t, table, key, value);
+}
+
+int
+store_insert(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	int rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	if (rows_of(t, table) != NULL)
+		return store_fail(t, ERR_INTERNAL,
+		    "table %s: inserted into kept rows",
+		    store_tables[table].name);
+	rc = put_flagged(t, table, key, value, MDB_NOOVERWRITE);
+	if (rc == MDB_KEYEXIST)
+		return 0;
+	return rc == 0 ? 1 : -1;
 }
 
 int

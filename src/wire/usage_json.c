@@ -99,6 +99,22 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 }
 
 static void
+read_tool_use(struct reading *in, const struct skim_value *v)
+{
+	struct skim_value item;
+	struct skim_iter it;
+	struct str key;
+
+	if (v->type != SKIM_OBJECT)
+		return;
+	skim_iter_init(&it, v->value);
+	while (skim_iter_next(&it, &key, &item) == 1) {
+		if (SKIM_KEY_IS(key, "web_search_requests"))
+			read_alias(in, &item, &in->u.searches);
+	}
+}
+
+static void
 read_cost_member(struct reading *in, const struct skim_value *v)
 {
 	struct skim_value item;
@@ -160,6 +176,10 @@ read_member(struct reading *in, struct str key, const struct skim_value *v)
 		read_alias(in, v, &in->u.cached_tokens);
 	else if (SKIM_KEY_IS(key, "cache_creation_input_tokens"))
 		read_alias(in, v, &in->u.cache_write_tokens);
+	else if (SKIM_KEY_IS(key, "num_search_queries"))
+		read_alias(in, v, &in->u.searches);
+	else if (SKIM_KEY_IS(key, "server_tool_use"))
+		read_tool_use(in, v);
 	else if (SKIM_KEY_IS(key, "cost"))
 		read_cost_member(in, v);
 	else if (SKIM_KEY_IS(key, "cost_details"))

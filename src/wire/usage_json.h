@@ -9,10 +9,11 @@
  *   Mistral       prompt_token_details (sic), num_cached_tokens
  *   DeepSeek      prompt_cache_hit_tokens
  *   Moonshot      cached_tokens beside prompt_tokens
- *   LiteLLM       cache_read_input_tokens, cache_creation_input_tokens
+ *   LiteLLM       cache_read_input_tokens, cache_creation_input_tokens,
+ *                 server_tool_use{web_search_requests}
  *   OpenRouter    cost in USD (with is_byok: plus what the upstream took);
  *                 counts may be floats
- *   Perplexity    cost{total_cost}
+ *   Perplexity    cost{total_cost}, num_search_queries
  *   pictures, transcripts  input_tokens, output_tokens and their details
  *   xAI, Gemini   completion_tokens without the reasoning, total_tokens with
  *                 it: what total has beyond the sum is output

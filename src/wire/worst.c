@@ -157,12 +157,50 @@ find_outputs(const struct wire_request *r, const struct terms *defaults,
 	w->extra = r->extra_output_tokens;
 }
 
+/* OpenAI's hosts that keep to a region. */
+static enum usage_geo
+geo_of_host(const struct config_deployment *d)
+{
+	struct str base = str_of(d->api_base);
+
+	if (str_starts(base, "https://us.api.openai.com"))
+		return GEO_US;
+	return str_starts(base, "https://eu.api.openai.com") ? GEO_EU : GEO_ANY;
+}
+
+/* Words of Anthropic's own requests. */
+static bool
+member_is(const struct wire_request *r, const char *key, const char *word)
+{
+	const struct wire_member *m = wire_request_member(r, str_of(key));
+
+	return m != NULL && skim_string_is(&m->at, word);
+}
+
+/* What makes every token dearer. */
+static void
+find_factors(const struct wire_request *r, const struct candidate *c,
+    struct price_bound *b)
+{
+	const struct price_factors *f = &c->price->factors;
+
+	if (f->fast > 0)
+		b->fast = member_is(r, "speed", "fast");
+	if (f->geo_us + f->geo_eu == 0)
+		return;
+	b->geo = geo_of_host(c->deployment->config);
+	if (member_is(r, "inference_geo", "us"))
+		b->geo = GEO_US;
+}
+
 static void
 find_prompt(const struct wire_request *r, const struct candidate *c,
     struct worst *w)
 {
 	struct price_bound *b = &w->prompt;
 
+	searches_find(r, c->deployment->config, c->upstream_model, c->price,
+	    &w->searches);
 	*b = (struct price_bound){
 		.tier = r->service_tier,
 		.prompt_tokens = r->prompt_bound_tokens,
@@ -173,7 +211,10 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.images = r->images,
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
+		.searches = w->searches.at_most,
+		.search_size = w->searches.size,
 	};
+	find_factors(r, c, b);
 	/* A longer prompt is refused by the provider, not billed. One that
 	   is longer by any count says that the figure is wrong. */
 	if (c->max_input_tokens != CONFIG_UNSET &&

@@ -9,12 +9,13 @@
 #define WIRE_WORST_H
 
 #include "domain/routing/router.h"
-#include "wire/request.h"
+#include "wire/searches.h"
 
 struct worst {
 	const struct price *price;
-	struct price_bound prompt; /* with no output at all */
-	int64_t limit;             /* output tokens per answer at most */
+	struct price_bound prompt; /* with no output at all, and searches */
+	struct searches searches;
+	int64_t limit;   /* output tokens per answer at most */
 	int64_t outputs; /* answers that are generated; 0 embeddings */
 	int64_t extra;   /* output beside them, in all */
 	bool guessed;    /* nobody but us bounds the output */

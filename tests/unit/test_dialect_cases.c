@@ -361,7 +361,7 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    " completion=%lld cached=%lld write=%lld write_1h=%lld"
 	    " reasoning=%lld tier=%d model=%s guess=%lld delivered=%lld"
 	    " images=%lld image_out=%lld audio_ms=%lld characters=%lld"
-	    " type=%s ",
+	    " searches=%lld type=%s ",
 	    result == 0 ? "ok" : err_info(code)->name, f->finish_reason,
 	    f->finished, f->first_token, f->done_marker, f->error_event,
 	    f->error_status, f->malformed, f->stopped, sources[u->source],
@@ -371,7 +371,7 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    (int)u->tier, f->model, (long long)f->output_guess_tokens,
 	    (long long)f->delivered_bytes, (long long)u->images,
 	    (long long)u->image_output_tokens, (long long)u->audio_millis,
-	    (long long)u->characters, f->content_type);
+	    (long long)u->characters, (long long)u->searches, f->content_type);
 }
 
 /* The answer's bytes: as written, or the messages its lines stand for. */

@@ -471,6 +471,10 @@ random_price(struct price *p)
 	p->units.image = random_below(2) * random_below(5000000);
 	p->units.second = random_below(2) * random_below(5000000);
 	p->units.character = random_below(2) * random_below(5000);
+	for (int i = 0; i < SEARCH_SIZES; i++)
+		p->units.search[i] = random_below(2) * random_below(5000000);
+	p->factors.fast = random_below(2) * random_below(7000);
+	p->factors.geo_us = random_below(2) * random_below(1500);
 }
 
 /* Splits `whole` at random among n parts whose sum stays below it. */
@@ -509,6 +513,10 @@ random_usage(const struct price_bound *b, struct usage *u)
 	u->images = random_below(b->images + 1);
 	u->audio_millis = random_below(1000 * b->seconds + 1);
 	u->characters = random_below(b->characters + 1);
+	u->searches = random_below(b->searches + 1);
+	u->search_size = b->search_size;
+	u->fast = b->fast;
+	u->geo = b->geo;
 }
 
 /* dall-e by the picture, whisper by the second, tts by the character; the
@@ -543,6 +551,103 @@ test_things_that_are_no_tokens(void **state)
 	price_table_free(&t);
 }
 
+/* By the piece, beside the tokens; both forms of a table, and back. */
+static void
+test_searches(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
+		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
+		"\"search_context_cost_per_query\":{"
+		"\"search_context_size_low\":0.01,\"other\":1,"
+		"\"search_context_size_medium\":0.025,"
+		"\"search_context_size_high\":0.03}}}"));
+	struct usage u = { .source = USAGE_PROVIDER,
+		.prompt_tokens = 5,
+		.searches = 2 };
+	struct price p = resolve_with(NULL, 0, "plain", &t, 1), again;
+	struct price_bound b = { .searches = 3, .search_size = SEARCH_HIGH };
+	struct buf json;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(price_cost_nanos(&p, &u), 50005000);
+	u.search_size = SEARCH_LOW;
+	assert_int_equal(price_cost_nanos(&p, &u), 20005000);
+	assert_int_equal(price_bound_nanos(&p, &b), 90000000);
+	buf_init(&json, 4096);
+	price_to_json(&p, &json);
+	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);
+	assert_string_equal(again.version, p.version);
+	assert_int_equal(price_bound_nanos(&again, &b), 90000000);
+	buf_fini(&json);
+	price_table_free(&t);
+}
+
+/* On tokens, not on searches; two of them multiply. */
+static void
+test_factors(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
+		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
+		"\"search_context_cost_per_query\":{"
+		"\"search_context_size_medium\":0.01},"
+		"\"regional_processing_uplift_multiplier_eu\":1.1,"
+		"\"provider_specific_entry\":{\"fast\":6.0,\"us\":1.2,"
+		"\"other\":\"x\"}}}"));
+	struct usage u = { .source = USAGE_PROVIDER,
+		.prompt_tokens = 5,
+		.completion_tokens = 5,
+		.searches = 1,
+		.fast = true };
+	struct price p = resolve_with(NULL, 0, "plain", &t, 1), again;
+	struct buf json;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(price_cost_nanos(&p, &u), 10060000);
+	u.geo = GEO_EU;
+	assert_int_equal(price_cost_nanos(&p, &u), 10066000);
+	u.geo = GEO_US;
+	u.fast = false;
+	assert_int_equal(price_cost_nanos(&p, &u), 10012000);
+	buf_init(&json, 4096);
+	price_to_json(&p, &json);
+	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);
+	assert_string_equal(again.version, p.version);
+	assert_int_equal(price_cost_nanos(&again, &u), 10012000);
+	buf_fini(&json);
+	price_table_free(&t);
+}
+
+/* The largest count that fits, whatever multiplies it. */
+static void
+test_affordable_with_factors(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct price_bound b = {
+			.prompt_tokens = random_below(3000),
+			.searches = random_below(3),
+			.fast = random_below(2) == 0,
+			.geo = (enum usage_geo)random_below(3),
+		};
+		int64_t room = random_below(200000000), tokens;
+		struct price p;
+
+		random_price(&p);
+		tokens = price_bound_tokens(&p, &b, room);
+		if (tokens == INT64_MAX)
+			continue;
+		b.output_tokens = tokens < 0 ? 0 : tokens + 1;
+		assert_true(price_bound_nanos(&p, &b) > room);
+		b.output_tokens = tokens;
+		if (tokens >= 0)
+			assert_true(price_bound_nanos(&p, &b) <= room);
+	}
+}
+
 static void
 test_no_usage_costs_more_than_its_bound(void **state)
 {
@@ -559,6 +664,10 @@ test_no_usage_costs_more_than_its_bound(void **state)
 			.images = random_below(2) * random_below(10),
 			.seconds = random_below(2) * random_below(100),
 			.characters = random_below(2) * random_below(5000),
+			.searches = random_below(2) * random_below(20),
+			.search_size = (enum search_size)random_below(3),
+			.fast = random_below(2) == 0,
+			.geo = (enum usage_geo)random_below(3),
 			.no_cache_write = random_below(2) == 0,
 			.no_cache_write_1h = random_below(2) == 0,
 		};
@@ -664,6 +773,9 @@ main(void)
 		    test_reported_cost_is_trusted_unless_the_price_is_custom),
 		cmocka_unit_test(test_absurd_counts_saturate),
 		cmocka_unit_test(test_things_that_are_no_tokens),
+		cmocka_unit_test(test_searches),
+		cmocka_unit_test(test_factors),
+		cmocka_unit_test(test_affordable_with_factors),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),
 		cmocka_unit_test(
 		    test_affordable_is_the_largest_count_that_fits),

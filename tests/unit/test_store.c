@@ -139,6 +139,26 @@ test_rows_come_back(void **state)
 }
 
 static void
+test_an_insert_leaves_what_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t = begin(f->s, STORE_LIVE, true);
+	struct str k = str_of("a");
+	struct err err;
+
+	assert_int_equal(store_insert(t, STORE_HOLDS, k, str_of("1")), 1);
+	assert_int_equal(store_insert(t, STORE_HOLDS, k, str_of("2")), 0);
+	assert_false(store_failed(t, NULL));
+	commit(&t);
+	assert_int_equal(get_one(f->s, STORE_LIVE, STORE_HOLDS, "a", "1"), 1);
+	/* Rows that are kept may not be in LMDB yet. */
+	t = begin(f->s, STORE_LIVE, true);
+	assert_int_equal(store_insert(t, STORE_SPEND, k, str_of("1")), -1);
+	assert_int_equal(store_commit(&t, &err), -1);
+	assert_int_equal(err.code, ERR_INTERNAL);
+}
+
+static void
 test_every_table_takes_a_row(void **state)
 {
 #define ENV_OF(NAME, env, name, key, value, writers, readers, expiry)          \
@@ -730,6 +750,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_rows_come_back),
+		STORE_TEST(test_an_insert_leaves_what_is_there),
 		STORE_TEST(test_every_table_takes_a_row),
 		STORE_TEST(test_abort_leaves_nothing),
 		STORE_TEST(test_reader_keeps_its_moment),

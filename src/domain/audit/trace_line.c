@@ -104,6 +104,8 @@ take_usage(struct reader *r, struct usage *u)
 {
 	struct str source = take_str(r, "usage_source");
 	struct str tier = take_str(r, "service_tier");
+	struct str size = take_str(r, "search_size");
+	struct str geo = take_str(r, "geo");
 
 	u->prompt_tokens = take_int(r, "prompt_tokens");
 	u->completion_tokens = take_int(r, "completion_tokens");
@@ -118,6 +120,7 @@ take_usage(struct reader *r, struct usage *u)
 	u->images = take_int(r, "images");
 	u->audio_millis = take_int(r, "audio_ms");
 	u->characters = take_int(r, "characters");
+	u->searches = take_int(r, "searches");
 	if (str_is(source, "provider"))
 		u->source = USAGE_PROVIDER;
 	else if (str_is(source, "estimated"))
@@ -126,6 +129,11 @@ take_usage(struct reader *r, struct usage *u)
 		refuse(r, "usage_source");
 	if (tier.n > 0 && service_tier_parse(tier, &u->tier) != 0)
 		refuse(r, "service_tier");
+	if (size.n > 0 && search_size_parse(size, &u->search_size) != 0)
+		refuse(r, "search_size");
+	if (geo.n > 0 && usage_geo_parse(geo, &u->geo) != 0)
+		refuse(r, "geo");
+	u->fast = json_is_true(json_object_get(r->obj, "fast"));
 	u->has_reported_cost =
 	    json_is_number(json_object_get(r->obj, "reported_cost_usd"));
 	u->reported_cost_nanos = take_usd(r, "reported_cost_usd");

@@ -370,6 +370,29 @@ ledger_ask(struct store_txn *t, const struct hold_request *request,
 	return 0;
 }
 
+/* Writes the hold's row; a new one must not be there. */
+static int
+put_hold(struct store_txn *t, const struct hold *h, bool is_new, struct str row,
+    struct err *err)
+{
+	struct key k;
+	int rc;
+
+	hold_key(&k, h->owner, h->number);
+	if (is_new)
+		rc = store_insert(t, STORE_HOLDS, key_str(&k), row);
+	else
+		rc = store_put(t, STORE_HOLDS, key_str(&k), row) == 0 ? 1 : -1;
+	if (rc < 0)
+		return ledger_store_error(t, err);
+	if (rc == 0)
+		return err_set(err, ERR_INTERNAL,
+		    "hold %llu of owner %llu is taken already",
+		    (unsigned long long)h->number,
+		    (unsigned long long)h->owner);
+	return 0;
+}
+
 /* Takes a hold in place of `old` (NULL: of nothing). */
 static int
 take_hold(struct store_txn *t, const struct hold_request *request,
@@ -379,7 +402,6 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 	struct cap_view views[LEDGER_MAX_CAPS];
 	struct spend_set set;
 	struct buf row;
-	struct key k;
 	bool even;
 	int rc;
 
@@ -398,33 +420,17 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 	/* The new windows are the first slots of the set. */
 	for (size_t i = 0; i < h->scope_count; i++)
 		add_held(&set.slots[i], h->amount_nanos);
-	hold_key(&k, h->owner, h->number);
-	rc = store_put(t, STORE_HOLDS, key_str(&k), buf_str(&row));
+	rc = put_hold(t, h, old == NULL, buf_str(&row), err);
 	buf_fini(&row);
-	if (rc != 0)
-		return ledger_store_error(t, err);
-	return write_set(t, &set, err);
+	return rc == 0 ? write_set(t, &set, err) : -1;
 }
 
 int
 ledger_hold(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct hold_answer *answer, struct err *err)
 {
-	struct str bytes;
-	struct key k;
-	int rc;
-
 	if (check_request(request, h, err) != 0)
 		return -1;
-	hold_key(&k, h->owner, h->number);
-	rc = store_get(t, STORE_HOLDS, key_str(&k), &bytes);
-	if (rc < 0)
-		return ledger_store_error(t, err);
-	if (rc == 1)
-		return err_set(err, ERR_INTERNAL,
-		    "hold %llu of owner %llu is taken already",
-		    (unsigned long long)h->number,
-		    (unsigned long long)h->owner);
 	return take_hold(t, request, h, NULL, answer, err);
 }
 

@@ -28,6 +28,28 @@ enum service_tier {
 const char *service_tier_name(enum service_tier tier);
 int service_tier_parse(struct str word, enum service_tier *tier_r) MUST_CHECK;
 
+/* How much a web search puts in front of the model: its price goes by it. */
+enum search_size {
+	SEARCH_MEDIUM, /* and when nobody says */
+	SEARCH_LOW,
+	SEARCH_HIGH
+};
+#define SEARCH_SIZES 3
+/* "medium", "low", "high" */
+const char *search_size_name(enum search_size size);
+int search_size_parse(struct str word, enum search_size *size_r) MUST_CHECK;
+
+/* Where it was worked out, when the request is bound to a region. */
+enum usage_geo {
+	GEO_ANY,
+	GEO_US,
+	GEO_EU
+};
+#define USAGE_GEOS 3
+/* "", "us", "eu" */
+const char *usage_geo_name(enum usage_geo geo);
+int usage_geo_parse(struct str word, enum usage_geo *geo_r) MUST_CHECK;
+
 struct usage {
 	enum usage_source source;
 	enum service_tier tier;
@@ -45,6 +67,11 @@ struct usage {
 	int64_t images;       /* made */
 	int64_t audio_millis; /* of sound listened to */
 	int64_t characters;   /* spoken */
+	int64_t searches;     /* of the web, by the provider */
+	enum search_size search_size;
+	/* What makes all tokens dearer. */
+	bool fast; /* the provider's fast mode */
+	enum usage_geo geo;
 	/* A price the provider named itself (OpenRouter); valid when set. */
 	bool has_reported_cost;
 	int64_t reported_cost_nanos;

@@ -51,7 +51,9 @@ unit_picos(const struct price *p, const struct usage *u)
 	return p->units.request +
 	       (__int128)at_least_0(u->images) * p->units.image +
 	       (__int128)at_least_0(u->audio_millis) * p->units.second / 1000 +
-	       (__int128)at_least_0(u->characters) * p->units.character;
+	       (__int128)at_least_0(u->characters) * p->units.character +
+	       (__int128)at_least_0(u->searches) *
+		   p->units.search[u->search_size];
 }
 
 static __int128
@@ -71,6 +73,42 @@ output_picos(const struct price_rates *r, const struct usage *u)
 	       image * rate_of(r, PRICE_IMAGE_OUTPUT);
 }
 
+/* ---- factors ------------------------------------------------------------ */
+
+#define MILLIONTHS 1000000
+/* Above it an amount is MONEY_MAX with any factor, and none is needed. */
+#define FULL ((__int128)1 << 90)
+
+/* The product of those that apply, in millionths. */
+static __int128
+factor_of(const struct price *p, bool fast, enum usage_geo geo)
+{
+	const struct price_factors *f = &p->factors;
+	int64_t speed = fast ? f->fast : 0, place = 0;
+
+	if (geo == GEO_US)
+		place = f->geo_us;
+	else if (geo == GEO_EU)
+		place = f->geo_eu;
+	return (__int128)(speed > 0 ? speed : 1000) *
+	       (place > 0 ? place : 1000);
+}
+
+static __int128
+times(__int128 picos, __int128 factor)
+{
+	return picos >= FULL ? picos : picos * factor / MILLIONTHS;
+}
+
+/* The largest amount that is at most room, once it is multiplied. */
+static __int128
+room_before(__int128 room, __int128 factor)
+{
+	return room < 0 ? -1 : ((room + 1) * MILLIONTHS - 1) / factor;
+}
+
+/* ---- afterwards --------------------------------------------------------- */
+
 int64_t
 price_cost_nanos(const struct price *p, const struct usage *u)
 {
@@ -87,7 +125,8 @@ price_cost_nanos(const struct price *p, const struct usage *u)
 		return 0;
 	r = price_row_of(p, u->tier, price_tier_of(p, u->prompt_tokens));
 	return money_from_picos(
-	    unit_picos(p, u) + input_picos(r, u) + output_picos(r, u));
+	    unit_picos(p, u) + times(input_picos(r, u) + output_picos(r, u),
+				   factor_of(p, u->fast, u->geo)));
 }
 
 /* ---- before the answer -------------------------------------------------- */
@@ -173,7 +212,9 @@ unit_bound(const struct price *p, const struct price_bound *b)
 	return p->units.request +
 	       (__int128)at_least_0(b->images) * p->units.image +
 	       (__int128)at_least_0(b->seconds) * p->units.second +
-	       (__int128)at_least_0(b->characters) * p->units.character;
+	       (__int128)at_least_0(b->characters) * p->units.character +
+	       (__int128)at_least_0(b->searches) *
+		   p->units.search[b->search_size];
 }
 
 int64_t
@@ -190,7 +231,8 @@ price_bound_nanos(const struct price *p, const struct price_bound *b)
 		worst = dearer(worst,
 		    prompt_picos(&reach[i], b) + at_least_0(b->output_tokens) *
 						     output_rate(&reach[i], b));
-	return money_from_picos(unit_bound(p, b) + worst);
+	return money_from_picos(
+	    unit_bound(p, b) + times(worst, factor_of(p, b->fast, b->geo)));
 }
 
 int64_t
@@ -210,6 +252,7 @@ price_bound_tokens(const struct price *p, const struct price_bound *b,
 	/* All that rounds down to the room. */
 	room = (__int128)room_nanos * PICOS_PER_NANO + PICOS_PER_NANO / 2 - 1 -
 	       unit_bound(p, b);
+	room = room_before(room, factor_of(p, b->fast, b->geo));
 	n = list_reach(p, b, reach);
 	for (size_t i = 0; i < n; i++) {
 		__int128 left = room - prompt_picos(&reach[i], b);

@@ -130,9 +130,15 @@ price_unit(struct price_units *units, enum price_unit unit)
 	case UNIT_SECOND:
 		return &units->second;
 	case UNIT_CHARACTER:
+		return &units->character;
+	case UNIT_SEARCH_MEDIUM:
+		return &units->search[SEARCH_MEDIUM];
+	case UNIT_SEARCH_LOW:
+		return &units->search[SEARCH_LOW];
+	case UNIT_SEARCH_HIGH:
 		break;
 	}
-	return &units->character;
+	return &units->search[SEARCH_HIGH];
 }
 
 bool

@@ -316,6 +316,96 @@ read_ranges(struct price_model *m)
 	return rc;
 }
 
+/* search_context_cost_per_query: {"search_context_size_low": 0.01, ...} */
+static int
+read_searches(struct price_model *m)
+{
+	static const char *const sizes[SEARCH_SIZES] = {
+		[SEARCH_MEDIUM] = "search_context_size_medium",
+		[SEARCH_LOW] = "search_context_size_low",
+		[SEARCH_HIGH] = "search_context_size_high",
+	};
+	int kind = price_json_peek(m->j), rc;
+
+	if (kind != '{')
+		return kind < 0 ? -1 : price_json_skip(m->j);
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		int size = 0;
+
+		while (size < SEARCH_SIZES &&
+		       !str_is(str_of(m->field), sizes[size]))
+			size++;
+		rc = size == SEARCH_SIZES ? price_json_skip(m->j)
+					  : read_usd(m, PRICE_UNIT_MAX_PICOS,
+						&m->price.units.search[size]);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
+}
+
+/* 1.1 as 1100; anything else than 0.001 to 100 in thousandths is refused. */
+static int
+read_factor(struct price_model *m, int64_t *permille_r)
+{
+	bool inexact = false;
+	struct str s;
+	int64_t v;
+	int rc = read_spelling(m, &s);
+
+	if (rc <= 0)
+		return rc;
+	if (num_decimal(s, 3, &v, &inexact) != 0 || inexact || v < 1 ||
+	    v > PRICE_FACTOR_MAX)
+		return out_of_range(m, s);
+	*permille_r = v;
+	return 0;
+}
+
+/* provider_specific_entry: {"us": 1.1, "fast": 6.0} and other things */
+static int
+read_entry(struct price_model *m)
+{
+	int kind = price_json_peek(m->j), rc;
+
+	if (kind != '{')
+		return kind < 0 ? -1 : price_json_skip(m->j);
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		if (str_is(str_of(m->field), "fast"))
+			rc = read_factor(m, &m->price.factors.fast);
+		else if (str_is(str_of(m->field), "us"))
+			rc = read_factor(m, &m->price.factors.geo_us);
+		else
+			rc = price_json_skip(m->j);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
+}
+
+/* The factors of the de-facto form: 1 when it was one. */
+static int
+read_defacto_factor(struct price_model *m)
+{
+	struct price_factors *f = &m->price.factors;
+	struct str field = str_of(m->field);
+	int rc;
+
+	if (str_is(field, "provider_specific_entry"))
+		rc = read_entry(m);
+	else if (str_is(field, "regional_processing_uplift_multiplier_us"))
+		rc = read_factor(m, &f->geo_us);
+	else if (str_is(field, "regional_processing_uplift_multiplier_eu"))
+		rc = read_factor(m, &f->geo_eu);
+	else
+		return 0;
+	return rc < 0 ? -1 : 1;
+}
+
 static int
 read_defacto_field(struct price_model *m)
 {
@@ -323,12 +413,16 @@ read_defacto_field(struct price_model *m)
 	struct price_key k;
 	int rc = read_common(m);
 
+	if (rc == 0)
+		rc = read_defacto_factor(m);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (str_is(field, "max_tokens"))
 		return read_limit(m, &m->max_tokens);
 	if (str_is(field, "tiered_pricing"))
 		return read_ranges(m);
+	if (str_is(field, "search_context_cost_per_query"))
+		return read_searches(m);
 	if (price_key_parse(field, &k) == 1)
 		return read_priced_field(m, &k);
 	return price_json_skip(m->j);
@@ -344,10 +438,8 @@ static int
 drop_own_field(struct price_model *m)
 {
 	static const char *const others[] = { "note", "derived",
-		"multipliers_permille", "cached_audio_input_pico",
-		"citation_pico", "per_search_low_pico",
-		"per_search_medium_pico", "per_search_high_pico",
-		"per_session_pico", "per_page_pico", "per_annotated_page_pico",
+		"cached_audio_input_pico", "citation_pico", "per_session_pico",
+		"per_page_pico", "per_annotated_page_pico",
 		"per_input_audio_second_pico", "per_input_video_second_pico",
 		"per_output_video_second_pico", "per_output_character_pico",
 		"per_input_pixel_pico", "per_output_pixel_pico" };
@@ -469,6 +561,9 @@ read_own_unit(struct price_model *m)
 		{ "per_input_second_pico", UNIT_SECOND, false },
 		{ "per_output_second_pico", UNIT_SECOND, true },
 		{ "per_input_character_pico", UNIT_CHARACTER, false },
+		{ "per_search_medium_pico", UNIT_SEARCH_MEDIUM, false },
+		{ "per_search_low_pico", UNIT_SEARCH_LOW, false },
+		{ "per_search_high_pico", UNIT_SEARCH_HIGH, false },
 	};
 	int64_t picos;
 	int rc;
@@ -482,6 +577,39 @@ read_own_unit(struct price_model *m)
 		return rc < 0 ? -1 : 1;
 	}
 	return 0;
+}
+
+static int64_t *
+factor_at(struct price_model *m, const char *const names[3])
+{
+	struct price_factors *f = &m->price.factors;
+	int64_t *const at[3] = { &f->fast, &f->geo_us, &f->geo_eu };
+
+	for (int i = 0; i < 3; i++) {
+		if (str_is(str_of(m->field), names[i]))
+			return at[i];
+	}
+	return NULL;
+}
+
+/* multipliers_permille: {"fast": 6000, "geo_us": 1100} */
+static int
+read_own_factors(struct price_model *m)
+{
+	static const char *const names[3] = { "fast", "geo_us", "geo_eu" };
+	int rc;
+
+	if (price_json_enter(m->j, '{') != 0)
+		return -1;
+	while ((rc = next_field(m)) == 1) {
+		int64_t *at = factor_at(m, names);
+
+		rc = at == NULL ? drop_own_field(m)
+				: read_whole(m, PRICE_FACTOR_MAX, at);
+		if (rc < 0)
+			return -1;
+	}
+	return rc;
 }
 
 static int
@@ -498,6 +626,8 @@ read_own_field(struct price_model *m)
 		return rc < 0 ? -1 : 0;
 	if (str_is(field, "tiers"))
 		return read_own_tiers(m, TIER_DEFAULT);
+	if (str_is(field, "multipliers_permille"))
+		return read_own_factors(m);
 	for (int s = TIER_DEFAULT + 1; s < PRICE_SERVICES; s++) {
 		if (str_is(field, price_service_name((enum service_tier)s)))
 			return read_own_service(m, (enum service_tier)s);

@@ -83,7 +83,11 @@ enum price_unit {
 	UNIT_IMAGE,
 	UNIT_SECOND,
 	UNIT_CHARACTER,
+	UNIT_SEARCH_MEDIUM,
+	UNIT_SEARCH_LOW,
+	UNIT_SEARCH_HIGH,
 };
+#define PRICE_UNIT_COUNT (UNIT_SEARCH_HIGH + 1)
 int64_t *price_unit(struct price_units *units, enum price_unit unit);
 
 /* What a *_cost_* key of the de-facto form means. */

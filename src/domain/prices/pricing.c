@@ -18,7 +18,7 @@
 struct own_price {
 	struct price price;
 	bool any;
-	bool has_unit[UNIT_CHARACTER + 1];
+	bool has_unit[PRICE_UNIT_COUNT];
 };
 
 static int
@@ -134,7 +134,7 @@ overlay(struct price *p, const struct own_price *own)
 			    price_row_const(o, s, t));
 		}
 	}
-	for (int i = UNIT_REQUEST; i <= UNIT_CHARACTER; i++) {
+	for (int i = 0; i < PRICE_UNIT_COUNT; i++) {
 		enum price_unit unit = (enum price_unit)i;
 		struct price_units units = o->units;
 
@@ -301,6 +301,12 @@ write_rows(struct jsonw *w, const struct price *p, int tier)
 	}
 }
 
+static const char *const search_keys[SEARCH_SIZES] = {
+	[SEARCH_MEDIUM] = "per_search_medium",
+	[SEARCH_LOW] = "per_search_low",
+	[SEARCH_HIGH] = "per_search_high",
+};
+
 static void
 write_number(struct jsonw *w, const char *key, int64_t v, int64_t absent)
 {
@@ -336,6 +342,11 @@ price_to_json(const struct price *p, struct buf *out)
 	write_number(&w, "per_image", p->units.image, 0);
 	write_number(&w, "per_second", p->units.second, 0);
 	write_number(&w, "per_character", p->units.character, 0);
+	for (int i = 0; i < SEARCH_SIZES; i++)
+		write_number(&w, search_keys[i], p->units.search[i], 0);
+	write_number(&w, "fast_permille", p->factors.fast, 0);
+	write_number(&w, "geo_us_permille", p->factors.geo_us, 0);
+	write_number(&w, "geo_eu_permille", p->factors.geo_eu, 0);
 	write_number(&w, "max_input_tokens", p->max_input_tokens, CONFIG_UNSET);
 	write_number(&w, "max_output_tokens", p->max_output_tokens,
 	    CONFIG_UNSET);
@@ -418,6 +429,22 @@ take_units(const json_t *obj, struct price_units *u)
 	    take_number(obj, "per_second", max, &u->second) != 0 ||
 	    take_number(obj, "per_character", max, &u->character) != 0)
 		return -1;
+	for (int i = 0; i < SEARCH_SIZES; i++) {
+		if (take_number(obj, search_keys[i], max, &u->search[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+take_factors(const json_t *obj, struct price_factors *f)
+{
+	int64_t max = PRICE_FACTOR_MAX;
+
+	if (take_number(obj, "fast_permille", max, &f->fast) != 0 ||
+	    take_number(obj, "geo_us_permille", max, &f->geo_us) != 0 ||
+	    take_number(obj, "geo_eu_permille", max, &f->geo_eu) != 0)
+		return -1;
 	return 0;
 }
 
@@ -435,6 +462,7 @@ price_from_json(struct str json, struct price *p_r, struct err *err)
 	     strcmp(jsonx_str(doc, "unit").p, "1e-12 USD") != 0 ||
 	     take_rows(doc, &p, -1) != 0 || take_tiers(doc, &p) != 0 ||
 	     take_units(doc, &p.units) != 0 ||
+	     take_factors(doc, &p.factors) != 0 ||
 	     take_number(doc, "max_input_tokens", PRICE_MAX_TOKENS,
 		 &p.max_input_tokens) != 0 ||
 	     take_number(doc, "max_output_tokens", PRICE_MAX_TOKENS,

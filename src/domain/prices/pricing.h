@@ -35,11 +35,19 @@ struct price_rates {
 
 /* Pico-dollars for things that are no tokens; 0 none. */
 struct price_units {
-	int64_t request;   /* input_cost_per_request, per_query */
-	int64_t image;     /* made */
-	int64_t second;    /* of sound listened to */
-	int64_t character; /* spoken */
+	int64_t request;              /* input_cost_per_request, per_query */
+	int64_t image;                /* made */
+	int64_t second;               /* of sound listened to */
+	int64_t character;            /* spoken */
+	int64_t search[SEARCH_SIZES]; /* of the web, by enum search_size */
 };
+
+/* On the price of all tokens, not of the units; in thousandths, 0 none. Of two
+   that apply, both do. */
+struct price_factors {
+	int64_t fast, geo_us, geo_eu;
+};
+#define PRICE_FACTOR_MAX 100000
 
 /* A tier's rates replace the base's for the whole request when the prompt
    (cached tokens included) is longer than above_tokens. */
@@ -58,6 +66,7 @@ struct price {
 	size_t tier_count; /* ascending by above_tokens */
 	struct price_tier tiers[PRICE_MAX_TIERS];
 	struct price_units units;
+	struct price_factors factors;
 	int64_t max_input_tokens, max_output_tokens; /* CONFIG_UNSET */
 	char version[24]; /* 16 hex digits over all of the above; "" unknown */
 };
@@ -123,6 +132,10 @@ struct price_bound {
 	bool audio_output;                   /* the answer may be sound */
 	bool image_output;                   /* or pictures */
 	int64_t images, seconds, characters; /* at most (struct price_units) */
+	int64_t searches;
+	enum search_size search_size;
+	bool fast; /* struct usage has both */
+	enum usage_geo geo;
 	bool no_cache_write;    /* the request cannot ask for one */
 	bool no_cache_write_1h; /* nor for the long kind */
 };

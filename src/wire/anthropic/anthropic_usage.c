@@ -38,16 +38,15 @@ bool
 anthropic_usage_read(const struct skim_value *v, struct anthropic_usage *u)
 {
 	struct skim_value input, output, cache_read, cache_write, parts,
-	    details;
-	struct skim_value tier;
+	    details, tools, tier, speed, geo;
 	const struct skim_wanted wanted[] = { { "input_tokens", &input },
 		{ "output_tokens", &output },
 		{ "cache_read_input_tokens", &cache_read },
 		{ "cache_creation_input_tokens", &cache_write },
 		{ "cache_creation", &parts },
 		{ "output_tokens_details", &details },
-		{ "service_tier", &tier } };
-
+		{ "server_tool_use", &tools }, { "service_tier", &tier },
+		{ "speed", &speed }, { "inference_geo", &geo } };
 	bool has_output;
 
 	pick(v, wanted, ARRAY_LEN(wanted));
@@ -59,6 +58,11 @@ anthropic_usage_read(const struct skim_value *v, struct anthropic_usage *u)
 	read_cache_creation(&parts, u);
 	details = pick_one(&details, "thinking_tokens");
 	read_count(&details, &u->thinking);
+	tools = pick_one(&tools, "web_search_requests");
+	read_count(&tools, &u->searches);
+	u->fast = u->fast || skim_string_is(&speed, "fast");
+	if (skim_string_is(&geo, "us"))
+		u->geo = GEO_US;
 	if (skim_string_is(&tier, "priority"))
 		u->tier = TIER_PRIORITY;
 	else if (skim_string_is(&tier, "batch"))
@@ -87,6 +91,9 @@ anthropic_usage_get(const struct anthropic_usage *u, struct usage *u_r)
 	u_r->cache_write_tokens = write;
 	u_r->cache_write_1h_tokens = u->cache_write_1h;
 	u_r->reasoning_tokens = least(u->thinking, u->output);
+	u_r->searches = u->searches;
+	u_r->fast = u->fast;
+	u_r->geo = u->geo;
 }
 
 static void

@@ -18,6 +18,9 @@ struct anthropic_usage {
 	int64_t cache_write;                    /* all */
 	int64_t cache_write_5m, cache_write_1h; /* its parts, when told */
 	int64_t thinking;                       /* of output */
+	int64_t searches;                       /* of the web, billed */
+	bool fast;
+	enum usage_geo geo;
 };
 
 /* Adds what the usage object says; true when it counts output. Counts that

@@ -1,0 +1,37 @@
+/*
+ * Searches of the web that a provider makes for an answer and bills by the
+ * piece, beside the tokens: how many a request can lead to, and of what size.
+ * Sources: notes on the wire formats sections 1.1, 2.1 and 4; the providers'
+ * price lists for "by_answer".
+ *
+ *   chat               web_search_options {search_context_size}: one search
+ *                      an answer, which no usage counts (OpenAI)
+ *   search models      one an answer, asked for or not (OpenAI's by name,
+ *                      Perplexity's all)
+ *   Anthropic          a tool of type web_search_*: max_uses; usage counts
+ *   Responses          a tool of type web_search*: max_tool_calls; one output
+ *                      item for each
+ */
+#ifndef WIRE_SEARCHES_H
+#define WIRE_SEARCHES_H
+
+#include "domain/prices/pricing.h"
+#include "wire/request.h"
+
+/* Of a tool without a bound of its own: more than answers are seen to take.
+   What goes beyond it under a cap is flagged as an overrun. */
+#define SEARCHES_UNSAID 10
+
+struct searches {
+	int64_t at_most; /* 0: none can come */
+	enum search_size size;
+	bool by_answer; /* each answer is one, without being counted */
+};
+
+/* d: with its defaults and extra_body; model: as the provider is asked for
+   it. Nothing is looked for when the price has none for a search. */
+void searches_find(const struct wire_request *r,
+    const struct config_deployment *d, const char *model,
+    const struct price *price, struct searches *s_r);
+
+#endif

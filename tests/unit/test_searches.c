@@ -1,0 +1,146 @@
+/* How many searches of the web a request can lead to, and of what size. */
+#include "unit.h"
+
+#include "config/config.h"
+#include "wire/searches.h"
+
+static struct arena arena;
+static struct config_deployment deployment;
+static struct price price;
+static struct searches found;
+
+static void
+find(enum wire_api api, const char *provider, const char *model,
+    const char *members)
+{
+	struct wire_request r;
+	const char *param;
+	struct err err;
+	char body[1024];
+
+	arena_reset(&arena);
+	snprintf(body, sizeof(body), "{\"model\":\"m\",\"%s\":%s%s%s}",
+	    api == WIRE_RESPONSES ? "input" : "messages",
+	    api == WIRE_RESPONSES ? "\"x\""
+				  : "[{\"role\":\"user\",\"content\":\"x\"}]",
+	    members[0] != '\0' ? "," : "", members);
+	if (wire_request_parse(api, str_of(body), &arena, &r, &param, &err) !=
+	    0)
+		fail_msg("%s: %s", body, err.text);
+	deployment.provider = provider_find(str_of(provider));
+	searches_find(&r, &deployment, model, &price, &found);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	arena_init(&arena, 4096);
+	deployment.defaults_json = deployment.extra_body_json = "";
+	price.known = true;
+	price.units.search[SEARCH_MEDIUM] = 1;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+static void
+is(int64_t at_most, enum search_size size, bool by_answer)
+{
+	assert_int_equal(found.at_most, at_most);
+	assert_int_equal(found.size, size);
+	assert_int_equal(found.by_answer, by_answer);
+}
+
+static void
+test_chat_options(void **state)
+{
+	(void)state;
+	find(WIRE_CHAT, "openai", "gpt-4o", "");
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_CHAT, "openai", "gpt-4o", "\"web_search_options\":{}");
+	is(1, SEARCH_MEDIUM, true);
+	find(WIRE_CHAT, "openai", "gpt-4o",
+	    "\"web_search_options\":{\"search_context_size\":\"high\"}");
+	is(1, SEARCH_HIGH, true);
+	find(WIRE_CHAT, "openai", "gpt-4o", "\"web_search_options\":null");
+	is(0, SEARCH_MEDIUM, false);
+}
+
+static void
+test_models_that_always_search(void **state)
+{
+	(void)state;
+	find(WIRE_CHAT, "openai", "gpt-4o-search-preview", "");
+	is(1, SEARCH_MEDIUM, true);
+	find(WIRE_CHAT, "perplexity", "sonar", "");
+	is(1, SEARCH_MEDIUM, true);
+	find(WIRE_CHAT, "groq", "a-search-model", "");
+	is(0, SEARCH_MEDIUM, false);
+}
+
+static void
+test_tools(void **state)
+{
+	(void)state;
+	find(WIRE_MESSAGES, "anthropic", "claude",
+	    "\"max_tokens\":9,\"tools\":[{\"type\":\"web_search_20250305\","
+	    "\"name\":\"web_search\",\"max_uses\":3}]");
+	is(3, SEARCH_MEDIUM, false);
+	find(WIRE_MESSAGES, "anthropic", "claude",
+	    "\"max_tokens\":9,\"tools\":[{\"type\":\"web_search_20250305\","
+	    "\"name\":\"web_search\"},{\"name\":\"web_search\","
+	    "\"input_schema\":{}}]");
+	is(SEARCHES_UNSAID, SEARCH_MEDIUM, false);
+	find(WIRE_RESPONSES, "openai", "gpt-5",
+	    "\"max_tool_calls\":2,\"tools\":[{\"type\":\"web_search\","
+	    "\"search_context_size\":\"low\"}]");
+	is(2, SEARCH_LOW, false);
+	find(WIRE_RESPONSES, "openai", "gpt-5",
+	    "\"max_tool_calls\":1e400,\"tools\":[{\"type\":\"web_search\"}]");
+	is(SEARCHES_UNSAID, SEARCH_MEDIUM, false);
+}
+
+static void
+test_the_configurations_own(void **state)
+{
+	(void)state;
+	deployment.defaults_json =
+	    "{\"web_search_options\":{\"search_context_size\":\"low\"}}";
+	find(WIRE_CHAT, "openai", "gpt-4o", "");
+	is(1, SEARCH_LOW, true);
+	deployment.extra_body_json =
+	    "{\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":4}]}";
+	find(WIRE_CHAT, "anthropic", "claude", "");
+	is(5, SEARCH_MEDIUM, true);
+}
+
+static void
+test_no_price_no_search(void **state)
+{
+	(void)state;
+	memset(price.units.search, 0, sizeof(price.units.search));
+	find(WIRE_CHAT, "openai", "gpt-4o", "\"web_search_options\":{}");
+	is(0, SEARCH_MEDIUM, false);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_chat_options),
+		TEST(test_models_that_always_search),
+		TEST(test_tools),
+		TEST(test_the_configurations_own),
+		TEST(test_no_price_no_search),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
