@@ -215,6 +215,17 @@ scan_escape(struct scan *s, const uint8_t *p)
 	}
 }
 
+/* p is at a backslash: behind the escape and those right behind it, or NULL.
+   Text that is all escapes has nothing plain to look for in between. */
+static const uint8_t *
+scan_escapes(struct scan *s, const uint8_t *p)
+{
+	do {
+		p = scan_escape(s, p);
+	} while (p != NULL && p < s->end && *p == '\\');
+	return p;
+}
+
 /* p is at a byte above 0x7f: behind the run of such, or farther, or NULL. */
 static const uint8_t *
 scan_utf8(struct scan *s, const uint8_t *p)
@@ -245,7 +256,7 @@ scan_string(struct scan *s, const uint8_t *p)
 			return p + 1;
 		if (*p < 0x20)
 			return scan_fail(s, p, "control character in a string");
-		p = *p == '\\' ? scan_escape(s, p) : scan_utf8(s, p);
+		p = *p == '\\' ? scan_escapes(s, p) : scan_utf8(s, p);
 		if (p == NULL)
 			return NULL;
 	}
