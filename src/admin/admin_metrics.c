@@ -352,20 +352,19 @@ write_budgets(const struct admin_env *env, struct store_txn *t,
 		add_head(out, name, "gauge", "USD, in the window under way");
 		for (size_t i = 0; i < b->count; i++) {
 			const struct budget *item = &b->items[i];
-			struct hold_scope scope = { .kind = (uint8_t)item->kind,
-				.id = str_of(item->match) };
+			struct cap cap = item->cap;
 			struct spend_row row;
 			int64_t v[ARRAY_LEN(names)];
 
 			if (item->kind != SCOPE_GLOBAL &&
 			    item->match[0] == '\0')
 				continue;
-			window_at(&item->cap.rule, now_nsecs,
-			    &scope.window_start, &scope.window_end);
-			if (ledger_spend(t, &scope, &row, err) != 0)
+			cap.id = item->match;
+			if (ledger_cap_spend(t, &cap, now_nsecs, &row, err) !=
+			    0)
 				return -1;
 			v[0] = item->cap.cap_nanos;
-			v[1] = row.spent_nanos;
+			v[1] = ledger_counted_nanos(&row);
 			v[2] = row.held_nanos;
 			v[3] = ledger_room_nanos(&item->cap, &row);
 			buf_printf(out, "%s{", name);

@@ -487,23 +487,22 @@ static int
 add_provider(struct admin_call *a, const char *name, json_t *providers)
 {
 	const struct budget *b = find_budget(a, SCOPE_PROVIDER, name);
-	struct hold_scope scope = { .kind = SCOPE_PROVIDER,
-		.id = str_of(name) };
 	struct spend_row row;
+	struct cap cap;
 	json_t *item;
 
 	if (b == NULL || json_object_get(providers, name) != NULL)
 		return 0;
-	window_at(&b->cap.rule, a->now_nsecs, &scope.window_start,
-	    &scope.window_end);
-	if (ledger_spend(a->live, &scope, &row, &a->err) != 0)
+	cap = b->cap;
+	cap.id = name;
+	if (ledger_cap_spend(a->live, &cap, a->now_nsecs, &row, &a->err) != 0)
 		return -1;
 	item = json_pack("{s:o, s:s, s:o, s:n}", "budget_limit",
 	    view_usd(b->cap.cap_nanos), "time_period", b->duration, "spend",
-	    view_usd(row.spent_nanos), "budget_reset_at");
-	if (scope.window_end > 0)
+	    view_usd(ledger_counted_nanos(&row)), "budget_reset_at");
+	if (row.window_end > 0)
 		entity_set_time(item, "budget_reset_at",
-		    (int64_t)scope.window_end * NSECS_PER_SEC);
+		    (int64_t)row.window_end * NSECS_PER_SEC);
 	json_object_set_new(providers, name, item);
 	return 0;
 }

@@ -76,12 +76,13 @@ add_named(const struct ctl *c, const struct budgets *all,
     struct err *err)
 {
 	struct str id = str_of(b->match);
-	struct hold_scope scope = window_of(b, id, c->now_nsecs);
+	struct cap cap = b->cap;
 	struct spend_row row;
 
 	if (is_replaced(all, b, id))
 		return 0;
-	if (ledger_spend(t, &scope, &row, err) != 0)
+	cap.id = b->match;
+	if (ledger_cap_spend(t, &cap, c->now_nsecs, &row, err) != 0)
 		return -1;
 	add_line(l, b, id, &row);
 	return 0;
@@ -117,30 +118,59 @@ add_each(const struct ctl *c, const struct budgets *all, const struct budget *b,
 	return rc;
 }
 
-/* A key's, team's ... own caps; of a model: "NAME MODEL". */
+/* What is allowed to one; of a model: "NAME MODEL". */
+static int
+add_caps(const struct allowance_reader *r, const struct allowance *a,
+    struct budget_lines *l, struct err *err)
+{
+	for (size_t i = 0; i < a->cap_count; i++) {
+		const struct allowance_cap *own = &a->caps[i];
+		struct cap cap = own->budget.cap;
+		struct spend_row row;
+
+		cap.id =
+		    own->model[0] == '\0'
+			? a->id
+			: arena_printf(&l->arena, "%s %s", a->id, own->model);
+		if (ledger_cap_spend(r->live, &cap, r->now_nsecs, &row, err) !=
+		    0)
+			return -1;
+		add_line(l, &own->budget, str_of(cap.id), &row);
+	}
+	return 0;
+}
+
+/* What each member of a team may spend in it. */
+static int
+add_members(const struct allowance_reader *r, const json_t *team,
+    struct budget_lines *l, struct err *err)
+{
+	const json_t *members = json_object_get(team, "members_with_roles");
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < json_array_size(members); i++) {
+		struct str user =
+		    jsonx_str(json_array_get(members, i), "user_id");
+		struct allowance a;
+
+		rc = allowance_of_member(r, team, user, &l->arena, &a, err);
+		if (rc == 0)
+			rc = add_caps(r, &a, l, err);
+	}
+	return rc;
+}
+
+/* A key's, team's ... own caps. */
 static int
 add_own(const struct allowance_reader *r, enum entity_kind kind,
     const json_t *row, struct budget_lines *l, struct err *err)
 {
 	struct allowance a;
 
-	if (allowance_of_row(r, kind, row, &l->arena, &a, err) != 0)
+	if (allowance_of_row(r, kind, row, &l->arena, &a, err) != 0 ||
+	    add_caps(r, &a, l, err) != 0)
 		return -1;
-	for (size_t i = 0; i < a.cap_count; i++) {
-		const struct allowance_cap *cap = &a.caps[i];
-		struct str id = str_of(
-		    cap->model[0] == '\0'
-			? a.id
-			: arena_printf(&l->arena, "%s %s", a.id, cap->model));
-		struct hold_scope scope =
-		    window_of(&cap->budget, id, r->now_nsecs);
-		struct spend_row spent;
-
-		if (ledger_spend(r->live, &scope, &spent, err) != 0)
-			return -1;
-		add_line(l, &cap->budget, id, &spent);
-	}
-	return 0;
+	return kind == ENTITY_TEAM ? add_members(r, row, l, err) : 0;
 }
 
 static int
@@ -236,6 +266,26 @@ budget_lines_read(struct budget_lines *l, struct ctl *c, struct err *err)
 		rc = gather_own(c, all, t, l, err);
 	store_abort(&t);
 	return rc;
+}
+
+int64_t
+budget_line_cap(const struct budget_line *l)
+{
+	const struct cap *cap = &l->budget->cap;
+
+	return money_add(cap->cap_nanos, cap->carried_nanos);
+}
+
+int64_t
+budget_line_carried(const struct budget_line *l)
+{
+	return money_add(l->row.before_nanos, l->budget->cap.carried_nanos);
+}
+
+int64_t
+budget_line_spent(const struct budget_line *l)
+{
+	return money_add(l->row.spent_nanos, budget_line_carried(l));
 }
 
 int64_t

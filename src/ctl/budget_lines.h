@@ -30,6 +30,11 @@ void budget_lines_close(struct budget_lines *l);
 /* Reads them anew, at c->now_nsecs. -1: ERR_STORE. */
 int budget_lines_read(struct budget_lines *l, struct ctl *c,
     struct err *err) MUST_CHECK;
+/* The cap as it was set, what counts as spent of it, and how much of that was
+   spent elsewhere or before the cap was there. */
+int64_t budget_line_cap(const struct budget_line *l);
+int64_t budget_line_spent(const struct budget_line *l);
+int64_t budget_line_carried(const struct budget_line *l);
 /* What is left; negative after an overrun or when the cap was lowered. */
 int64_t budget_line_room(const struct budget_line *l);
 

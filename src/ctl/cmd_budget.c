@@ -30,12 +30,35 @@ time_text(uint32_t secs, const char *none, char out[CLOCK_RFC3339_BYTES])
 		clock_rfc3339((int64_t)secs * NSECS_PER_SEC, out);
 }
 
+static bool
+is_overrun(const struct budget_line *l)
+{
+	return budget_line_spent(l) > budget_line_cap(l);
+}
+
 static const char *
 name_of(const struct budget_line *l)
 {
 	if (l->id[0] != '\0')
 		return l->id;
 	return l->budget->kind == SCOPE_GLOBAL ? "" : "(each)";
+}
+
+/* "set by hand, 3.5 carried, overrun" */
+static void
+print_notes(struct table *t, const struct budget_line *l)
+{
+	char usd[MONEY_TEXT_BYTES], carried[MONEY_TEXT_BYTES + 16] = "";
+	bool by_hand = l->budget->by_hand, overrun = is_overrun(l);
+
+	if (budget_line_carried(l) != 0) {
+		money_format(budget_line_carried(l), usd);
+		snprintf(carried, sizeof(carried), "%s%s carried",
+		    by_hand ? ", " : "", usd);
+	}
+	table_cell(t, "%s%s%s%s", by_hand ? "set by hand" : "", carried,
+	    overrun && (by_hand || carried[0] != '\0') ? ", " : "",
+	    overrun ? "overrun" : "");
 }
 
 static void
@@ -59,16 +82,13 @@ print_table(const struct budget_lines *l)
 		table_cell(t, "%s", name_of(line));
 		table_cell(t, "%s",
 		    b->duration[0] != '\0' ? b->duration : "for ever");
-		table_cell_usd(t, b->cap.cap_nanos);
-		table_cell_usd(t, line->row.spent_nanos);
+		table_cell_usd(t, budget_line_cap(line));
+		table_cell_usd(t, budget_line_spent(line));
 		table_cell_usd(t, line->row.held_nanos);
 		table_cell_usd(t, budget_line_room(line));
 		table_cell(t, "%s", when);
 		table_cell(t, "%s", policy_text(&b->cap, policy));
-		table_cell(t, "%s%s", b->by_hand ? "set by hand" : "",
-		    line->row.spent_nanos > b->cap.cap_nanos
-			? b->by_hand ? ", overrun" : "overrun"
-			: "");
+		print_notes(t, line);
 	}
 	table_print(t);
 	table_free(&t);
@@ -104,9 +124,10 @@ json_line(struct jsonw *w, const struct budget_line *l)
 	jsonw_cstr(w, l->id[0] != '\0' ? l->id : NULL);
 	jsonw_key(w, "window");
 	jsonw_cstr(w, b->duration[0] != '\0' ? b->duration : NULL);
-	json_usd(w, "max_budget_usd", b->cap.cap_nanos);
+	json_usd(w, "max_budget_usd", budget_line_cap(l));
 	json_usd(w, "soft_budget_usd", b->cap.soft_nanos);
-	json_usd(w, "spent_usd", l->row.spent_nanos);
+	json_usd(w, "spent_usd", budget_line_spent(l));
+	json_usd(w, "carried_usd", budget_line_carried(l));
 	json_usd(w, "held_usd", l->row.held_nanos);
 	json_usd(w, "room_usd", budget_line_room(l));
 	json_time(w, "window_start",
@@ -117,7 +138,7 @@ json_line(struct jsonw *w, const struct budget_line *l)
 	jsonw_key(w, "by_hand");
 	jsonw_bool(w, b->by_hand);
 	jsonw_key(w, "overrun");
-	jsonw_bool(w, l->row.spent_nanos > b->cap.cap_nanos);
+	jsonw_bool(w, is_overrun(l));
 	jsonw_close(w, '}');
 }
 

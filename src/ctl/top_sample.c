@@ -295,7 +295,7 @@ share(const struct budget_line *l)
 {
 	if (l->budget->cap.cap_nanos <= 0)
 		return 0;
-	return (double)budget_line_room(l) / (double)l->budget->cap.cap_nanos;
+	return (double)budget_line_room(l) / (double)budget_line_cap(l);
 }
 
 static int

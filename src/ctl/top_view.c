@@ -175,14 +175,14 @@ static void
 budget_row(const struct top_view *v, const struct budget_line *l,
     struct buf *out)
 {
-	int64_t cap = l->budget->cap.cap_nanos;
+	int64_t cap = budget_line_cap(l);
 	char *name = xasprintf("%s %s %s", scope_name(l->budget->kind), l->id,
 	    l->budget->duration);
 
 	cell(out, name, v->width - 47, false);
 	free(name);
 	usd_cell(out, (double)cap / 1e9, 12);
-	usd_cell(out, (double)l->row.spent_nanos / 1e9, 12);
+	usd_cell(out, (double)budget_line_spent(l) / 1e9, 12);
 	usd_cell(out, (double)l->row.held_nanos / 1e9, 12);
 	percent_cell(out, budget_line_room(l), cap, 8);
 	buf_add_char(out, '\n');
@@ -349,9 +349,11 @@ json_budgets(struct jsonw *w, const struct budget_lines *l)
 				  ? b->budget->duration
 				  : NULL);
 		jsonw_key(w, "max_budget_usd");
-		jsonw_decimal(w, b->budget->cap.cap_nanos, 9);
+		jsonw_decimal(w, budget_line_cap(b), 9);
 		jsonw_key(w, "spent_usd");
-		jsonw_decimal(w, b->row.spent_nanos, 9);
+		jsonw_decimal(w, budget_line_spent(b), 9);
+		jsonw_key(w, "carried_usd");
+		jsonw_decimal(w, budget_line_carried(b), 9);
 		jsonw_key(w, "held_usd");
 		jsonw_decimal(w, b->row.held_nanos, 9);
 		jsonw_key(w, "room_usd");

@@ -8,7 +8,7 @@
 #include "base/num.h"
 
 /* An answer begins with a piece of this size, if its chunks are smaller. */
-#define FIRST_BYTES 512
+#define FIRST_BYTES 1024
 
 static void
 keep_text(char *out, size_t size, struct str s)
@@ -111,12 +111,12 @@ join(struct str *body, struct str more)
 		    body->n += more.n;
 }
 
-/* No more is joined than was given before: the first token does not wait until
-   all that came with it is read. */
+/* Its first piece is given alone: the first token does not wait until all that
+   came with it is read. */
 static bool
 is_enough(const struct upstream_call *c, const struct str *body)
 {
-	return body->n >= FIRST_BYTES && (int64_t)body->n >= c->body_bytes;
+	return c->body_bytes == 0 && body->n >= FIRST_BYTES;
 }
 
 /* Some servers say 408 to a connection that is idle for too long, and close

@@ -201,6 +201,8 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			prompt_add_value(size, &v);
 			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
 						   skim_string_is(&v, "image"));
+			size->has_cache = size->has_cache ||
+					  SKIM_KEY_IS(key, "cache_control");
 			size->has_unsigned = size->has_unsigned ||
 					     (SKIM_KEY_IS(key, "signature") &&
 						 str_is(v.value, "\"\""));
@@ -250,6 +252,7 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 		return 1;
 	}
 	size->has_names = size->has_names || SKIM_KEY_IS(key, "name");
+	size->has_cache = size->has_cache || SKIM_KEY_IS(key, "cache_control");
 	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
 		size->has_sound = true;
 		size->references++;

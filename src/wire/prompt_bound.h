@@ -49,6 +49,7 @@ struct prompt_size {
 	bool has_tools;     /* or calls of them */
 	bool has_developer; /* a message of that role */
 	bool has_names;     /* a message with a name */
+	bool has_cache;     /* cache_control in a message or a part of one */
 	bool has_unsigned;  /* a part with "signature":"" */
 	bool is_chat;       /* a chat template is laid around it */
 };

@@ -116,7 +116,7 @@ struct wire_request {
 	   provider by way of us (messages_relay.c). */
 	bool has_unsigned_thinking;
 	/* What some providers do not take (openai_messages.h). */
-	bool has_developer_role, has_names;
+	bool has_developer_role, has_names, has_cache_control;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */

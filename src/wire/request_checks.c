@@ -97,6 +97,7 @@ take_prompt(struct request_parse *p)
 	r->has_unsigned_thinking = p->size.has_unsigned;
 	r->has_developer_role = p->size.has_developer;
 	r->has_names = p->size.has_names;
+	r->has_cache_control = p->size.has_cache;
 	p->size.is_chat = r->api != WIRE_COMPLETIONS &&
 			  r->api != WIRE_EMBEDDINGS &&
 			  !wire_api_is_media(r->api);

@@ -278,5 +278,14 @@ usage_json_write(const struct usage *u, struct buf *out)
 		write_count(&w, "audio_tokens", u->audio_output_tokens);
 		jsonw_close(&w, '}');
 	}
+	/* Where LiteLLM's users look for them. */
+	write_count(&w, "cache_creation_input_tokens", u->cache_write_tokens);
+	write_count(&w, "cache_read_input_tokens", u->cached_tokens);
+	if (u->searches > 0) {
+		jsonw_key(&w, "server_tool_use");
+		jsonw_open(&w, '{');
+		write_count(&w, "web_search_requests", u->searches);
+		jsonw_close(&w, '}');
+	}
 	jsonw_close(&w, '}');
 }

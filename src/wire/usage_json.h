@@ -34,7 +34,8 @@
 int usage_json_read(const struct skim_value *v, struct usage *u) MUST_CHECK;
 
 /* {"prompt_tokens":..,"completion_tokens":..,"total_tokens":..} and the
-   details that are not 0, in OpenAI's form. */
+   details that are not 0, in OpenAI's form; of caches and searches also as
+   LiteLLM has them. */
 void usage_json_write(const struct usage *u, struct buf *out);
 
 #endif

@@ -340,7 +340,9 @@ open_accounts(struct worker *w, struct err *err)
 
 	if (registry_rules_read(c, &w->rules, err) != 0 ||
 	    accounts_new(c, w->station.store, may_be_open, &w->accounts, err) !=
-		0)
+		0 ||
+	    budgets_note(w->budgets, w->station.store, clock_wall_nsecs(),
+		err) != 0)
 		return -1;
 	if (!accounts_are_none(w->accounts))
 		return 0;

@@ -82,3 +82,27 @@ def test_spend_counts_on_after_a_restart(make_gateway, make_sim):
     statuses = [gateway.request("POST", "/v1/chat/completions",
                                 one_token(1)).status for _ in range(6)]
     assert statuses == [200] * 4 + [429] * 2
+
+
+def test_a_new_budget_of_the_configuration_counts_what_was_spent(
+        make_gateway, make_sim):
+    """It comes with a reload; a restart does not make it new."""
+    sim = make_sim(completion_tokens=1)
+    entry = deployment("small", sim.base_url, prices=ONE_PER_TOKEN)
+    gateway = make_gateway(config(entry), workers=2)
+
+    def ask():
+        return gateway.request("POST", "/v1/chat/completions",
+                               one_token(1)).status
+    assert [ask() for _ in range(6)] == [200] * 6
+    gateway.write_config(capped(sim.base_url, "0.008"))
+    gateway.reload()
+    assert [ask() for _ in range(3)] == [200, 200, 429]
+    rows = gateway.ctl("budget", "list", "--json").json()["budgets"]
+    assert [(r["spent_usd"], r["carried_usd"]) for r in rows] == \
+        [(Decimal("0.008"), Decimal("0.006"))] * 2
+    gateway.stop()
+    gateway.write_config(capped(sim.base_url, "0.009"))
+    gateway.start()
+    assert [ask() for _ in range(2)] == [200, 429]
+    assert gateway.ctl("audit").status == 0

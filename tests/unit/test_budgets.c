@@ -283,6 +283,89 @@ test_room_is_what_the_ledger_says(void **state)
 	close_fixture(&f);
 }
 
+static uint32_t
+since_of(struct fixture *f, size_t i)
+{
+	struct err err;
+
+	if (budgets_refresh(f->budgets, f->live->store, &err) != 0)
+		fail_msg("%s", err.text);
+	return f->budgets->items[i].cap.since;
+}
+
+/* A restart makes nothing new; another window, name or scope does, and what was
+   gone for a while. */
+static void
+test_since_when_a_configured_one_is_there(void **state)
+{
+	const int64_t hour = INT64_C(3600) * 1000000000;
+	const uint32_t now = NOW / 1000000000;
+	struct fixture f;
+	uint64_t txn;
+
+	open_fixture(&f, *state);
+	assert_int_equal(since_of(&f, 0), 0);
+	assert_int_equal(budgets_note(f.budgets, f.live->store, NOW, NULL), 0);
+	assert_int_equal(since_of(&f, 0), now);
+	close_fixture(&f);
+	configured[0].max_budget = "11";
+	configured[2].duration = "7d";
+	open_fixture(&f, *state);
+	assert_int_equal(budgets_note(f.budgets, f.live->store, NOW + hour,
+			     NULL),
+	    0);
+	assert_int_equal(since_of(&f, 0), now);
+	assert_int_equal(since_of(&f, 2), now + 3600);
+	txn = store_last_txn(f.live->store, STORE_ACCOUNTS);
+	assert_int_equal(budgets_note(f.budgets, f.live->store, NOW + 2 * hour,
+			     NULL),
+	    0);
+	assert_int_equal(store_last_txn(f.live->store, STORE_ACCOUNTS), txn);
+	close_fixture(&f);
+	configured[0].max_budget = "10";
+	configured[2].duration = "30d";
+	open_fixture(&f, *state);
+	assert_int_equal(budgets_note(f.budgets, f.live->store, NOW + 2 * hour,
+			     NULL),
+	    0);
+	assert_int_equal(since_of(&f, 2), now + 7200);
+	close_fixture(&f);
+}
+
+/* Set by hand twice it counts on; taken away in between it is new. */
+static void
+test_since_when_one_by_hand_is_there(void **state)
+{
+	static const struct {
+		const char *amount;
+		int64_t since_hours;
+	} steps[] = { { "3", 0 }, { "4", 0 }, { NULL, -1 }, { "5", 3 } };
+	struct fixture f;
+
+	open_fixture(&f, *state);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct budget_order o = { SCOPE_GLOBAL, str_of(""),
+			str_of("7d"), steps[i].amount,
+			NOW + (int64_t)i * 3600 * 1000000000 };
+		struct store_txn *t;
+
+		assert_int_equal(store_write(f.live->store, STORE_ACCOUNTS, &t,
+				     NULL),
+		    0);
+		assert_int_equal(budgets_set(t, &o, NULL), 0);
+		live_commit(t);
+		assert_int_equal(budgets_refresh(f.budgets, f.live->store,
+				     NULL),
+		    0);
+		assert_int_equal(f.budgets->hand_count,
+		    steps[i].amount != NULL);
+		if (steps[i].amount != NULL)
+			assert_int_equal(f.budgets->hand_items[0].cap.since,
+			    NOW / 1000000000 + steps[i].since_hours * 3600);
+	}
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -294,6 +377,8 @@ main(void)
 		LIVE_TEST(test_wrong_orders_are_refused),
 		LIVE_TEST(test_a_row_that_is_not_understood_is_not_dropped),
 		LIVE_TEST(test_room_is_what_the_ledger_says),
+		LIVE_TEST(test_since_when_a_configured_one_is_there),
+		LIVE_TEST(test_since_when_one_by_hand_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

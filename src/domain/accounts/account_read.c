@@ -1,8 +1,6 @@
 /* Rows → account. See account_read.h. */
 #include "domain/accounts/account_read.h"
 
-#include "domain/accounts/team.h"
-
 #define ARENA_BYTES 2048
 
 static struct account *
@@ -195,6 +193,14 @@ read_tags(struct account *a, const struct rows *rows)
 	add_tags(a, jsonx_path(rows->team, "metadata.tags"));
 }
 
+static void
+take_allowance(struct account *a, struct allowance *to)
+{
+	if (to->until_nsecs < a->until_nsecs)
+		a->until_nsecs = to->until_nsecs;
+	a->allowances[a->allowance_count++] = to;
+}
+
 static int
 add_allowance(const struct account_reading *r, struct account *a,
     enum scope_kind kind, struct str id, const json_t *row,
@@ -212,9 +218,7 @@ add_allowance(const struct account_reading *r, struct account *a,
 
 	if (allowance_read(&source, &a->arena, to, err) != 0)
 		return -1;
-	if (to->until_nsecs < a->until_nsecs)
-		a->until_nsecs = to->until_nsecs;
-	a->allowances[a->allowance_count++] = to;
+	take_allowance(a, to);
 	return 0;
 }
 
@@ -222,13 +226,16 @@ static int
 add_member(const struct account_reading *r, struct account *a,
     const struct rows *rows, struct err *err)
 {
-	json_t *row = team_member_row(rows->team, a->user);
-	const char *id = arena_printf(&a->arena, STR_FMT "/" STR_FMT,
-	    STR_ARG(a->team), STR_ARG(a->user));
-	int rc = add_allowance(r, a, SCOPE_MEMBER, str_of(id), row, NULL, err);
+	struct allowance_reader reader = { .accounts = r->txn,
+		.zone = r->zone,
+		.now_nsecs = r->now_nsecs };
+	struct allowance *to = arena_alloc(&a->arena, sizeof(*to));
 
-	json_decref(row);
-	return rc;
+	if (allowance_of_member(&reader, rows->team, a->user, &a->arena, to,
+		err) != 0)
+		return -1;
+	take_allowance(a, to);
+	return 0;
 }
 
 /* A key of a team spends the team's money, not its user's; what the user spent

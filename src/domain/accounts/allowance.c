@@ -2,6 +2,7 @@
 #include "domain/accounts/allowance.h"
 
 #include "base/clock.h"
+#include "domain/accounts/team.h"
 #include "domain/routing/wildcard.h"
 
 /* max_budget, budget_limits, one for tracking. */
@@ -105,6 +106,7 @@ add_cap(const struct reading *r, const char *model, const json_t *amount,
 	b->match = r->to->id;
 	b->file = "";
 	b->cap.of_row = true;
+	b->cap.since = r->to->since;
 	b->duration = json_is_string(window) ? keep(r, window) : "";
 	if (entity_money(amount, &b->cap.cap_nanos) != 1 ||
 	    window_parse(str_of(b->duration), r->from->zone, &b->cap.rule,
@@ -266,10 +268,20 @@ read_model_limits(const struct reading *r, struct err *err)
 	return 0;
 }
 
+static uint32_t
+caps_since(const json_t *row)
+{
+	return (uint32_t)json_integer_value(
+	    json_object_get(row, "_caps_since"));
+}
+
 static void
 read_carried(const struct reading *r)
 {
 	const json_t *row = r->from->row;
+	uint32_t own = caps_since(row), plan = caps_since(r->from->budget);
+
+	r->to->since = own > plan ? own : plan;
 
 	r->to->carried_nanos =
 	    json_integer_value(json_object_get(row, "_carried"));
@@ -305,36 +317,25 @@ allowance_read(const struct allowance_source *source, struct arena *arena,
 
 /* ---- spend -------------------------------------------------------------- */
 
-void
-allowance_scope(const struct allowance *a, int64_t now_nsecs,
-    struct hold_scope *scope_r)
-{
-	memset(scope_r, 0, sizeof(*scope_r));
-	scope_r->kind = (uint8_t)a->kind;
-	scope_r->id = str_of(a->id);
-	/* Without a cap it is the tracked one: for ever. */
-	if (a->max_nanos >= 0)
-		window_at(&a->rule, now_nsecs, &scope_r->window_start,
-		    &scope_r->window_end);
-}
-
 int
 allowance_spend(struct store_txn *live, const struct allowance *a,
     int64_t now_nsecs, struct allowance_spend *spend_r, struct err *err)
 {
-	struct hold_scope scope;
+	struct cap cap = { .kind = a->kind, .id = a->id, .since = a->since };
 	struct spend_row row;
 
-	allowance_scope(a, now_nsecs, &scope);
-	if (ledger_spend(live, &scope, &row, err) != 0)
+	/* Without a cap it is the tracked one: for ever. */
+	if (a->max_nanos >= 0)
+		cap.rule = a->rule;
+	if (ledger_cap_spend(live, &cap, now_nsecs, &row, err) != 0)
 		return -1;
-	spend_r->spent_nanos = row.spent_nanos;
-	if (scope.window_end == a->carried_until)
+	spend_r->spent_nanos = ledger_counted_nanos(&row);
+	if (row.window_end == a->carried_until)
 		spend_r->spent_nanos =
-		    money_add(row.spent_nanos, a->carried_nanos);
+		    money_add(spend_r->spent_nanos, a->carried_nanos);
 	spend_r->held_nanos = row.held_nanos;
 	spend_r->max_nanos = a->max_nanos;
-	spend_r->resets = scope.window_end;
+	spend_r->resets = row.window_end;
 	return 0;
 }
 
@@ -376,6 +377,25 @@ allowance_of_row(const struct allowance_reader *reader, enum entity_kind kind,
 	source.budget = budget;
 	rc = allowance_read(&source, arena, a, err);
 	json_decref(budget);
+	return rc;
+}
+
+int
+allowance_of_member(const struct allowance_reader *reader, const json_t *team,
+    struct str user, struct arena *arena, struct allowance *a, struct err *err)
+{
+	json_t *row = team_member_row(team, user);
+	struct allowance_source source = {
+		.kind = SCOPE_MEMBER,
+		.id = str_of(arena_printf(arena, STR_FMT "/" STR_FMT,
+		    STR_ARG(jsonx_str(team, "team_id")), STR_ARG(user))),
+		.row = row,
+		.zone = reader->zone,
+		.now_nsecs = reader->now_nsecs,
+	};
+	int rc = allowance_read(&source, arena, a, err);
+
+	json_decref(row);
 	return rc;
 }
 

@@ -43,6 +43,7 @@ struct allowance {
 	   at carried_until (seconds; 0: the one without end). */
 	int64_t carried_nanos;
 	uint32_t carried_until;
+	uint32_t since; /* seconds: of its caps (struct cap) */
 	/* Wall; it is to be read again from then on. INT64_MAX: it stays. */
 	int64_t until_nsecs;
 };
@@ -70,11 +71,9 @@ enum scope_kind allowance_model_scope(enum scope_kind kind);
 /* The model (as the client asked for it, or the group's name) is meant. */
 bool allowance_matches(const char *pattern, struct str asked, struct str group);
 
-/* The scope in the ledger that its spend is kept in now. */
-void allowance_scope(const struct allowance *a, int64_t now_nsecs,
-    struct hold_scope *scope_r);
-/* What is spent, for answers: the ledger's figure and what is carried; and
-   when that starts again (seconds; 0 never). -1 ERR_STORE. */
+/* What is spent in the window of max_budget (without one: ever), for answers:
+   what the ledger counts and what is carried; and when that starts again
+   (seconds; 0 never). -1 ERR_STORE. */
 struct allowance_spend {
 	int64_t spent_nanos, held_nanos;
 	int64_t max_nanos; /* -1 none */
@@ -92,6 +91,10 @@ struct allowance_reader {
 };
 int allowance_of_row(const struct allowance_reader *reader,
     enum entity_kind kind, const json_t *row, struct arena *arena,
+    struct allowance *a_r, struct err *err) MUST_CHECK;
+/* What a user may spend in a team, by the team's row. */
+int allowance_of_member(const struct allowance_reader *reader,
+    const json_t *team, struct str user, struct arena *arena,
     struct allowance *a_r, struct err *err) MUST_CHECK;
 int allowance_row_spend(const struct allowance_reader *reader,
     enum entity_kind kind, const json_t *row, struct allowance_spend *spend_r,

@@ -82,10 +82,32 @@ registry_new_id(char out[REGISTRY_ID_BYTES])
 	    hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-void
-registry_stamp(json_t *row, const struct actor *actor, bool is_new)
+/* What says that there is a cap, and in which window; an amount alone is
+   another amount. */
+static bool
+has_other_caps(const json_t *row, const json_t *before)
 {
-	if (is_new) {
+	static const char *const windows[] = { "budget_duration",
+		"budget_limits", "budget_id" };
+
+	for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
+		const json_t *is = json_object_get(row, windows[i]);
+		const json_t *was = json_object_get(before, windows[i]);
+
+		if (is != was && !json_equal(is, was))
+			return true;
+	}
+	return json_object_get(row, "max_budget") != NULL &&
+	       json_object_get(before, "max_budget") == NULL;
+}
+
+void
+registry_stamp(json_t *row, const json_t *before, const struct actor *actor)
+{
+	if (has_other_caps(row, before))
+		json_object_set_new(row, "_caps_since",
+		    json_integer(actor->now_nsecs / NSECS_PER_SEC));
+	if (before == NULL) {
 		entity_set_time(row, "created_at", actor->now_nsecs);
 		entity_set_text(row, "created_by", str_of(actor->who));
 	}
@@ -212,11 +234,12 @@ check_absent(struct edit *e, enum entity_kind kind, struct str id)
 
 /* What it has, and what it names: its own id is no name of another. */
 static int
-settle_row(struct edit *e, enum entity_kind kind, json_t *row, bool is_new)
+settle_row(struct edit *e, enum entity_kind kind, json_t *row,
+    const json_t *before)
 {
 	if (kind == ENTITY_TEAM)
 		team_settle_members(row);
-	registry_stamp(row, e->actor, is_new);
+	registry_stamp(row, before, e->actor);
 	if (kind == ENTITY_TEAM || kind == ENTITY_BUDGET)
 		return 0;
 	return registry_check_names(e, row);
@@ -257,7 +280,7 @@ registry_create(struct edit *e, enum entity_kind kind, const json_t *body,
 	if (rc == 0)
 		rc = check_absent(e, kind, change.id);
 	if (rc == 0)
-		rc = settle_row(e, kind, row, true);
+		rc = settle_row(e, kind, row, NULL);
 	change.after = row;
 	if (rc == 0)
 		rc = write_row(e, &change, row);
@@ -284,7 +307,7 @@ registry_update(struct edit *e, const char *verb, enum entity_kind kind,
 	    json_stringn(id.p, id.n));
 	change.before = old;
 	change.after = row;
-	rc = settle_row(e, kind, row, false);
+	rc = settle_row(e, kind, row, old);
 	if (rc == 0)
 		rc = write_row(e, &change, row);
 	json_decref(old);

@@ -56,8 +56,10 @@ int registry_delete(struct edit *e, enum entity_kind kind, struct str id,
 
 /* ---- what vkey.c and team.c need too ---- */
 
-/* created_*, updated_*. */
-void registry_stamp(json_t *row, const struct actor *actor, bool is_new);
+/* created_*, updated_*; and since when its caps are what they are
+   (_caps_since). before: NULL for a new row. */
+void registry_stamp(json_t *row, const json_t *before,
+    const struct actor *actor);
 /* What the row names exists: team_id, budget_id. */
 int registry_check_names(struct edit *e, const json_t *row) MUST_CHECK;
 /*

@@ -122,7 +122,7 @@ write_team(struct edit *e, const char *verb, struct str team_id,
 		.before = before,
 		.after = team };
 
-	registry_stamp(team, e->actor, false);
+	registry_stamp(team, before, e->actor);
 	if (entity_put(e->txn, ENTITY_TEAM, team_id, team, &e->err) != 0)
 		return -1;
 	return change_note(e->txn, e->actor, &change, &e->err);

@@ -354,7 +354,7 @@ vkey_create(struct edit *e, const json_t *body, struct vkey_secret *secret_r,
 	if (entity_check(ENTITY_KEY, body, &e->param, &e->err) == 0 &&
 	    keep_bounds(e, whole) == 0 && take_body(e, row, whole) == 0 &&
 	    give_secret(e, jsonx_str(body, "key"), row, secret_r, hash) == 0) {
-		registry_stamp(row, e->actor, true);
+		registry_stamp(row, NULL, e->actor);
 		rc = write_key(e, "create", hash, NULL, row);
 	}
 	json_decref(whole);
@@ -384,7 +384,7 @@ vkey_adopt(struct edit *e, const unsigned char hash[SHA256_BYTES],
 		for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 			entity_set_text(row, kept[i], jsonx_str(body, kept[i]));
 		json_object_set_new(row, "token", json_string(hex));
-		registry_stamp(row, e->actor, true);
+		registry_stamp(row, NULL, e->actor);
 		rc = entity_time(row, "expires", &end) < 0
 			 ? err_set(&e->err, ERR_BAD_FIELD,
 			       "expires takes a moment, RFC 3339")
@@ -433,7 +433,7 @@ vkey_update(struct edit *e, const char *verb,
 	}
 	row = json_copy(before);
 	if (take_body(e, row, whole) == 0) {
-		registry_stamp(row, e->actor, false);
+		registry_stamp(row, before, e->actor);
 		rc = write_key(e, verb, hash, before, row);
 	}
 	json_decref(whole);
@@ -467,7 +467,7 @@ vkey_regenerate(struct edit *e, const unsigned char hash[SHA256_BYTES],
 	registry_carry(e, row, spent_nanos);
 	if (take_body(e, row, whole) == 0 &&
 	    give_secret(e, own, row, secret_r, fresh) == 0) {
-		registry_stamp(row, e->actor, false);
+		registry_stamp(row, before, e->actor);
 		rc = write_key(e, "regenerate", hash, before, NULL);
 		if (rc == 0)
 			rc = write_key(e, "regenerate", fresh, NULL, row);
@@ -496,7 +496,7 @@ vkey_carry(struct edit *e, const unsigned char hash[SHA256_BYTES],
 		return -1;
 	row = json_copy(before);
 	registry_carry(e, row, nanos);
-	registry_stamp(row, e->actor, false);
+	registry_stamp(row, before, e->actor);
 	rc = write_key(e, "reset_spend", hash, before, row);
 	json_decref(before);
 	*row_r = rc == 0 ? row : NULL;

@@ -113,6 +113,14 @@ draft_scope(struct draft *d, const struct hold_scope *scope)
 
 /* ---- budgets ------------------------------------------------------------ */
 
+/* As the operator counts: with what was spent elsewhere (cap: or NULL). */
+static int64_t
+counted_nanos(const struct cap *cap, const struct spend_row *row)
+{
+	return money_add(ledger_counted_nanos(row),
+	    cap != NULL ? cap->carried_nanos : 0);
+}
+
 /* Tells of it unless it was told of in this window. */
 static int
 tell_budget(struct store_txn *t, enum alert a, const struct cap *cap,
@@ -126,10 +134,11 @@ tell_budget(struct store_txn *t, enum alert a, const struct cap *cap,
 		return rc;
 	draft_begin(&d, a, now_nsecs);
 	draft_scope(&d, scope);
-	draft_usd(&d, "spent_usd", row->spent_nanos);
+	draft_usd(&d, "spent_usd", counted_nanos(cap, row));
 	draft_usd(&d, "held_usd", row->held_nanos);
 	if (cap != NULL) {
-		draft_usd(&d, "max_budget_usd", cap->cap_nanos);
+		draft_usd(&d, "max_budget_usd",
+		    money_add(cap->cap_nanos, cap->carried_nanos));
 		draft_usd(&d, "soft_budget_usd", cap->soft_nanos);
 	}
 	return draft_put(&d, t, err);
@@ -161,12 +170,13 @@ check_cap(struct store_txn *t, const struct cap *cap,
 
 	if (ledger_spend(t, scope, &row, err) != 0)
 		return -1;
-	if (cap->soft_nanos > 0 && row.spent_nanos >= cap->soft_nanos &&
+	if (cap->soft_nanos > 0 &&
+	    counted_nanos(cap, &row) >= cap->soft_nanos &&
 	    (row.alerts & bits[ALERT_BUDGET_SOFT]) == 0 &&
 	    tell_budget(t, ALERT_BUDGET_SOFT, cap, scope, &row, now_nsecs,
 		err) != 0)
 		return -1;
-	if (row.spent_nanos < cap->cap_nanos ||
+	if (ledger_counted_nanos(&row) < cap->cap_nanos ||
 	    (row.alerts & bits[ALERT_BUDGET_EXHAUSTED]) != 0)
 		return 0;
 	return tell_budget(t, ALERT_BUDGET_EXHAUSTED, cap, scope, &row,

@@ -6,22 +6,16 @@ static int
 read_room(struct store_txn *t, const struct cap *cap, int64_t now_nsecs,
     struct budget_room *room_r, struct err *err)
 {
-	struct hold_scope scope = {
-		.kind = (uint8_t)cap->kind,
-		.id = str_of(cap->id),
-	};
 	struct spend_row row;
 
-	window_at(&cap->rule, now_nsecs, &scope.window_start,
-	    &scope.window_end);
-	if (ledger_spend(t, &scope, &row, err) != 0)
+	if (ledger_cap_spend(t, cap, now_nsecs, &row, err) != 0)
 		return -1;
 	room_r->cap = *cap;
-	room_r->spent_nanos = row.spent_nanos;
+	room_r->spent_nanos = ledger_counted_nanos(&row);
 	room_r->held_nanos = row.held_nanos;
 	room_r->room_nanos = ledger_room_nanos(cap, &row);
-	room_r->window_start = scope.window_start;
-	room_r->window_end = scope.window_end;
+	room_r->window_start = row.window_start;
+	room_r->window_end = row.window_end;
 	return 0;
 }
 

@@ -73,6 +73,7 @@ budgets_build(const struct config *c, struct budgets **b_r, struct err *err)
 	arena_init(&b->hand_arena, 256);
 	b->hand_txn = UINT64_MAX;
 	b->items = xcalloc(c->budget_count + 1, sizeof(*b->items));
+	b->timezone = c->timezone;
 	if (c->timezone[0] != '\0' &&
 	    window_zone_open(c->timezone, &b->zone, err) != 0) {
 		budgets_free(&b);

@@ -26,6 +26,7 @@ struct budgets {
 	size_t count;
 	struct budget *items;
 	struct window_zone *zone;
+	const char *timezone; /* its name; borrowed from the configuration */
 	struct arena arena;
 	/* Set by hand (table BUDGETS): read again whenever they change. */
 	size_t hand_count;
@@ -40,6 +41,13 @@ int budgets_build(const struct config *c, struct budgets **b_r,
     struct err *err) MUST_CHECK;
 void budgets_free(struct budgets **b);
 
+/*
+ * Notes in the store since when each configured budget is there, and forgets
+ * those that are there no more: once, by a process that is to serve. Writes
+ * only what is new.
+ */
+int budgets_note(const struct budgets *b, struct store *s, int64_t now_nsecs,
+    struct err *err) MUST_CHECK;
 /*
  * Takes what was set by hand since the last look; costs next to nothing when
  * nothing was. -1: it cannot be read, and nothing may be held until it can.

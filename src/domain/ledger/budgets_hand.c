@@ -3,13 +3,14 @@
  * taken by every process at its next look. See budgets.h.
  *
  * Key: scope kind u8, duration text, name. Value: JSON with max_budget (exact
- * decimal), match (the name in full), set (when). A row that is not understood
+ * decimal), match (the name in full), set (when), since (seconds: when it was
+ * set first). A row that is not understood
  * fails the look: a cap is never dropped in silence.
  */
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/jsonx.h"
-#include "domain/ledger/budgets.h"
+#include "domain/ledger/budgets_private.h"
 #include "store/key.h"
 
 #define MAX_HAND_BUDGETS 10000
@@ -68,6 +69,8 @@ read_row(struct budgets *b, struct str key, struct str value, struct budget *to,
 		    arena_str(&b->hand_arena, jsonx_str(json, "match")).p;
 		to->duration = arena_str(&b->hand_arena, duration).p;
 		to->cap.soft_nanos = budget_soft(to->cap.cap_nanos);
+		to->cap.since = (uint32_t)json_integer_value(
+		    json_object_get(json, "since"));
 		to->by_hand = true;
 		to->file = "";
 		inherit(b, to);
@@ -128,6 +131,10 @@ budgets_refresh(struct budgets *b, struct store *s, struct err *err)
 	b->hand_items = NULL;
 	arena_reset(&b->hand_arena);
 	rc = read_rows(b, t, err);
+	if (rc == 0 && budgets_read_since(b, t) != 0) {
+		store_failed(t, err);
+		rc = -1;
+	}
 	store_abort(&t);
 	/* Written after `txn` was asked for: seen at the next look. */
 	b->hand_txn = rc == 0 ? txn : UINT64_MAX;
@@ -164,6 +171,24 @@ check_order(const struct budget_order *o, int64_t *nanos_r, struct err *err)
 	return 0;
 }
 
+/* One that was there counts on; a new one from now (and what was before in its
+   window, ledger_before.c). */
+static int64_t
+since_of(struct store_txn *t, const struct key *k, const struct budget_order *o)
+{
+	int64_t secs = o->now_nsecs / NSECS_PER_SEC;
+	struct str text;
+	json_t *old;
+
+	if (store_get(t, STORE_BUDGETS, key_str(k), &text) != 1)
+		return secs;
+	old = jsonx_parse(text, NULL);
+	if (json_integer_value(json_object_get(old, "since")) > 0)
+		secs = json_integer_value(json_object_get(old, "since"));
+	json_decref(old);
+	return secs;
+}
+
 int
 budgets_set(struct store_txn *t, const struct budget_order *o, struct err *err)
 {
@@ -198,6 +223,8 @@ budgets_set(struct store_txn *t, const struct budget_order *o, struct err *err)
 	jsonw_str(&w, o->match);
 	jsonw_key(&w, "set");
 	jsonw_cstr(&w, when);
+	jsonw_key(&w, "since");
+	jsonw_int(&w, since_of(t, &k, o));
 	jsonw_close(&w, '}');
 	rc = store_put(t, STORE_BUDGETS, key_str(&k), buf_str(&b));
 	buf_fini(&b);

@@ -51,6 +51,9 @@ struct cap {
 	struct window_rule rule; /* which windows; window.h */
 	enum cap_policy policy;
 	const char *downgrade_to; /* group, for CAP_DOWNGRADE; borrowed */
+	/* Seconds: when it was set. What was spent before in the window that
+	   was under way counts too (docs/decisions/0009). 0: not known. */
+	uint32_t since;
 	bool of_row; /* a key's, a team's ... own: not the configuration's */
 };
 

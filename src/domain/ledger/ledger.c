@@ -56,6 +56,7 @@ struct spend_slot {
 	struct key key;
 	struct spend_row row;
 	bool changed;
+	bool learned; /* what was before the cap: to be written in any case */
 };
 
 struct spend_set {
@@ -94,7 +95,7 @@ add_slot(struct store_txn *t, struct spend_set *set,
 	if (read_spend(t, &slot->key, &slot->row, err) != 0)
 		return NULL;
 	slot->scope = scope;
-	slot->changed = false;
+	slot->changed = slot->learned = false;
 	set->count++;
 	return slot;
 }
@@ -104,10 +105,10 @@ write_spend(struct store_txn *t, const struct key *k,
     const struct spend_row *row)
 {
 	unsigned char bytes[SPEND_ROW_BYTES];
+	size_t n = spend_row_write(row, bytes);
 
-	spend_row_write(row, bytes);
 	return store_put(t, STORE_SPEND, key_str(k),
-	    str_make((const char *)bytes, sizeof(bytes)));
+	    str_make((const char *)bytes, n));
 }
 
 static int
@@ -116,7 +117,22 @@ write_set(struct store_txn *t, const struct spend_set *set, struct err *err)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct spend_slot *slot = &set->slots[i];
 
-		if (slot->changed &&
+		if ((slot->changed || slot->learned) &&
+		    write_spend(t, &slot->key, &slot->row) != 0)
+			return ledger_store_error(t, err);
+	}
+	return 0;
+}
+
+/* A refusal changes no amount; what it has found out is kept all the same, so
+   that the next one need not look again. */
+static int
+write_learned(struct store_txn *t, const struct spend_set *set, struct err *err)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct spend_slot *slot = &set->slots[i];
+
+		if (slot->learned && !slot->changed &&
 		    write_spend(t, &slot->key, &slot->row) != 0)
 			return ledger_store_error(t, err);
 	}
@@ -154,10 +170,16 @@ struct cap_view {
 };
 
 int64_t
+ledger_counted_nanos(const struct spend_row *row)
+{
+	return money_add(row->spent_nanos, row->before_nanos);
+}
+
+int64_t
 ledger_room_nanos(const struct cap *cap, const struct spend_row *row)
 {
 	return money_add(cap->cap_nanos,
-	    -money_add(row->spent_nanos, row->held_nanos));
+	    -money_add(ledger_counted_nanos(row), row->held_nanos));
 }
 
 /* Index of the cap with the least room among those with room below
@@ -187,7 +209,7 @@ describe(struct hold_answer *answer, const struct cap_view *views, int index)
 	if (index < 0)
 		return;
 	slot = views[index].slot;
-	answer->cap_spent_nanos = slot->row.spent_nanos;
+	answer->cap_spent_nanos = ledger_counted_nanos(&slot->row);
 	answer->cap_held_nanos = slot->row.held_nanos;
 	answer->cap_room_nanos = views[index].room_nanos;
 	answer->cap_window_start = slot->scope->window_start;
@@ -252,6 +274,18 @@ check_request(const struct hold_request *request, const struct hold *h,
 	return 0;
 }
 
+static int
+learn_before(struct store_txn *t, const struct cap *cap, int64_t now_nsecs,
+    struct spend_slot *slot, struct err *err)
+{
+	int rc = ledger_find_before(t, cap, slot->scope, now_nsecs, &slot->row);
+
+	if (rc < 0)
+		return ledger_store_error(t, err);
+	slot->learned |= rc == 1;
+	return 0;
+}
+
 /* The windows that the caps are in now: h->scopes, each once. */
 static int
 find_windows(struct store_txn *t, const struct hold_request *request,
@@ -275,6 +309,9 @@ find_windows(struct store_txn *t, const struct hold_request *request,
 		views[i].slot = slot;
 		if (set->count > before)
 			h->scope_count++;
+		if (i < request->cap_count &&
+		    learn_before(t, cap, request->now_nsecs, slot, err) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -413,7 +450,7 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 	set_rooms(request, views);
 	decide(request, views, answer);
 	if (answer->verdict == HOLD_REFUSED)
-		return 0;
+		return write_learned(t, &set, err);
 	h->amount_nanos = answer->amount_nanos;
 	if (hold_row_write(h, &row, err) != 0)
 		return -1;
@@ -680,6 +717,22 @@ ledger_spend(struct store_txn *t, const struct hold_scope *scope,
 	row_r->window_start = scope->window_start;
 	row_r->window_end = scope->window_end;
 	return 0;
+}
+
+int
+ledger_cap_spend(struct store_txn *t, const struct cap *cap, int64_t now_nsecs,
+    struct spend_row *row_r, struct err *err)
+{
+	struct hold_scope scope = { .kind = (uint8_t)cap->kind,
+		.id = str_of(cap->id) };
+
+	window_at(&cap->rule, now_nsecs, &scope.window_start,
+	    &scope.window_end);
+	if (ledger_spend(t, &scope, row_r, err) != 0)
+		return -1;
+	return ledger_find_before(t, cap, &scope, now_nsecs, row_r) < 0
+		   ? ledger_store_error(t, err)
+		   : 0;
 }
 
 int

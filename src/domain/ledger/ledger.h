@@ -8,14 +8,14 @@
  *
  * Invariants, per scope and window:
  *   held  = Σ of the amounts of the rows in HOLDS that name it
- *   spent + held <= cap at every commit (a plain answer that outran its hold
- *   may push spent above it; it is flagged overrun)
- * A hold is settled exactly once: settling removes its row, and a row that is
- * not there cannot be settled (ERR_NOT_HELD).
- * Windows: a hold taken in one window settles in that window, however late.
- * Two caps on the same scope and window (one clamps, one refuses) share its
- * row; it is counted there once. Windows are told apart by start and end: on
- * the first of a month a day and a month begin at the same second.
+ *   spent + before + held <= cap at every commit (a plain answer that outran
+ * its hold may push spent above it; it is flagged overrun) A hold is settled
+ * exactly once: settling removes its row, and a row that is not there cannot be
+ * settled (ERR_NOT_HELD). Windows: a hold taken in one window settles in that
+ * window, however late. Two caps on the same scope and window (one clamps, one
+ * refuses) share its row; it is counted there once. Windows are told apart by
+ * start and end: on the first of a month a day and a month begin at the same
+ * second.
  *
  * A function that answers -1 with *err has written nothing, unless the
  * transaction itself has failed (store_failed), which undoes everything. A
@@ -70,8 +70,9 @@ struct hold_answer {
 	/* The tightest cap: for headers and refusals. -1 when no cap. Of a
 	   refusal: the one that refused. Its figures are those from before
 	   this hold. */
-	int cap_index; /* into request->caps */
-	int64_t cap_spent_nanos, cap_held_nanos, cap_room_nanos;
+	int cap_index;           /* into request->caps */
+	int64_t cap_spent_nanos; /* counted: also what was before */
+	int64_t cap_held_nanos, cap_room_nanos;
 	uint32_t cap_window_start, cap_window_end; /* seconds; 0 never */
 };
 
@@ -81,7 +82,7 @@ struct hold_answer {
  *   all caps have room for worst_nanos    → GRANTED, that is held
  *   the short ones all clamp, and the least room pays for least_nanos
  *                                         → CLAMPED, that room is held
- *   else                                  → REFUSED, nothing is written
+ *   else                                  → REFUSED, nothing is held
  * A short cap that refuses or downgrades refuses (the caller knows its
  * policy). worst_nanos 0 is always granted: free models stay usable.
  * 0 with *answer, -1 on ERR_STORE, ERR_UNPRICED, ERR_INTERNAL (taken twice).
@@ -141,11 +142,26 @@ int ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
    scopes that had a cap when something was held. */
 struct spend_row {
 	int64_t spent_nanos, held_nanos;
+	/* Spent in the window before the cap was there, as the roll-ups knew
+	   it; and which setting of the cap that was (cap.since; 0 none). Counts
+	   against the cap; the audit proves it by the roll-ups. */
+	int64_t before_nanos;
+	uint32_t before_since;
 	uint32_t window_start, window_end;
 	uint8_t alerts; /* thresholds already told of; ledger_alerted */
 };
-/* cap - spent - held; negative after an overrun or when the cap was lowered. */
+/* spent and before: what counts as spent against a cap. */
+int64_t ledger_counted_nanos(const struct spend_row *row);
+/* cap - counted - held; negative after an overrun or when the cap was lowered.
+ */
 int64_t ledger_room_nanos(const struct cap *cap, const struct spend_row *row);
+/*
+ * What a cap has counted in the window that now_nsecs is in, as the next hold
+ * will see it: also what was spent before it was set, when no hold has noted
+ * that yet. Reads only.
+ */
+int ledger_cap_spend(struct store_txn *t, const struct cap *cap,
+    int64_t now_nsecs, struct spend_row *row_r, struct err *err) MUST_CHECK;
 /* Reads a scope's window (window_at). Zeroes when there is no row. */
 int ledger_spend(struct store_txn *t, const struct hold_scope *scope,
     struct spend_row *row_r, struct err *err) MUST_CHECK;

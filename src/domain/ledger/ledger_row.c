@@ -353,13 +353,18 @@ spend_key_read(struct str key, struct hold_scope *scope_r)
 	return 0;
 }
 
-void
+size_t
 spend_row_write(const struct spend_row *row, unsigned char out[SPEND_ROW_BYTES])
 {
 	out[0] = ROW_VERSION;
 	out[1] = row->alerts;
 	store_le(out + 2, (uint64_t)row->spent_nanos, 8);
 	store_le(out + 10, (uint64_t)row->held_nanos, 8);
+	if (row->before_since == 0)
+		return 18;
+	store_le(out + 18, (uint64_t)row->before_nanos, 8);
+	store_le(out + 26, row->before_since, 4);
+	return SPEND_ROW_BYTES;
 }
 
 int
@@ -373,6 +378,10 @@ spend_row_read(struct str bytes, struct spend_row *row_r)
 	row.alerts = (uint8_t)take_number(&r, 1);
 	row.spent_nanos = take_amount(&r);
 	row.held_nanos = take_amount(&r);
+	if (!r.bad && r.n > 0) {
+		row.before_nanos = take_amount(&r);
+		row.before_since = (uint32_t)take_number(&r, 4);
+	}
 	if (r.bad || r.n != 0)
 		return -1;
 	*row_r = row;

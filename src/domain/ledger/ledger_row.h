@@ -30,11 +30,21 @@ void hold_row_set_output(char *bytes, int64_t tokens, int64_t nanos);
 
 void spend_key(struct key *k, const struct hold_scope *scope);
 int spend_key_read(struct str key, struct hold_scope *scope_r) MUST_CHECK;
-#define SPEND_ROW_BYTES 18
-void spend_row_write(const struct spend_row *row,
+#define SPEND_ROW_BYTES 30
+/* How many bytes it takes: those of `before` only where there is any. */
+size_t spend_row_write(const struct spend_row *row,
     unsigned char out[SPEND_ROW_BYTES]);
 /* All but the window, which is in the key. */
 int spend_row_read(struct str bytes, struct spend_row *row_r) MUST_CHECK;
+
+/*
+ * What was spent in this window before the cap was set, into a row that does
+ * not say yet: 1 it does now, 0 there is nothing to say, -1 the transaction has
+ * failed. ledger_before.c.
+ */
+int ledger_find_before(struct store_txn *t, const struct cap *cap,
+    const struct hold_scope *scope, int64_t now_nsecs,
+    struct spend_row *row) MUST_CHECK;
 
 /* ERR_STORE: the row of table `what` under this key is damaged. */
 int ledger_damaged(const char *what, struct str key, struct str bytes,

@@ -532,6 +532,81 @@ rollup_result_free(struct rollup_result *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* ---- one value ---------------------------------------------------------- */
+
+/* The row of this value at *start, or where the next row of the bucket begins:
+   1 with the row, 0 with *start moved on (behind `until`: there are none). */
+static int
+next_of_value(struct store_txn *t, const struct walk *at, struct str value,
+    int64_t *start, int64_t until, struct rollup_row *row_r)
+{
+	int64_t step = at->bucket == BUCKET_HOUR ? HOUR_SECS : DAY_SECS;
+	struct walk w = *at;
+	struct key k;
+	int rc;
+
+	w.t = t;
+	make_key(&k, w.dim, w.bucket, (uint32_t)*start, value);
+	w.cursor = store_cursor_open(t, STORE_ROLLUP, key_str(&k));
+	if (w.cursor == NULL)
+		return -1;
+	rc = walk_next(&w, until);
+	if (rc == 1 && w.start == *start && str_eq(w.value, value)) {
+		*row_r = w.row;
+		*start += step;
+	} else if (rc == 1) {
+		*start = w.start > *start ? w.start : *start + step;
+		rc = 0;
+	} else if (rc == 0) {
+		*start = until;
+	}
+	walk_close(&w);
+	return rc;
+}
+
+/* Adds up a value's rows that begin in [start, until). */
+static int
+sum_value(struct store_txn *t, enum rollup_dim dim, enum bucket bucket,
+    struct str value, int64_t start, int64_t until, int64_t *nanos)
+{
+	const struct walk at = { .dim = dim, .bucket = bucket };
+	struct rollup_row row;
+
+	while (start < until) {
+		int rc = next_of_value(t, &at, value, &start, until, &row);
+
+		if (rc < 0)
+			return -1;
+		if (rc == 1)
+			*nanos = money_add(*nanos, row.cost_nanos);
+	}
+	return 0;
+}
+
+int
+rollup_cost(struct store_txn *t, enum rollup_dim dim, struct str value,
+    int64_t since_secs, int64_t now_secs, int64_t *nanos_r)
+{
+	int64_t oldest = now_secs - ROLLUP_DAYS_KEPT * (int64_t)DAY_SECS;
+	char cut[ROLLUP_VALUE_BYTES];
+	int64_t range[2] = { since_secs > oldest ? since_secs : oldest,
+		now_secs + 1 };
+
+	*nanos_r = 0;
+	if (range[0] < 0)
+		range[0] = 0;
+	if (range[1] > UINT32_MAX)
+		range[1] = UINT32_MAX;
+	if (round_range(t, dim, range) != 0)
+		return -1;
+	value = rollup_value(value, cut);
+	if (sum_value(t, dim, BUCKET_DAY, value, range[0] - range[0] % DAY_SECS,
+		range[1], nanos_r) != 0)
+		return -1;
+	return sum_value(t, dim, BUCKET_HOUR, value, range[0], range[1],
+	    nanos_r);
+}
+
 /* ---- compacting --------------------------------------------------------- */
 
 /* Moves a dimension's hours before `end` into days: how many, -1 failed. */

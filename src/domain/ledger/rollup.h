@@ -114,6 +114,13 @@ int rollup_query(struct store_txn *t, enum rollup_dim dim, int64_t since_nsecs,
     int64_t until_nsecs, struct rollup_result *result_r) MUST_CHECK;
 void rollup_result_free(struct rollup_result *r);
 /*
+ * What was booked on one value from since_secs until now, rounded outwards in
+ * the same way. Reads that value's rows alone: some 3 x 24 hours and a row for
+ * each day before, at most ROLLUP_DAYS_KEPT.
+ */
+int rollup_cost(struct store_txn *t, enum rollup_dim dim, struct str value,
+    int64_t since_secs, int64_t now_secs, int64_t *nanos_r) MUST_CHECK;
+/*
  * Moves the hours of days that ended before `before` into day rows and removes
  * days that ended keep_days before that; at most max_rows rows per call.
  * Returns rows moved and removed (fewer than max_rows: done), -1 failed.

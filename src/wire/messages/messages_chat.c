@@ -4,6 +4,8 @@
  */
 #include "wire/messages/messages_chat.h"
 
+#include "wire/openai/openai_params.h"
+
 #define OPENAI "openai azure"
 
 #define MAX_STOPS 4 /* OpenAI takes no more */
@@ -144,17 +146,6 @@ write_stops(struct chat_draft *d)
 	jsonw_close(&d->w, ']');
 }
 
-/* A budget of thinking as an effort. Source: LiteLLM's steps. */
-static const char *
-effort_of_budget(int64_t tokens)
-{
-	if (tokens >= 10000)
-		return "high";
-	if (tokens >= 5000)
-		return "medium";
-	return tokens >= 2000 ? "low" : "minimal";
-}
-
 static void
 write_effort(struct chat_draft *d)
 {
@@ -173,7 +164,7 @@ write_effort(struct chat_draft *d)
 		   budget.type == SKIM_NUMBER &&
 		   skim_int(&budget, &tokens) == 0) {
 		jsonw_key(&d->w, "reasoning_effort");
-		jsonw_cstr(&d->w, effort_of_budget(tokens));
+		jsonw_cstr(&d->w, param_effort_of_budget(tokens));
 	}
 }
 

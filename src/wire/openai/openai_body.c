@@ -236,6 +236,43 @@ decide_messages(struct body *b, size_t i)
 	}
 }
 
+/*
+ * Anthropic's thinking in a chat: the effort it amounts to where the provider
+ * takes one, what DeepSeek calls it (without a budget), or nothing.
+ */
+static void
+decide_thinking(struct body *b, size_t i)
+{
+	const struct config_deployment *d = b->choice->deployment;
+	const struct skim_value *v = &b->r->members[i].at;
+	struct decision *decision = &b->decisions[i];
+	struct skim_value type = pick_one(v, "type");
+	struct skim_value budget = pick_one(v, "budget_tokens");
+	int64_t tokens = 0;
+	size_t other;
+
+	if (strcmp(d->provider->prefix, "deepseek") == 0 &&
+	    type.type == SKIM_STRING) {
+		decision->kind = DECIDE_VALUE;
+		decision->value = str_of(arena_printf(b->arena,
+		    "{\"type\":" STR_FMT "}", STR_ARG(type.value)));
+	} else if (skim_string_is(&type, "enabled") &&
+		   skim_int(&budget, &tokens) == 0 &&
+		   param_takes_effort(d, b->rules.model) &&
+		   !find_sent(b, str_of("reasoning_effort"), &other)) {
+		decision->kind = DECIDE_RENAME;
+		decision->key = key_text(b, "reasoning_effort");
+		decision->value =
+		    quoted_text(b, param_effort_of_budget(tokens));
+	} else if (param_takes_effort(d, b->rules.model)) {
+		decision->kind = DECIDE_DROP;
+	} else if (param_refuses_thinking(d)) {
+		decision->kind = DECIDE_DROP;
+		if (!skim_string_is(&type, "disabled"))
+			param_rules_refuse(&b->rules, str_of("thinking"));
+	}
+}
+
 static void
 decide_member(struct body *b, size_t i)
 {
@@ -272,6 +309,14 @@ decide_member(struct body *b, size_t i)
 		decide_stream_options(b, i);
 	} else if (is_limit(b, m->id) && d->kind != DECIDE_DROP) {
 		decide_limit(b, i);
+	} else if (m->id == KEY_TOOLS && b->r->api == WIRE_CHAT) {
+		d->value = openai_tools_mend(b->r,
+		    b->choice->deployment->provider, b->arena);
+		if (d->value.p != m->at.value.p)
+			d->kind = DECIDE_VALUE;
+	} else if (b->r->api == WIRE_CHAT && d->kind == DECIDE_KEEP &&
+		   str_is(m->key, "thinking")) {
+		decide_thinking(b, i);
 	} else if (m->id == KEY_MESSAGES && b->r->api == WIRE_CHAT) {
 		d->value = openai_messages_mend(b->r,
 		    b->choice->deployment->provider, b->rules.model, b->arena);

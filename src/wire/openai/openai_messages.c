@@ -9,6 +9,7 @@
 #define TAKES_DEVELOPER                                                        \
 	"openai azure azure_text azure_ai text-completion-openai"
 #define TAKES_NO_NAMES "groq"
+#define TAKES_CACHE    "openrouter"
 #define IS_STRICT      "mistral codestral"
 
 #define ROOM_FACTOR 3 /* an id of one byte becomes one of nine */
@@ -17,7 +18,7 @@
 #define MISTRAL_ID_BYTES 9
 
 struct mend {
-	bool no_developer, no_names, strict;
+	bool no_developer, no_names, no_cache, strict;
 	bool thinks; /* takes thinking chunks */
 	bool changed;
 	struct arena *arena;
@@ -176,7 +177,40 @@ is_kept(const struct mend *m, const struct message *message, struct str key)
 	if (m->strict)
 		return is_known(message, key) &&
 		       !(str_is(key, "content") && shows_thinking(m, message));
-	return !m->no_names || !str_is(key, "name");
+	return !(m->no_names && str_is(key, "name")) &&
+	       !(m->no_cache && str_is(key, "cache_control"));
+}
+
+/* An object, or an array of them, without cache_control in it. */
+static void
+write_uncached(struct mend *m, const struct skim_value *v, bool is_tool)
+{
+	bool is_array = v->type == SKIM_ARRAY;
+	struct skim_value item;
+	struct skim_iter it;
+	struct str key;
+
+	if (!is_array && v->type != SKIM_OBJECT) {
+		jsonw_raw(&m->w, v->value);
+		return;
+	}
+	jsonw_open(&m->w, is_array ? '[' : '{');
+	skim_iter_init(&it, v->value);
+	while (skim_iter_next(&it, &key, &item) == 1) {
+		if (!is_array && str_is(key, "cache_control")) {
+			m->changed = true;
+			continue;
+		}
+		if (!is_array)
+			write_key(m, key);
+		/* Objects in the array, and a tool's function; not deeper: what
+		   a schema calls its properties is its own affair. */
+		if (is_array || (is_tool && str_is(key, "function")))
+			write_uncached(m, &item, is_tool && is_array);
+		else
+			jsonw_raw(&m->w, item.value);
+	}
+	jsonw_close(&m->w, is_array ? ']' : '}');
 }
 
 static void
@@ -186,6 +220,8 @@ write_member(struct mend *m, struct str key, const struct skim_value *v)
 	    skim_string_is(v, "developer")) {
 		m->changed = true;
 		jsonw_cstr(&m->w, "system");
+	} else if (m->no_cache && str_is(key, "content")) {
+		write_uncached(m, v, false);
 	} else if (m->strict && str_is(key, "tool_calls")) {
 		write_calls(m, v);
 	} else if (m->strict && str_is(key, "tool_call_id")) {
@@ -283,8 +319,10 @@ openai_messages_mend(const struct wire_request *r,
 	m.no_developer =
 	    r->has_developer_role && !param_is_listed(TAKES_DEVELOPER, prefix);
 	m.no_names = r->has_names && param_is_listed(TAKES_NO_NAMES, prefix);
+	m.no_cache =
+	    r->has_cache_control && !param_is_listed(TAKES_CACHE, prefix);
 	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
-	if ((!m.strict && !m.no_developer && !m.no_names) ||
+	if ((!m.strict && !m.no_developer && !m.no_names && !m.no_cache) ||
 	    r->messages.type != SKIM_ARRAY)
 		return result;
 	buf_init(&m.out, ROOM_FACTOR * r->messages.value.n + ROOM_MORE);
@@ -294,6 +332,26 @@ openai_messages_mend(const struct wire_request *r,
 	while (skim_iter_next(&it, &key, &v) == 1)
 		write_message(&m, &v, ++i == r->messages.count);
 	jsonw_close(&m.w, ']');
+	if (m.changed && !m.out.overflowed)
+		result = arena_str(arena, buf_str(&m.out));
+	buf_fini(&m.out);
+	return result;
+}
+
+struct str
+openai_tools_mend(const struct wire_request *r, const struct provider *provider,
+    struct arena *arena)
+{
+	struct str result = r->tools.value;
+	struct mend m = { .arena = arena };
+
+	if (r->tools.type != SKIM_ARRAY ||
+	    param_is_listed(TAKES_CACHE, str_of(provider->prefix)) ||
+	    str_find(r->tools.value, "\"cache_control\"") < 0)
+		return result;
+	buf_init(&m.out, r->tools.value.n + ROOM_MORE);
+	jsonw_init(&m.w, &m.out);
+	write_uncached(&m, &r->tools, true);
 	if (m.changed && !m.out.overflowed)
 		result = arena_str(arena, buf_str(&m.out));
 	buf_fini(&m.out);

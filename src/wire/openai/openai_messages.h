@@ -4,6 +4,9 @@
  * they are.
  *
  *   all but OpenAI and Azure   role developer becomes system
+ *   all but OpenRouter         no cache_control in a message, a part of one or
+ *                              a tool: they have no such thing, and OpenAI,
+ *                              Groq and Mistral refuse it
  *   Groq                       no name in a message
  *   Mistral, Codestral         (notes on the wire formats, section 3.1)
  *     members                  only those its schema has; others are a 422
@@ -26,5 +29,9 @@
    for it. */
 struct str openai_messages_mend(const struct wire_request *r,
     const struct provider *provider, const char *model, struct arena *arena);
+
+/* The same of the value of tools. */
+struct str openai_tools_mend(const struct wire_request *r,
+    const struct provider *provider, struct arena *arena);
 
 #endif

@@ -36,6 +36,7 @@ static const struct param_row reasoning_rows[] = {
 	{ "logprobs",          PARAM_YIELD,  NULL },
 	{ "top_logprobs",      PARAM_YIELD,  NULL },
 	{ "logit_bias",        PARAM_YIELD,  NULL },
+	{ "stop",              PARAM_YIELD,  NULL },
 };
 
 /* Those behind them take all of these again, but not the old name. */
@@ -114,6 +115,13 @@ static const struct param_row old_limit_rows[] = {
 	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
 };
 
+static const struct param_row deepseek_rows[] = {
+	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
+	/* It knows low, high and max. */
+	{ "reasoning_effort",      PARAM_WORD,   "minimal \"low\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "medium \"high\"" },
+};
+
 static const struct param_row fireworks_rows[] = {
 	{ "max_completion_tokens", PARAM_RENAME, "max_tokens" },
 	{ "tool_choice",           PARAM_WORD,   "required \"any\"" },
@@ -181,7 +189,7 @@ static const struct {
 	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
 	{ "ollama",      NULL,      ROWS(old_limit_rows) },
 	{ "ollama_chat", NULL,      ROWS(old_limit_rows) },
-	{ "deepseek",    NULL,      ROWS(old_limit_rows) },
+	{ "deepseek",    NULL,      ROWS(deepseek_rows) },
 	{ "together_ai", NULL,      ROWS(old_limit_rows) },
 	{ "perplexity",  NULL,      ROWS(perplexity_rows) },
 	{ "fireworks_ai", NULL,     ROWS(fireworks_rows) },
@@ -231,6 +239,10 @@ is_of_family(const char *families, const char *model)
 /* Beside OpenAI's reasoning models: who takes it from any model. */
 #define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
 #define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
+/* Anthropic's thinking: who refuses it, and OpenAI itself. */
+#define NO_THINKING                                                            \
+	"azure mistral codestral groq cerebras xai perplexity together_ai "    \
+	"nvidia_nim"
 
 const char *
 param_family(const struct config_deployment *d, const char *model)
@@ -252,6 +264,27 @@ param_takes_effort(const struct config_deployment *d, const char *model)
 		return is_of_family(REASONING " " NEWER, family) &&
 		       str_find(str_of(family), "-chat") < 0;
 	return param_is_listed(TAKES_EFFORT, provider);
+}
+
+bool
+param_refuses_thinking(const struct config_deployment *d)
+{
+	struct str provider = str_of(d->provider->prefix);
+
+	if (param_is_listed("openai", provider))
+		return d->api_base[0] == '\0' ||
+		       str_find(str_of(d->api_base), "api.openai.com") >= 0;
+	return param_is_listed(NO_THINKING, provider);
+}
+
+const char *
+param_effort_of_budget(int64_t tokens)
+{
+	if (tokens >= 10000)
+		return "high";
+	if (tokens >= 5000)
+		return "medium";
+	return tokens >= 2000 ? "low" : "minimal";
 }
 
 bool
@@ -294,18 +327,6 @@ void
 param_rules_fini(struct param_rules *p)
 {
 	buf_fini(&p->refused);
-}
-
-static const struct param_row *
-find_row(const struct param_rules *p, struct str key)
-{
-	for (size_t i = 0; i < p->row_count; i++) {
-		const struct param_row *row = &p->rows[i];
-
-		if (str_is(key, row->param))
-			return row;
-	}
-	return NULL;
 }
 
 /* In a list of the configuration's or of the request's. */
@@ -391,6 +412,26 @@ other_word(const struct skim_value *v, const char *pair)
 	return rest.p;
 }
 
+/* The row for this parameter; of several for its words the one that fits. */
+static const struct param_row *
+find_row(const struct param_rules *p, struct str key,
+    const struct skim_value *v)
+{
+	const struct param_row *found = NULL;
+
+	for (size_t i = 0; i < p->row_count; i++) {
+		const struct param_row *row = &p->rows[i];
+
+		if (!str_is(key, row->param))
+			continue;
+		found = row;
+		if (row->action != PARAM_WORD || v == NULL ||
+		    other_word(v, row->to) != NULL)
+			break;
+	}
+	return found;
+}
+
 /* Actions that depend on the value. */
 static enum param_action
 judge_value(const struct param_row *row, const struct skim_value *v,
@@ -431,7 +472,7 @@ enum param_action
 param_rules_judge(struct param_rules *p, struct str key,
     const struct skim_value *v, const char **name_r)
 {
-	const struct param_row *row = find_row(p, key);
+	const struct param_row *row = find_row(p, key, v);
 	const struct config_deployment *d = p->deployment;
 
 	if (!is_vital(key) && is_named(&d->additional_drop_params,

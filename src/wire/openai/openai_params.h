@@ -33,6 +33,10 @@ bool param_is_listed(const char *list, struct str word);
 const char *param_family(const struct config_deployment *d, const char *model);
 /* The provider takes reasoning_effort for this model. */
 bool param_takes_effort(const struct config_deployment *d, const char *model);
+/* The provider refuses a chat with Anthropic's "thinking". */
+bool param_refuses_thinking(const struct config_deployment *d);
+/* A budget of thinking as a reasoning_effort. Source: LiteLLM's steps. */
+const char *param_effort_of_budget(int64_t tokens);
 /* The provider takes a model's reasoning_content back; others refuse it. */
 bool param_takes_reasoning(const char *provider);
 

@@ -142,6 +142,7 @@ note_end(struct relay *r, const struct response *resp)
 	struct relay_facts *f = &r->facts;
 	struct skim_value reason = pick_one(&resp->details, "reason");
 	struct usage u = { .tier = tier_of(&resp->tier) };
+	int64_t searches = f->usage.searches;
 	const char *finish = "stop";
 	const struct pass *s = r->state;
 
@@ -153,6 +154,7 @@ note_end(struct relay *r, const struct response *resp)
 		f->usage = u;
 	else
 		f->usage.tier = u.tier;
+	f->usage.searches = searches;
 	if (skim_string_is(&resp->status, "incomplete"))
 		finish = skim_string_is(&reason, "content_filter")
 			     ? "content_filter"
@@ -161,6 +163,40 @@ note_end(struct relay *r, const struct response *resp)
 	if (skim_string_is(&resp->status, "queued") ||
 	    skim_string_is(&resp->status, "in_progress"))
 		note_background(r);
+}
+
+/* A search of the web: billed by the piece. What its pages are read with is
+   not. */
+static void
+note_search(struct relay *r, const struct skim_value *item)
+{
+	struct skim_value type, action;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "action", &action } };
+
+	if (item->type != SKIM_OBJECT)
+		return;
+	pick(item, wanted, ARRAY_LEN(wanted));
+	action = pick_one(&action, "type");
+	if (skim_string_is(&type, "web_search_call") &&
+	    (action.type == SKIM_ABSENT || skim_string_is(&action, "search")))
+		r->facts.usage.searches++;
+}
+
+static void
+note_searches(struct relay *r, const struct skim_value *output)
+{
+	const struct pass *s = r->state;
+	struct skim_value item;
+	struct skim_iter items;
+	struct str key;
+
+	if (output->type != SKIM_ARRAY || s->kept)
+		return;
+	skim_iter_init(&items, output->value);
+	items.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&items, &key, &item) == 1)
+		note_search(r, &item);
 }
 
 static void
@@ -277,6 +313,7 @@ finish_plain(struct relay *r, struct buf *out, struct err *err)
 		return -1;
 	note_model(r, &resp);
 	note_text(r, output_bytes(&resp.output));
+	note_searches(r, &resp.output);
 	note_end(r, &resp);
 	make_edits(r, &resp, &edits);
 	s->ended = true;
@@ -500,6 +537,8 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 		s->sequence++;
 	note_model(r, &e.resp);
 	note_text(r, bytes);
+	if (!s->kept && skim_string_is(&e.type, "response.output_item.done"))
+		note_search(r, &e.item);
 	keep_output(s, &e);
 	keep_response(r, data, &e);
 	write_event(r, sse, data, &e, out);
