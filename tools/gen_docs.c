@@ -146,10 +146,13 @@ print_fields(void)
 			continue;
 		printf("| `%s` | ", f[i].name);
 		print_kinds(f[i].kinds);
-		printf(" | %s | %s |\n", field_type_text(f[i].type),
+		printf(" | %s | %s%s%s |\n", field_type_text(f[i].type),
 		    f[i].effect == FIELD_KEPT
 			? "kept and given back, no effect here"
-			: f[i].help);
+			: "",
+		    f[i].effect == FIELD_KEPT && f[i].help[0] != '\0' ? ": "
+								      : "",
+		    f[i].help);
 	}
 }
 

@@ -139,6 +139,14 @@ call_forbid(struct admin_call *a, const char *what)
 	    "Only proxy admin can be used to %s", what);
 }
 
+int
+call_hide(struct admin_call *a, const char *what)
+{
+	if (a->err.code != ERR_NOT_HELD || call_may_see_all(a))
+		return -1;
+	return call_forbid(a, what);
+}
+
 /* A team's key acts for its team: what its user has elsewhere (other teams,
    keys of his own) is out of its reach. row: a key or a team. */
 static bool

@@ -41,6 +41,9 @@ bool call_may_name_user(struct admin_call *a, const json_t *key);
 bool call_may_see_team(const struct admin_call *a, const json_t *team);
 bool call_may_manage_team(const struct admin_call *a, const json_t *team);
 int call_forbid(struct admin_call *a, const char *what);
+/* -1. a->err says that something is not there: who may not see all is told what
+   he would be told of something that is. */
+int call_hide(struct admin_call *a, const char *what);
 
 /* ---- rows as answers (admin_view.c): new references, NULL: failed ---- */
 

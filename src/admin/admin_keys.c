@@ -21,7 +21,7 @@ open_key(struct admin_call *a, struct str text,
     unsigned char hash[SHA256_BYTES], json_t **row_r)
 {
 	if (find_key(a, text, hash, row_r) != 0)
-		return -1;
+		return call_hide(a, "change this key");
 	if (call_may_manage_key(a, *row_r))
 		return 0;
 	json_decref(*row_r);
@@ -294,8 +294,10 @@ info_of(struct admin_call *a, struct str text)
 	unsigned char hash[SHA256_BYTES];
 	json_t *row, *view;
 
-	if (find_key(a, text, hash, &row) != 0)
+	if (find_key(a, text, hash, &row) != 0) {
+		(void)!call_hide(a, "look at this key");
 		return NULL;
+	}
 	if (!call_may_see_key(a, row)) {
 		json_decref(row);
 		call_forbid(a, "look at this key");

@@ -48,9 +48,11 @@ add_fields(enum entity_kind kind, json_t *properties)
 		schema = schema_of_type(field_type_json(f[i].type));
 		json_object_set_new(schema, "nullable", json_true());
 		json_object_set_new(schema, "description",
-		    json_string(f[i].effect == FIELD_KEPT
-				    ? "kept and given back, no effect here"
-				    : f[i].help));
+		    f[i].effect == FIELD_USED
+			? json_string(f[i].help)
+			: json_sprintf("kept and given back, no effect "
+				       "here%s%s",
+			      f[i].help[0] != '\0' ? ": " : "", f[i].help));
 		json_object_set_new(properties, f[i].name, schema);
 	}
 }

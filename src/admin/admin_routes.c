@@ -261,6 +261,20 @@ name_actor(const struct admin_call *a, char *who, size_t size)
 		    a->account->alias.p);
 }
 
+/* Nothing that was asked for is lost in silence. */
+static void
+warn(const struct admin_call *a, const struct admin_route *route,
+    json_t *answer)
+{
+	json_t *list = NULL;
+
+	if (route->fields.has_kind && json_is_object(answer))
+		list = entity_warnings(route->fields.kind, a->body,
+		    route->fields.more);
+	if (list != NULL)
+		json_object_set_new(answer, "warnings", list);
+}
+
 static int
 run_edit(struct admin_call *a, const struct admin_route *route,
     json_t **answer_r)
@@ -284,8 +298,12 @@ run_edit(struct admin_call *a, const struct admin_route *route,
 		rc = route->edit(a, answer_r);
 		store_abort(&a->live);
 	}
-	if (rc == 0)
-		return store_commit(&a->txn, &a->err);
+	if (rc == 0) {
+		if (store_commit(&a->txn, &a->err) != 0)
+			return -1;
+		warn(a, route, *answer_r);
+		return 0;
+	}
 	store_abort(&a->txn);
 	if (a->edit.err.code != ERR_NONE) {
 		a->err = a->edit.err;

@@ -319,7 +319,7 @@ read_key(struct admin_call *a, char hex[ACCOUNT_KEY_BYTES])
 		return 1;
 	}
 	if (vkey_find(a->txn, str_of(key), hash, &a->err) != 0)
-		return -1;
+		return call_hide(a, "look at this key's spend");
 	hash_hex(hash, SHA256_BYTES, hex);
 	if (!call_may_see_all(a) && strcmp(hex, a->account->key) != 0)
 		return call_forbid(a, "look at this key's spend");
@@ -336,8 +336,9 @@ spend_logs(struct admin_call *a, json_t **answer_r)
 	if (read_span(a, &s) != 0 || (has_key = read_key(a, hex)) < 0 ||
 	    (has_user = call_query(a, "user_id", user, sizeof(user))) < 0)
 		return -1;
+	/* A team's key does not reach what its user spends elsewhere. */
 	if (has_user == 1 && !call_may_see_all(a) &&
-	    !str_is(a->account->user, user))
+	    (a->account->team.n > 0 || !str_is(a->account->user, user)))
 		return call_forbid(a, "look at this user's spend");
 	*answer_r = json_array();
 	for (int64_t day = s.since; day < s.until; day += DAY_NSECS) {

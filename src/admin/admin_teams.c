@@ -7,9 +7,10 @@
 static int
 open_team(struct admin_call *a, struct str *id_r, json_t **team_r)
 {
-	if (call_need_text(a, "team_id", id_r) != 0 ||
-	    entity_need(a->txn, ENTITY_TEAM, *id_r, team_r, &a->err) != 0)
+	if (call_need_text(a, "team_id", id_r) != 0)
 		return -1;
+	if (entity_need(a->txn, ENTITY_TEAM, *id_r, team_r, &a->err) != 0)
+		return call_hide(a, "change this team");
 	if (call_may_manage_team(a, *team_r))
 		return 0;
 	json_decref(*team_r);
@@ -310,8 +311,10 @@ team_info(struct admin_call *a, json_t **answer_r)
 		a->param = "team_id";
 		rc = call_refuse(a, ERR_BAD_REQUEST, "team_id is missing");
 	}
-	if (rc < 0 ||
-	    entity_need(a->txn, ENTITY_TEAM, str_of(id), &team, &a->err) != 0) {
+	if (rc == 1 &&
+	    entity_need(a->txn, ENTITY_TEAM, str_of(id), &team, &a->err) != 0)
+		rc = call_hide(a, "look at this team");
+	if (rc < 0) {
 		json_decref(keys);
 		return -1;
 	}

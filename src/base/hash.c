@@ -108,13 +108,16 @@ hash_bytes(struct str data)
 	if (seed == 0)
 		random_bytes(&seed, sizeof(seed));
 	h = seed ^ (data.n * UINT64_C(0x9e3779b97f4a7c15));
-	for (; data.n - i >= sizeof(v); i += sizeof(v)) {
+	for (; data.n - i > sizeof(v); i += sizeof(v)) {
 		memcpy(&v, data.p + i, sizeof(v));
 		h = mix(h, v);
 	}
+	/* The last eight, some of them again; all that there are if fewer. */
 	v = 0;
-	if (i < data.n)
-		memcpy(&v, data.p + i, data.n - i);
+	if (data.n >= sizeof(v))
+		memcpy(&v, data.p + data.n - sizeof(v), sizeof(v));
+	else if (data.n > 0)
+		memcpy(&v, data.p, data.n);
 	return mix(mix(h, v), 0);
 }
 

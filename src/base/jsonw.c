@@ -33,72 +33,60 @@ jsonw_close(struct jsonw *w, char bracket)
 	w->comma = true;
 }
 
-#define ONES        UINT64_C(0x0101010101010101)
-#define HIGHS       (ONES << 7)
-#define HAS_ZERO(w) (((w)-ONES) & ~(w)&HIGHS)
-
-/* Whether eight bytes may be copied as they are. */
-static bool
-is_plain_word(const char *p)
+/* Where the next `more` bytes go, behind the comma that may be due; NULL: they
+   do not fit. */
+static inline char *
+place(struct jsonw *w, size_t more)
 {
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return ((w & HIGHS) | HAS_ZERO(w ^ (ONES * '"')) |
-		   HAS_ZERO(w ^ (ONES * '\\')) | HAS_ZERO(w ^ (ONES * 0x7f)) |
-		   ((w - ONES * 0x20) & ~w & HIGHS)) == 0;
-}
-
-/* Bytes at p that may be copied as they are. */
-static size_t
-plain_run(const char *p, size_t n)
-{
-	size_t i = 0;
-
-	while (i + 8 <= n && is_plain_word(p + i))
-		i += 8;
-	/* The last eight at once, some of them again. */
-	if (n >= 8 && i + 8 > n && is_plain_word(p + n - 8))
-		return n;
-	for (; i < n; i++) {
-		unsigned char c = (unsigned char)p[i];
-
-		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
-			break;
-	}
-	return i;
-}
-
-/* The usual text, with nothing to escape, in one piece: the comma that may be
-   due, the text in quotes, a colon behind a key. 0, or -1: not that usual. */
-static int
-add_plain_text(struct jsonw *w, struct str s, bool is_key)
-{
-	size_t more = s.n + 2 + w->comma + is_key;
 	char *p;
 
-	if (plain_run(s.p, s.n) < s.n || buf_reserve(w->out, more) != 0)
-		return -1;
+	if (buf_reserve(w->out, more + w->comma) != 0)
+		return NULL;
 	p = w->out->data + w->out->len;
 	if (w->comma)
 		*p++ = ',';
-	*p++ = '"';
-	memcpy(p, s.p, s.n);
-	p += s.n;
-	*p++ = '"';
-	if (is_key)
-		*p++ = ':';
+	return p;
+}
+
+/* They are there, up to p. */
+static inline void
+placed(struct jsonw *w, char *p, bool comma)
+{
 	*p = '\0';
 	w->out->len = (size_t)(p - w->out->data);
-	w->comma = !is_key;
+	w->comma = comma;
+}
+
+static inline char *
+put(char *p, struct str s)
+{
+	memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+/* The usual text, with nothing to escape, in one piece: a key that is JSON (or
+   nothing), and the text in quotes. 0, or -1: not that usual. */
+static int
+add_plain_text(struct jsonw *w, struct str key, struct str s)
+{
+	char *p;
+
+	if (s.n == 0 || str_plain_run(s) < s.n)
+		return -1;
+	p = place(w, key.n + s.n + 2);
+	if (p == NULL)
+		return -1;
+	p = put(p, key);
+	*p++ = '"';
+	p = put(p, s);
+	*p++ = '"';
+	placed(w, p, true);
 	return 0;
 }
 
 void
 jsonw_key(struct jsonw *w, const char *key)
 {
-	if (add_plain_text(w, str_of(key), true) == 0)
-		return;
 	jsonw_cstr(w, key);
 	buf_add_char(w->out, ':');
 	w->comma = false;
@@ -107,9 +95,10 @@ jsonw_key(struct jsonw *w, const char *key)
 void
 jsonw_known_key(struct jsonw *w, struct str key)
 {
-	before_value(w);
-	buf_add_str(w->out, key);
-	w->comma = false;
+	char *p = place(w, key.n);
+
+	if (p != NULL)
+		placed(w, put(p, key), false);
 }
 
 /* One byte or UTF-8 sequence that is not plain; returns how many it took. */
@@ -148,7 +137,7 @@ jsonw_escape(struct buf *out, struct str s)
 	size_t i = 0;
 
 	while (i < s.n) {
-		size_t run = plain_run(s.p + i, s.n - i);
+		size_t run = str_plain_run(str_make(s.p + i, s.n - i));
 
 		buf_add(out, s.p + i, run);
 		i += run;
@@ -160,7 +149,7 @@ jsonw_escape(struct buf *out, struct str s)
 void
 jsonw_str(struct jsonw *w, struct str s)
 {
-	if (s.n > 0 && add_plain_text(w, s, false) == 0)
+	if (add_plain_text(w, str_make("", 0), s) == 0)
 		return;
 	before_value(w);
 	buf_add_char(w->out, '"');
@@ -178,22 +167,17 @@ jsonw_cstr(struct jsonw *w, const char *s)
 }
 
 void
-jsonw_decimal(struct jsonw *w, int64_t v, int scale)
+jsonw_put_int(struct jsonw *w, const char *key, int64_t v)
 {
-	char text[NUM_TEXT_BYTES];
-
-	before_value(w);
-	/* Most counts are 0. */
-	if (v == 0)
-		buf_add_char(w->out, '0');
-	else
-		buf_add(w->out, text, num_format(v, scale, text));
+	jsonw_key(w, key);
+	jsonw_int(w, v);
 }
 
 void
-jsonw_int(struct jsonw *w, int64_t v)
+jsonw_put_cstr(struct jsonw *w, const char *key, const char *s)
 {
-	jsonw_decimal(w, v, 0);
+	jsonw_key(w, key);
+	jsonw_cstr(w, s);
 }
 
 void
@@ -201,6 +185,18 @@ jsonw_raw(struct jsonw *w, struct str json)
 {
 	before_value(w);
 	buf_add_str(w->out, json);
+}
+
+void
+jsonw_decimal(struct jsonw *w, int64_t v, int scale)
+{
+	jsonw_member_decimal(w, str_make("", 0), v, scale);
+}
+
+void
+jsonw_int(struct jsonw *w, int64_t v)
+{
+	jsonw_decimal(w, v, 0);
 }
 
 void
@@ -213,4 +209,50 @@ void
 jsonw_null(struct jsonw *w)
 {
 	jsonw_raw(w, str_of("null"));
+}
+
+/* ---- members of known keys ---------------------------------------------- */
+
+void
+jsonw_member_str(struct jsonw *w, struct str key, struct str s)
+{
+	if (add_plain_text(w, key, s) == 0)
+		return;
+	jsonw_known_key(w, key);
+	jsonw_str(w, s);
+}
+
+void
+jsonw_member_raw(struct jsonw *w, struct str key, struct str json)
+{
+	char *p = place(w, key.n + json.n);
+
+	if (p != NULL)
+		placed(w, put(put(p, key), json), true);
+}
+
+void
+jsonw_member_decimal(struct jsonw *w, struct str key, int64_t v, int scale)
+{
+	char text[NUM_TEXT_BYTES];
+
+	jsonw_member_raw(w, key, str_make(text, num_format(v, scale, text)));
+}
+
+void
+jsonw_member_int(struct jsonw *w, struct str key, int64_t v)
+{
+	char digit = (char)('0' + v);
+
+	/* Most counts are 0. */
+	if (v >= 0 && v < 10)
+		jsonw_member_raw(w, key, str_make(&digit, 1));
+	else
+		jsonw_member_decimal(w, key, v, 0);
+}
+
+void
+jsonw_member_bool(struct jsonw *w, struct str key, bool v)
+{
+	jsonw_member_raw(w, key, str_of(v ? "true" : "false"));
 }

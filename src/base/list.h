@@ -43,6 +43,14 @@ list_append(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+/* In front of all others: what was used last is taken first, while it is still
+   in the processor's cache. */
+static inline void
+list_push(struct list *head, struct list *node)
+{
+	list_append(head->next, node);
+}
+
 /* Takes the node off its list; harmless on an unlinked node. */
 static inline void
 list_remove(struct list *node)

@@ -206,16 +206,36 @@ num_decimal(struct str s, int scale, int64_t *v_r, bool *inexact_r)
 	return 0;
 }
 
+/* 00 to 99: half the divisions. */
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
+/* The last n digits of v, with zeros in front. */
+static void
+put_digits(uint64_t v, size_t n, char *out)
+{
+	for (; n >= 2; v /= 100) {
+		n -= 2;
+		memcpy(out + n, pairs + 2 * (v % 100), 2);
+	}
+	if (n == 1)
+		out[0] = (char)('0' + v % 10);
+}
+
 size_t
 num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES])
 {
+	uint64_t rest = v;
 	size_t n = 1;
 
-	for (uint64_t rest = v; rest >= 10; rest /= 10)
-		n++;
+	for (; rest >= 100; rest /= 100)
+		n += 2;
+	n += rest >= 10;
+	put_digits(v, n, out);
 	out[n] = '\0';
-	for (size_t i = n; i > 0; v /= 10)
-		out[--i] = (char)('0' + v % 10);
 	return n;
 }
 
@@ -223,8 +243,8 @@ size_t
 num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES])
 {
 	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v, unit = 1;
+	size_t digits;
 	char *p = out;
-	int digits;
 
 	if (v < 0)
 		*p++ = '-';
@@ -236,11 +256,16 @@ num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES])
 	u %= unit;
 	if (u == 0)
 		return (size_t)(p - out);
-	for (digits = scale; u % 10 == 0; digits--)
+	digits = (size_t)scale;
+	for (; u % 100 == 0; u /= 100)
+		digits -= 2;
+	if (u % 10 == 0) {
 		u /= 10;
-	*p = '.';
-	for (int i = digits; i > 0; i--, u /= 10)
-		p[i] = (char)('0' + u % 10);
-	p[digits + 1] = '\0';
-	return (size_t)(p - out) + (size_t)digits + 1;
+		digits--;
+	}
+	*p++ = '.';
+	put_digits(u, digits, p);
+	p += digits;
+	*p = '\0';
+	return (size_t)(p - out);
 }

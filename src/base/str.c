@@ -4,17 +4,9 @@
 #include <stdint.h>
 #include <strings.h>
 
-bool
-str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool
-str_is(struct str a, const char *cstr)
-{
-	return str_eq(a, str_of(cstr));
-}
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 bool
 str_is_nocase(struct str a, const char *cstr)
@@ -63,6 +55,16 @@ str_find_nocase(struct str a, const char *needle)
 	return -1;
 }
 
+void
+str_keep(struct str a, char *out, size_t size)
+{
+	if (a.n >= size)
+		a.n = size - 1;
+	if (a.n > 0)
+		memcpy(out, a.p, a.n);
+	out[a.n] = '\0';
+}
+
 static bool
 is_blank(char c)
 {
@@ -102,6 +104,94 @@ char *
 str_dup(struct str a)
 {
 	return xstrndup(a.p, a.n);
+}
+
+static uint64_t
+word_at(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+#ifdef __SSE2__
+/* Sixteen bytes at once. A signed compare finds control bytes and non-ASCII. */
+static bool
+are_plain(uint64_t a, uint64_t b)
+{
+	__m128i v = _mm_set_epi64x((int64_t)b, (int64_t)a);
+	__m128i hit = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
+
+	hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+	hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+	return _mm_movemask_epi8(hit) == 0;
+}
+#else
+static bool
+are_plain(uint64_t a, uint64_t b)
+{
+	uint64_t words[2] = { a, b };
+	const unsigned char *p = (const unsigned char *)words;
+	bool plain = true;
+
+	for (size_t i = 0; i < sizeof(words); i++)
+		plain = plain && is_plain(p[i]);
+	return plain;
+}
+#endif
+
+/* One to seven bytes in a word, some of them twice. */
+static uint64_t
+short_word(const char *p, size_t n)
+{
+	char all[8] = { p[0], p[n / 2], p[n - 1], ' ', ' ', ' ', ' ', ' ' };
+
+	if (n >= 4) {
+		memcpy(all, p, 4);
+		memcpy(all + 4, p + n - 4, 4);
+	}
+	return word_at(all);
+}
+
+/* The last sixteen bytes, or all of them when there are fewer. */
+static bool
+is_plain_tail(struct str a)
+{
+	const char *end = a.p + a.n;
+	uint64_t w;
+
+	if (a.n >= 16)
+		return are_plain(word_at(end - 16), word_at(end - 8));
+	if (a.n >= 8)
+		return are_plain(word_at(a.p), word_at(end - 8));
+	if (a.n == 0)
+		return true;
+	w = short_word(a.p, a.n);
+	return are_plain(w, w);
+}
+
+size_t
+str_plain_run(struct str a)
+{
+	size_t i = 0;
+
+	while (
+	    i + 16 <= a.n && are_plain(word_at(a.p + i), word_at(a.p + i + 8)))
+		i += 16;
+	/* What is left at once, with some that were seen. */
+	if (i + 16 > a.n && is_plain_tail(a))
+		return a.n;
+	while (i < a.n && is_plain((unsigned char)a.p[i]))
+		i++;
+	return i;
 }
 
 /* Length of the UTF-8 sequence at p, or 0 when it is not a valid one. */

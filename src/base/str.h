@@ -38,8 +38,22 @@ str_of(const char *cstr)
 	return cstr == NULL ? str_make("", 0) : str_make(cstr, strlen(cstr));
 }
 
-bool str_eq(struct str a, struct str b);
-bool str_is(struct str a, const char *cstr);
+/* Inline, so that the length of a literal is known and most others are told
+   apart by it. */
+static inline bool
+str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool
+str_is(struct str a, const char *cstr)
+{
+	/* The first byte tells most others apart. */
+	return a.n == 0 ? cstr[0] == '\0'
+			: a.p[0] == cstr[0] && str_eq(a, str_of(cstr));
+}
+
 bool str_is_nocase(struct str a, const char *cstr);
 bool str_starts(struct str a, const char *prefix);
 bool str_ends(struct str a, const char *suffix);
@@ -47,6 +61,8 @@ bool str_ends(struct str a, const char *suffix);
 ptrdiff_t str_find(struct str a, const char *needle);
 /* The same, ASCII letters folded. */
 ptrdiff_t str_find_nocase(struct str a, const char *needle);
+/* As much of it as fits, with a NUL, into size bytes (> 0). */
+void str_keep(struct str a, char *out, size_t size);
 /* Without blanks, tabs, CR and LF at both ends. */
 struct str str_trim(struct str a);
 /*
@@ -56,6 +72,9 @@ struct str str_trim(struct str a);
 struct str str_cut(struct str *rest, char sep);
 /* A NUL-terminated copy on the heap; the caller frees it. */
 char *str_dup(struct str a);
+/* Bytes in front that are printable ASCII but no quote and no backslash: what
+   JSON strings and HTTP headers take as it is. */
+size_t str_plain_run(struct str a);
 /* True when every byte is valid UTF-8 (no surrogates, no overlong forms). */
 bool str_utf8_ok(struct str a);
 /* Constant time in the lengths given: for keys and other secrets. */

@@ -4,10 +4,10 @@
  * files mean but `include`. Fails with ERR_CONFIG (or ERR_IO for the memfd)
  * and file:line.
  *
- * The memfd: "TGBUNDLE", the number of files, then for each two lengths
- * (uint32, host order: both ends are one machine) and the bytes of its path
- * and text. It is read with pread(), because the children that inherit it
- * share one file offset.
+ * The memfd: "TGBUNDL2", the number of files, then for each its kind and
+ * two lengths (uint32, host order: both ends are one machine) and the bytes of
+ * its path and text. It is read with pread(), because the children that inherit
+ * it share one file offset.
  */
 #include "config/bundle.h"
 
@@ -21,7 +21,7 @@
 
 #define PATH_BYTES 4096
 
-static const char magic[8] = "TGBUNDLE";
+static const char magic[8] = "TGBUNDL2";
 static const int seals =
     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
@@ -136,6 +136,41 @@ read_includes(struct bundle *b, struct err *err)
 	return rc;
 }
 
+/* ---- AWS's files ---------------------------------------------------------
+ */
+
+static bool
+asks_for_aws(const struct bundle *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (str_find(str_make(b->files[i].text, b->files[i].len),
+			"bedrock") >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that cannot be read is one that is not there: the entries that need it
+   say so. */
+static void
+add_aws_file(struct bundle *b, enum bundle_kind kind, const char *variable,
+    const char *name)
+{
+	const char *given = getenv(variable), *home = getenv("HOME");
+	struct err ignored;
+	char *path;
+
+	if (given != NULL && *given != '\0')
+		path = xstrdup(given);
+	else if (home != NULL && *home == '/')
+		path = path_join(home, name);
+	else
+		return;
+	if (add_file(b, path, &ignored) == 0)
+		b->files[b->count - 1].kind = kind;
+	free(path);
+}
+
 int
 bundle_read(const char *path, struct bundle **b_r, struct err *err)
 {
@@ -145,6 +180,12 @@ bundle_read(const char *path, struct bundle **b_r, struct err *err)
 	if (add_file(b, path, &own) != 0 || read_includes(b, &own) != 0) {
 		bundle_free(&b);
 		return err_set(err, own.code, "%s", own.text);
+	}
+	if (asks_for_aws(b)) {
+		add_aws_file(b, BUNDLE_AWS_CREDENTIALS,
+		    "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
+		add_aws_file(b, BUNDLE_AWS_CONFIG, "AWS_CONFIG_FILE",
+		    ".aws/config");
 	}
 	*b_r = b;
 	return 0;
@@ -162,8 +203,8 @@ write_bundle(int fd, const struct bundle *b)
 		return -1;
 	for (size_t i = 0; i < b->count; i++) {
 		const struct bundle_file *f = &b->files[i];
-		uint32_t lens[2] = { (uint32_t)strlen(f->path),
-			(uint32_t)f->len };
+		uint32_t lens[3] = { (uint32_t)strlen(f->path),
+			(uint32_t)f->len, (uint32_t)f->kind };
 
 		if (fd_write_all(fd, lens, sizeof(lens)) != 0 ||
 		    fd_write_all(fd, f->path, lens[0]) != 0 ||
@@ -226,16 +267,18 @@ static int
 read_file(int fd, off_t *at, struct bundle *b)
 {
 	struct bundle_file *f = &b->files[b->count];
-	uint32_t lens[2];
+	uint32_t lens[3];
 
 	if (read_at(fd, at, lens, sizeof(lens)) != 0 || lens[0] == 0 ||
-	    lens[0] >= PATH_BYTES || lens[1] > BUNDLE_FILE_BYTES)
+	    lens[0] >= PATH_BYTES || lens[1] > BUNDLE_FILE_BYTES ||
+	    lens[2] > BUNDLE_AWS_CONFIG)
 		return -1;
 	f->path = read_text(fd, at, lens[0]);
 	if (f->path == NULL)
 		return -1;
 	f->text = read_text(fd, at, lens[1]);
 	f->len = f->text == NULL ? 0 : lens[1];
+	f->kind = (enum bundle_kind)lens[2];
 	b->count++; /* bundle_free takes care of what is there */
 	return f->text == NULL ? -1 : 0;
 }

@@ -12,7 +12,15 @@
 #define BUNDLE_FILE_BYTES (1024 * 1024) /* largest single file */
 #define BUNDLE_MAX_FILES  64
 
+enum bundle_kind {
+	BUNDLE_YAML,
+	/* AWS's own (aws_profile.h), where one of the others says "bedrock". */
+	BUNDLE_AWS_CREDENTIALS,
+	BUNDLE_AWS_CONFIG,
+};
+
 struct bundle_file {
+	enum bundle_kind kind;
 	char *path; /* as written in messages */
 	char *text;
 	size_t len;
@@ -26,7 +34,8 @@ struct bundle {
 /*
  * Reads the main file, looks for `include:` in it and reads those (relative
  * to the main file's folder; one level, as LiteLLM). ERR_CONFIG with
- * file:line when a file is missing, too large or `include` is no list.
+ * file:line when a file is missing, too large or `include` is no list. AWS's
+ * files may be missing.
  */
 int bundle_read(const char *path, struct bundle **b_r,
     struct err *err) MUST_CHECK;

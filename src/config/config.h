@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/bundle.h"
+#include "config/config_login.h"
 #include "config/config_report.h"
 #include "config/config_router.h"
 #include "config/provider.h"
@@ -36,6 +37,8 @@ struct config_deployment {
 	const char *aws_access_key_id, *aws_secret_access_key;
 	const char *aws_session_token;
 	const char *aws_region;
+	/* Keys that expire are asked for instead; NULL none. */
+	const struct config_login *login;
 	const char *api_version;      /* "" unset */
 	bool api_version_is_default;  /* Azure: nobody named one */
 	const char *organization;     /* "" unset */
@@ -57,8 +60,9 @@ struct config_deployment {
 	int64_t cooldown_msecs;       /* CONFIG_UNSET */
 	int64_t allowed_fails;        /* CONFIG_UNSET */
 	int64_t num_retries;          /* CONFIG_UNSET */
-	int64_t probe_timeout_msecs;  /* CONFIG_UNSET */
-	int64_t rpm, tpm;             /* CONFIG_UNSET */
+	struct config_policy allowed_fails_policy;
+	int64_t probe_timeout_msecs;   /* CONFIG_UNSET */
+	int64_t rpm, tpm;              /* CONFIG_UNSET */
 	int64_t max_parallel_requests; /* CONFIG_UNSET */
 	int64_t weight_micros;         /* weight × 10^6; CONFIG_UNSET */
 	int64_t order;                 /* CONFIG_UNSET */
@@ -94,6 +98,12 @@ struct config_webhook {
 	const char *url;
 	const char *secret; /* secret; "" unsigned */
 	struct config_strings events;
+};
+
+/* One of general_settings.user_header_mappings. */
+struct config_user_header {
+	const char *name;
+	const char *role; /* customer | internal_user */
 };
 
 struct config_limits {
@@ -132,6 +142,13 @@ struct config {
 	const char *master_key; /* secret; "" none */
 	const char *timezone;   /* "UTC" */
 	const char *key_header; /* a key may come in it; "" none */
+	/* The end user may come in it, or in these, first of all; "" none. */
+	const char *user_header;
+	struct config_strings user_headers;
+	bool enforce_user;    /* a request has to name its end user */
+	bool reject_tags;     /* a request may bring no tags of its own */
+	bool fallback_access; /* fallbacks go where the key may */
+	int64_t max_parallel_requests; /* of all; CONFIG_UNSET */
 	/* What new keys, users and teams get and may have: JSON objects. */
 	const char *key_defaults_json, *key_bounds_json;
 	const char *user_defaults_json, *team_defaults_json;
@@ -185,8 +202,9 @@ int config_load(const char *path, struct config **config_r,
    row says, unless its use_chat_completions_api says otherwise. */
 bool config_has_responses(const struct config_deployment *d);
 
-/* The state directory: given one, else the configuration's, else the default
-   (/var/lib/tallygate for root, $XDG_STATE_HOME/tallygate or
+/* The state directory: given one, else the configuration's, else
+   $TALLYGATE_STATE_DIR, else the default (/var/lib/tallygate for root,
+   $XDG_STATE_HOME/tallygate or
    ~/.local/state/tallygate). Absolute; the caller frees it. */
 char *config_state_dir(const struct config *c, const char *given);
 

@@ -7,12 +7,10 @@
  *                 ARN, with LiteLLM's word for its vendor in front (llama/,
  *                 deepseek_r1/ ...), which Converse does not need
  *   region        aws_region_name, the model's, the ARN's, AWS_REGION_NAME,
- *                 AWS_REGION, AWS_DEFAULT_REGION
+ *                 AWS_REGION, AWS_DEFAULT_REGION, the profile's
  *   address       api_base, aws_bedrock_runtime_endpoint,
  *                 AWS_BEDROCK_RUNTIME_ENDPOINT, the region's own
- *   credentials   the entry's keys; its api_key (a key of Bedrock's own);
- *                 AWS_BEARER_TOKEN_BEDROCK; AWS_ACCESS_KEY_ID with
- *                 AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
+ *   credentials   config_aws_keys.c
  */
 #include "config/config_entry.h"
 #include "config/config_loader.h"
@@ -80,6 +78,18 @@ cut_route(struct str name, struct str *region_r)
 	return name;
 }
 
+static struct str
+profile_region(const struct loader *l, const struct config_entry *e)
+{
+	const char *profile = e->aws_profile;
+
+	if (profile[0] == '\0')
+		profile = getenv("AWS_PROFILE");
+	return aws_profile_get(&l->aws,
+	    profile == NULL || *profile == '\0' ? "default" : profile,
+	    "region");
+}
+
 /* 0; 1 left out. */
 static int
 resolve_region(struct loader *l, struct config_entry *e, const struct node *n,
@@ -96,6 +106,8 @@ resolve_region(struct loader *l, struct config_entry *e, const struct node *n,
 		value = config_variable(str_of(REGION_VARS), from);
 		region = str_trim(str_of(value == NULL ? "" : value));
 	}
+	if (region.n == 0)
+		region = profile_region(l, e);
 	if (region.n == 0) {
 		config_entry_left_out(l, e, n,
 		    "bedrock needs aws_region_name (or the variable "
@@ -132,47 +144,14 @@ resolve_endpoint(struct loader *l, struct config_deployment *d,
 	    str_starts(str_of(d->aws_region), "cn-") ? ".cn" : "");
 }
 
-/* A variable's value, fit for a header; NULL not set, or not fit. */
-static const char *
-secret_variable(struct loader *l, const char *name)
-{
-	const char *value = getenv(name);
-	struct str s;
-
-	if (value == NULL)
-		return NULL;
-	s = str_trim(str_of(value));
-	for (size_t i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return NULL;
-	}
-	return s.n == 0 ? NULL : loader_keep(l, s);
-}
-
-static void
-take_variables(struct loader *l, struct config_deployment *d)
-{
-	const char *bearer = secret_variable(l, d->provider->key_vars);
-	const char *id = secret_variable(l, "AWS_ACCESS_KEY_ID");
-	const char *secret = secret_variable(l, "AWS_SECRET_ACCESS_KEY");
-	const char *token = secret_variable(l, "AWS_SESSION_TOKEN");
-
-	if (bearer != NULL) {
-		d->api_key = bearer;
-	} else if (id != NULL && secret != NULL) {
-		d->aws_access_key_id = id;
-		d->aws_secret_access_key = secret;
-		if (token != NULL)
-			d->aws_session_token = token;
-	}
-}
-
 /* 0; 1 left out. */
 static int
 resolve_keys(struct loader *l, struct config_entry *e, const struct node *n)
 {
 	static const char *const names[] = { "aws_access_key_id",
-		"aws_secret_access_key", "aws_session_token", "api_key" };
+		"aws_secret_access_key", "aws_session_token", "api_key",
+		"aws_role_name", "aws_profile_name", "aws_web_identity_token",
+		"aws_external_id" };
 	const struct node *params = node_find(n, "litellm_params"), *at;
 	struct config_deployment *d = &e->d;
 	bool id = d->aws_access_key_id[0] != '\0';
@@ -192,15 +171,7 @@ resolve_keys(struct loader *l, struct config_entry *e, const struct node *n)
 		    id ? names[0] : names[1], id ? names[1] : names[0]);
 		return 1;
 	}
-	if (!id && d->api_key[0] == '\0')
-		take_variables(l, d);
-	if (d->aws_access_key_id[0] != '\0' || d->api_key[0] != '\0')
-		return 0;
-	config_entry_left_out(l, e, n,
-	    "it has no aws_access_key_id and aws_secret_access_key, and "
-	    "neither AWS_BEARER_TOKEN_BEDROCK nor AWS_ACCESS_KEY_ID and "
-	    "AWS_SECRET_ACCESS_KEY are set");
-	return 1;
+	return config_aws_keys(l, e, n);
 }
 
 int

@@ -19,7 +19,12 @@ struct config_entry {
 	const char *info_base_model;        /* model_info.base_model */
 	const char *azure_token;            /* azure_ad_token; secret */
 	int64_t info_max_tokens;            /* model_info.max_tokens */
-	const char *aws_endpoint;           /* aws_bedrock_runtime_endpoint */
+	/* config_azure.c, config_aws_keys.c: the entry's own words for logins;
+	   one secret each. */
+	const char *tenant_id, *client_id, *client_secret;
+	const char *aws_role, *aws_session_name, *aws_external_id;
+	const char *aws_profile, *aws_sts, *aws_web_token;
+	const char *aws_endpoint; /* aws_bedrock_runtime_endpoint */
 	bool blocked;
 	struct buf body_json; /* defaults_json under way: "k":v,"k":v */
 };
@@ -39,6 +44,17 @@ const char *config_variable(struct str names, char name_r[64]);
    nothing. 0; 1 left out. */
 int config_aws_resolve(struct loader *l, struct config_entry *e,
     const struct node *n);
+/* What its requests are signed with (config_aws_keys.c). 0; 1 left out. */
+int config_aws_keys(struct loader *l, struct config_entry *e,
+    const struct node *n);
+/* Who it is asked as, for --check. */
+void config_login_note(struct loader *l, const struct node *at,
+    const struct config_login *login);
+/* An application of Entra's for an Azure entry without a key, from the entry
+   or, with from_env, from the environment (config_azure.c). 1 it has one now,
+   0 it has none, -1 left out. */
+int config_azure_login(struct loader *l, struct config_entry *e,
+    const struct node *n, bool from_env);
 /* Fills provider, upstream_model, api_base, api_key. False: the entry cannot
    be used, and a remark says why. */
 bool config_upstream_resolve(struct loader *l, struct config_entry *e,

@@ -76,6 +76,18 @@ syntax_error(struct loader *l, size_t remark)
 	return -1;
 }
 
+/* Read by the entries that need it; the bundle keeps it until then. */
+static void
+keep_aws_file(struct loader *l, const struct bundle_file *f)
+{
+	struct str text = str_make(f->text, f->len);
+
+	if (f->kind == BUNDLE_AWS_CREDENTIALS)
+		l->aws.credentials = text;
+	else
+		l->aws.config = text;
+}
+
 static int
 read_files(struct loader *l, const struct bundle *b)
 {
@@ -86,9 +98,14 @@ read_files(struct loader *l, const struct bundle *b)
 	for (size_t i = 0; i < b->count && rc == 0; i++) {
 		const struct bundle_file *f = &b->files[i];
 		size_t remark = l->report->count;
-		struct node *root = config_yaml_parse(&l->tree, f->path,
-		    str_make(f->text, f->len), l->report);
+		struct node *root;
 
+		if (f->kind != BUNDLE_YAML) {
+			keep_aws_file(l, f);
+			continue;
+		}
+		root = config_yaml_parse(&l->tree, f->path,
+		    str_make(f->text, f->len), l->report);
 		if (root == NULL)
 			rc = syntax_error(l, remark);
 		else
@@ -196,6 +213,7 @@ load_all(struct loader *l)
 		config_entries_load(l, list);
 	config_budgets_load(l);
 	config_webhooks_load(l);
+	config_user_headers_load(l);
 	config_check(l);
 	if (l->c->deployment_count == 0)
 		loader_remark(l, CONFIG_ERROR,
@@ -337,6 +355,13 @@ wipe_deployment(struct config_deployment *d)
 	wipe(d->aws_access_key_id);
 	wipe(d->aws_secret_access_key);
 	wipe(d->aws_session_token);
+	if (d->login != NULL) {
+		wipe(d->login->access_key_id);
+		wipe(d->login->secret_access_key);
+		wipe(d->login->session_token);
+		wipe(d->login->token);
+		wipe(d->login->client_secret);
+	}
 	wipe(d->defaults_json);
 	wipe(d->extra_body_json);
 	for (size_t i = 0; i < d->headers.count; i++)
@@ -385,12 +410,15 @@ char *
 config_state_dir(const struct config *c, const char *given)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *named = getenv("TALLYGATE_STATE_DIR");
 	const struct passwd *pw;
 
 	if (given != NULL && *given != '\0')
 		return absolute(given);
 	if (c != NULL && c->state_dir != NULL && c->state_dir[0] != '\0')
 		return absolute(c->state_dir);
+	if (named != NULL && *named != '\0')
+		return absolute(named);
 	if (geteuid() == 0)
 		return xstrdup("/var/lib/tallygate");
 	/* XDG: a path that is not absolute is as if it were not there. */

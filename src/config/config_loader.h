@@ -7,6 +7,7 @@
 #define CONFIG_CONFIG_LOADER_H
 
 #include "base/map.h"
+#include "config/aws_profile.h"
 #include "config/config.h"
 #include "config/config_schema.h"
 #include "config/config_tree.h"
@@ -33,6 +34,7 @@ struct loader {
 	struct loader_group *wildcards; /* those of them with a star */
 	struct map *ids;    /* id → copy of the struct config_deployment */
 	struct buf reasons; /* why entries were left out, for people */
+	struct aws_files aws;
 	const struct node *default_fallbacks; /* of the section that wins */
 	size_t env_bytes;  /* that os.environ/NAME stood for */
 	bool has_database; /* general_settings.database_url is given */
@@ -107,6 +109,7 @@ void config_groups_load(struct loader *l);
 /* Every cap, ours and LiteLLM's, after the deployments are known. */
 void config_budgets_load(struct loader *l);
 void config_webhooks_load(struct loader *l);
+void config_user_headers_load(struct loader *l);
 
 /* Rules across keys, once everything is read. */
 void config_check(struct loader *l);

@@ -87,6 +87,7 @@ struct config_router {
 	int64_t cooldown_msecs;         /* default 5 s */
 	int64_t allowed_fails;          /* CONFIG_UNSET */
 	int64_t max_fallbacks;          /* default 5 */
+	int64_t max_parallel_requests;  /* of each deployment; CONFIG_UNSET */
 	bool enable_pre_call_checks;
 	struct config_strings optional_checks; /* optional_pre_call_checks */
 	bool enable_tag_filtering;

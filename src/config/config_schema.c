@@ -14,12 +14,13 @@
 #include "config/config.h"
 #include "config/config_entry.h"
 
-#define CFG(f)  offsetof(struct config, f)
-#define DEP(f)  offsetof(struct config_entry, d.f)
-#define ENT(f)  offsetof(struct config_entry, f)
-#define CAP(f)  offsetof(struct config_budget, f)
-#define HOOK(f) offsetof(struct config_webhook, f)
-#define NIL     CONFIG_NOWHERE
+#define CFG(f)    offsetof(struct config, f)
+#define DEP(f)    offsetof(struct config_entry, d.f)
+#define ENT(f)    offsetof(struct config_entry, f)
+#define CAP(f)    offsetof(struct config_budget, f)
+#define HOOK(f)   offsetof(struct config_webhook, f)
+#define HEADER(f) offsetof(struct config_user_header, f)
+#define NIL       CONFIG_NOWHERE
 
 #define ROUTER(f) CFG(router.f)
 #define GROUP(f)  offsetof(struct config_group, f)
@@ -217,14 +218,17 @@ const struct config_key config_keys[] = {
 	FLAG("model_list[].litellm_params.aws_secret_access_key", SECRET, DEP(aws_secret_access_key), "", 0, 0, KEY_ENV_QUIET, "Bedrock: the key that signs"),
 	FLAG("model_list[].litellm_params.aws_session_token", SECRET, DEP(aws_session_token), "", 0, 0, KEY_ENV_QUIET, "Bedrock: of temporary keys"),
 	FLAG("model_list[].litellm_params.aws_region_name", STRING, DEP(aws_region), "", 0, 0, KEY_ENV_QUIET, "Bedrock: region; absent: AWS_REGION"),
-	NONE("model_list[].litellm_params.aws_role_name", "Bedrock"),
-	NONE("model_list[].litellm_params.aws_session_name", "Bedrock"),
-	NONE("model_list[].litellm_params.aws_profile_name", "Bedrock"),
+	FLAG("model_list[].litellm_params.aws_role_name", STRING, ENT(aws_role), "", 0, 0, KEY_ENV_QUIET, "Bedrock: the ARN of a role to be taken"),
+	FLAG("model_list[].litellm_params.aws_session_name", STRING, ENT(aws_session_name), "", 0, 0, KEY_ENV_QUIET, "Bedrock: the role's session; absent: tallygate"),
+	FLAG("model_list[].litellm_params.aws_external_id", STRING, ENT(aws_external_id), "", 0, 0, KEY_ENV_QUIET, "Bedrock: what the role's owner wants to hear"),
+	FLAG("model_list[].litellm_params.aws_web_identity_token", SECRET, ENT(aws_web_token), "", 0, 0, KEY_ENV_QUIET, "Bedrock: a token for the role: itself, a path, oidc/file/PATH or oidc/env/NAME"),
+	FLAG("model_list[].litellm_params.aws_sts_endpoint", STRING, ENT(aws_sts), "", 0, 0, KEY_ENV_QUIET, "Bedrock: who gives out the role's keys; absent: the region's STS"),
+	FLAG("model_list[].litellm_params.aws_profile_name", STRING, ENT(aws_profile), "", 0, 0, KEY_ENV_QUIET, "Bedrock: a profile of ~/.aws/credentials and ~/.aws/config"),
 	FLAG("model_list[].litellm_params.aws_bedrock_runtime_endpoint", STRING, ENT(aws_endpoint), "", 0, 0, KEY_ENV_QUIET, "Bedrock: address, when it is not the region's own"),
-	FLAG("model_list[].litellm_params.azure_ad_token", SECRET, ENT(azure_token), "", 0, 0, KEY_ENV_QUIET, "Azure: a token of Entra in place of api_key"),
-	NONE("model_list[].litellm_params.tenant_id", "Azure"),
-	NONE("model_list[].litellm_params.client_id", "Azure"),
-	NONE("model_list[].litellm_params.client_secret", "Azure"),
+	FLAG("model_list[].litellm_params.azure_ad_token", SECRET, ENT(azure_token), "", 0, 0, KEY_ENV_QUIET, "Azure: a token of Entra in place of api_key; oidc/file/PATH: one to log in with"),
+	FLAG("model_list[].litellm_params.tenant_id", STRING, ENT(tenant_id), "", 0, 0, KEY_ENV_QUIET, "Azure: the tenant of an application of Entra, in place of api_key"),
+	FLAG("model_list[].litellm_params.client_id", STRING, ENT(client_id), "", 0, 0, KEY_ENV_QUIET, "Azure: the application"),
+	FLAG("model_list[].litellm_params.client_secret", SECRET, ENT(client_secret), "", 0, 0, KEY_ENV_QUIET, "Azure: its secret"),
 	NONE("model_list[].litellm_params.watsonx_region_name", "watsonx"),
 	NONE("model_list[].litellm_params.auto_router_config", "semantic router"),
 	NONE("model_list[].litellm_params.auto_router_config_path", "semantic router"),
@@ -332,7 +336,8 @@ const struct config_key config_keys[] = {
 	NONE("model_list[].model_info.tier", "free or paid"),
 	GATE("model_list[].model_info.access_windows", "hours of use"),
 	NONE("model_list[].model_info.enable_tag_filtering", "routing by tag for this model"),
-	NONE("model_list[].model_info.allowed_fails_policy", "failures before it rests, by class"),
+	USED("model_list[].model_info.allowed_fails_policy", MAP, NIL, NULL, 0, 0, "allowed_fails by class of error, instead of the group's"),
+	FAILS_POLICY("model_list[].model_info.allowed_fails_policy", DEP),
 	NONE("model_list[].model_info.health_check_model", "model for probes"),
 	FLAG("model_list[].model_info.health_check_timeout", SECONDS, DEP(probe_timeout_msecs), NULL, 1, HOUR, KEY_QUOTED, "deadline of its probes"),
 	NONE("model_list[].model_info.health_check_voice", "voice for probes"),
@@ -383,7 +388,7 @@ const struct config_key config_keys[] = {
 	NONE("router_settings.cache_responses", "response cache"),
 	NONE("router_settings.caching_groups", "response cache"),
 	NONE("router_settings.default_litellm_params", "litellm_params for all"),
-	GATE("router_settings.default_max_parallel_requests", "max_parallel_requests for all"),
+	USED("router_settings.default_max_parallel_requests", INT, ROUTER(max_parallel_requests), NULL, 1, MANY, "max_parallel_requests of deployments that have none"),
 	NONE("router_settings.default_priority", "queue"),
 	NONE("router_settings.polling_interval", "queue"),
 	NONE("router_settings.client_ttl", "reuse of connections"),
@@ -395,7 +400,7 @@ const struct config_key config_keys[] = {
 	NONE("router_settings.health_check_staleness_threshold", "age of a probe"),
 	NONE("router_settings.routing_groups", "strategy by group"),
 	NONE("router_settings.RouterWeights", "weights by group"),
-	GATE("router_settings.fallback_access_check", "key's models hold for fallbacks"),
+	USED("router_settings.fallback_access_check", BOOL, CFG(fallback_access), "false", 0, 0, "as general_settings.enforce_fallback_model_access"),
 
 	/* ---- litellm_settings ------------------------------------------ */
 	USED("litellm_settings.drop_params", BOOL, CFG(drop_params), "false", 0, 0, "remove parameters that a provider does not know instead of failing"),
@@ -513,12 +518,14 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.disable_reset_budget", "budgets are reset on time"),
 	NONE("general_settings.allow_requests_on_db_unavailable", "Postgres"),
 	NONE("general_settings.use_redis_transaction_buffer", "Redis"),
-	NONE("general_settings.user_header_name", "end user from a header"),
-	NONE("general_settings.user_header_mappings", "users from headers"),
-	GATE("general_settings.enforce_user_param", "user must be given"),
-	GATE("general_settings.reject_clientside_metadata_tags", "tags in requests"),
+	USED("general_settings.user_header_name", STRING, CFG(user_header), "", 0, 0, "header that names the end user; it wins over the body"),
+	USED("general_settings.user_header_mappings", LIST, NIL, NULL, 0, 0, "more such headers, looked at before user_header_name"),
+	USED("general_settings.user_header_mappings[].header_name", STRING, HEADER(name), "", 0, 0, "the header"),
+	PICK("general_settings.user_header_mappings[].litellm_user_role", CHOICE, HEADER(role), "customer", "customer|internal_user", "whom it names: customer, the end user; internal_user has no effect here, a key's user is its own"),
+	USED("general_settings.enforce_user_param", BOOL, CFG(enforce_user), "false", 0, 0, "a request that names no end user is refused"),
+	USED("general_settings.reject_clientside_metadata_tags", BOOL, CFG(reject_tags), "false", 0, 0, "a request that brings tags of its own is refused; those of key and team stay"),
 	GATE("general_settings.max_parallel_requests", "requests of one key at one time"),
-	GATE("general_settings.global_max_parallel_requests", "requests at one time"),
+	USED("general_settings.global_max_parallel_requests", INT, CFG(max_parallel_requests), NULL, 1, MANY, "requests at one time, of all keys together, over all workers"),
 	NONE("general_settings.token_rate_limit_type", "tokens that tpm counts"),
 	NONE("general_settings.always_include_stream_usage", "usage is always asked for"),
 	NONE("general_settings.pass_through_endpoints", "pass-through"),
@@ -544,7 +551,7 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.key_management_settings", "vaults"),
 	NONE("general_settings.supported_db_objects", "Postgres"),
 	NONE("general_settings.ui_access_mode", "dashboard"),
-	GATE("general_settings.enforce_fallback_model_access", "key's models hold for fallbacks"),
+	USED("general_settings.enforce_fallback_model_access", BOOL, CFG(fallback_access), "false", 0, 0, "configured fallbacks go only to groups that the key may ask for"),
 	NONE("general_settings.fail_closed_budget_enforcement", "caps always fail closed"),
 	NONE("general_settings.disable_budget_reservation", "caps always hold money before the call"),
 

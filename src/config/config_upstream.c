@@ -232,6 +232,41 @@ base_is_written(const struct node *n)
 	       node_get(params, "base_url") != NULL;
 }
 
+void
+config_login_note(struct loader *l, const struct node *at,
+    const struct config_login *login)
+{
+	char text[512];
+
+	config_login_text(login, text, sizeof(text));
+	loader_remark(l, CONFIG_NOTE, at,
+	    "asked as %s, whose keys expire: they are asked for when a request "
+	    "needs them",
+	    text);
+}
+
+/* A token of Entra's, or an application that gets some. 1 there is one, 0
+   none, -1 left out. */
+static int
+resolve_entra(struct loader *l, struct config_entry *e, const struct node *n,
+    bool from_env)
+{
+	struct str token = str_of(e->azure_token);
+
+	if (token.n > 0 && !str_starts(token, "oidc/")) {
+		e->d.api_key = e->azure_token;
+		e->d.key_is_token = true;
+		return 1;
+	}
+	if (token.n > 0 && !str_starts(token, "oidc/file/")) {
+		config_entry_left_out(l, e, n,
+		    "azure_ad_token: of LiteLLM's oidc/ forms only "
+		    "oidc/file/PATH is read here");
+		return -1;
+	}
+	return config_azure_login(l, e, n, from_env);
+}
+
 /* 0; 1 left out; -1 an error was reported. */
 static int
 resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
@@ -243,21 +278,25 @@ resolve_key(struct loader *l, struct config_entry *e, const struct node *n,
 	char text[256], name[64];
 	const char *value;
 	struct str key;
+	int got;
 
-	if (e->d.api_key[0] == '\0' && e->azure_token[0] != '\0' &&
-	    (p->flags & PROVIDER_VERSIONED) != 0) {
-		e->d.api_key = e->azure_token;
-		e->d.key_is_token = true;
-	}
 	if (e->d.api_key[0] != '\0' || e->d.mock_response != NULL ||
 	    l->report->without_keys || p->auth == AUTH_SIGV4)
 		return 0;
+	if ((p->flags & PROVIDER_VERSIONED) != 0) {
+		got = resolve_entra(l, e, n, false);
+		if (got != 0)
+			return got > 0 ? 0 : 1;
+	}
 	if (at != NULL && at->env != NULL) {
 		config_entry_left_out(l, e, at, "%s is %s", at->env,
 		    at->kind == NODE_NULL ? "not set" : "empty");
 		return 1;
 	}
 	value = config_variable(str_of(p->key_vars), name);
+	if (value == NULL && (p->flags & PROVIDER_VERSIONED) != 0 &&
+	    resolve_entra(l, e, n, true) == 1)
+		return 0;
 	if (value == NULL) {
 		if (own_base || (p->flags & PROVIDER_KEY_OPTIONAL) != 0)
 			return 0;

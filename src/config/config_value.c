@@ -684,7 +684,13 @@ config_value_store(struct loader *l, const struct config_key *row,
 	struct put p = { l, row, n, NULL, entry };
 
 	if (n->kind == NODE_NULL || (n->env != NULL && n->text.n == 0)) {
-		if (n->env != NULL && (row->flags & KEY_ENV_QUIET) == 0)
+		/* A cap must not be lost by a variable that was forgotten. */
+		if (n->env != NULL && row->type == TYPE_MONEY &&
+		    !l->report->without_keys)
+			loader_remark(l, CONFIG_ERROR, n,
+			    "%s is %s: an amount of money is not left out",
+			    n->env, n->kind == NODE_NULL ? "not set" : "empty");
+		else if (n->env != NULL && (row->flags & KEY_ENV_QUIET) == 0)
 			loader_remark(l, CONFIG_WARN, n,
 			    "%s is %s: read as not given", n->env,
 			    n->kind == NODE_NULL ? "not set" : "empty");

@@ -16,11 +16,12 @@
 #define REPLYS PROVIDER_RESPONSES
 #define DEPLOY PROVIDER_AZURE
 #define DATED  PROVIDER_VERSIONED
+#define BARE   PROVIDER_BARE
 
 /* clang-format off */
 const struct provider provider_table[] = {
 	/* The usual ones. */
-	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, REPLYS, "OpenAI" },
+	{ "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL OPENAI_API_BASE", BEARER, REPLYS | BARE, "OpenAI" },
 	{ "mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "MISTRAL_API_BASE", BEARER, NOOPTS | ADD_V1, "Mistral" },
 	{ "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_BASE ANTHROPIC_BASE_URL", AUTH_X_API_KEY, NOOPTS, "Anthropic" },
 	{ "azure", "openai", "", "AZURE_API_KEY AZURE_OPENAI_API_KEY", "AZURE_API_BASE", AUTH_API_KEY, NEEDED | DEPLOY | DATED | REPLYS, "Azure OpenAI" },

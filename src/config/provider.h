@@ -27,6 +27,8 @@ enum provider_flag {
 				 v1 form (wire/call_url.h) */
 	PROVIDER_VERSIONED = 64,  /* ?api-version= */
 	PROVIDER_RESPONSES = 128, /* has OpenAI's /responses, with its state */
+	PROVIDER_BARE = 256,      /* at base_url no words of its own are put
+				     around a prompt without tools */
 };
 
 struct provider {

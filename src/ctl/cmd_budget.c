@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "ctl/budget_lines.h"
 #include "ctl/table.h"
+#include "domain/accounts/vkey.h"
 
 static const char *
 policy_text(const struct cap *cap, char out[160])
@@ -36,12 +37,44 @@ is_overrun(const struct budget_line *l)
 	return budget_line_spent(l) > budget_line_cap(l);
 }
 
-static const char *
-name_of(const struct budget_line *l)
+/* The alias of a key by its hash; NULL: it has none. On the heap. */
+static char *
+alias_of(struct store_txn *accounts, const struct budget_line *l)
 {
-	if (l->id[0] != '\0')
-		return l->id;
-	return l->budget->kind == SCOPE_GLOBAL ? "" : "(each)";
+	unsigned char hash[SHA256_BYTES];
+	json_t *row = NULL;
+	char *alias = NULL;
+
+	if (accounts == NULL || l->budget->kind != SCOPE_KEY ||
+	    vkey_find(accounts, str_of(l->id), hash, NULL) != 0 ||
+	    entity_need(accounts, ENTITY_KEY,
+		str_make((const char *)hash, SHA256_BYTES), &row, NULL) != 0)
+		return NULL;
+	if (jsonx_str(row, "key_alias").n > 0)
+		alias = str_dup(jsonx_str(row, "key_alias"));
+	json_decref(row);
+	return alias;
+}
+
+/* People know keys by their alias; the beginning of the hash tells two apart.
+ */
+#define HASH_SHOWN 12
+
+static void
+name_cell(struct table *t, struct store_txn *accounts,
+    const struct budget_line *l)
+{
+	char *alias = alias_of(accounts, l);
+
+	if (alias != NULL)
+		table_cell(t, "%s (%.*s...)", table_plain(alias), HASH_SHOWN,
+		    l->id);
+	else if (l->id[0] != '\0')
+		table_cell(t, "%s", l->id);
+	else
+		table_cell(t, "%s",
+		    l->budget->kind == SCOPE_GLOBAL ? "" : "(each)");
+	free(alias);
 }
 
 /* "set by hand, 3.5 carried, overrun" */
@@ -62,7 +95,7 @@ print_notes(struct table *t, const struct budget_line *l)
 }
 
 static void
-print_table(const struct budget_lines *l)
+print_table(struct store_txn *accounts, const struct budget_lines *l)
 {
 	static const char *const heads[] = { "scope", "name", "window",
 		"cap USD", "spent", "held", "room", "resets at", "when used up",
@@ -79,7 +112,7 @@ print_table(const struct budget_lines *l)
 		time_text(line->row.window_end, "never", when);
 		when[strcspn(when, ".")] = '\0';
 		table_cell(t, "%s", scope_name(b->kind));
-		table_cell(t, "%s", name_of(line));
+		name_cell(t, accounts, line);
 		table_cell(t, "%s",
 		    b->duration[0] != '\0' ? b->duration : "for ever");
 		table_cell_usd(t, budget_line_cap(line));
@@ -112,16 +145,20 @@ json_time(struct jsonw *w, const char *key, uint32_t secs)
 }
 
 static void
-json_line(struct jsonw *w, const struct budget_line *l)
+json_line(struct jsonw *w, struct store_txn *accounts,
+    const struct budget_line *l)
 {
 	const struct budget *b = l->budget;
-	char policy[160];
+	char policy[160], *alias = alias_of(accounts, l);
 
 	jsonw_open(w, '{');
 	jsonw_key(w, "scope");
 	jsonw_cstr(w, scope_name(b->kind));
 	jsonw_key(w, "id");
 	jsonw_cstr(w, l->id[0] != '\0' ? l->id : NULL);
+	jsonw_key(w, "alias");
+	jsonw_cstr(w, alias);
+	free(alias);
 	jsonw_key(w, "window");
 	jsonw_cstr(w, b->duration[0] != '\0' ? b->duration : NULL);
 	json_usd(w, "max_budget_usd", budget_line_cap(l));
@@ -143,7 +180,7 @@ json_line(struct jsonw *w, const struct budget_line *l)
 }
 
 static void
-print_json(const struct budget_lines *l)
+print_json(struct store_txn *accounts, const struct budget_lines *l)
 {
 	struct buf b;
 	struct jsonw w;
@@ -154,11 +191,28 @@ print_json(const struct budget_lines *l)
 	jsonw_key(&w, "budgets");
 	jsonw_open(&w, '[');
 	for (size_t i = 0; i < l->count; i++)
-		json_line(&w, &l->items[i]);
+		json_line(&w, accounts, &l->items[i]);
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
 	printf("%s\n", buf_cstr(&b));
 	buf_fini(&b);
+}
+
+static void
+print_lines(struct ctl *c, const struct budget_lines *l)
+{
+	struct store_txn *accounts = NULL;
+
+	/* Without it there are no aliases. */
+	(void)!store_read(c->store, STORE_ACCOUNTS, &accounts, NULL);
+	if (c->json)
+		print_json(accounts, l);
+	else if (l->count == 0)
+		printf("no budgets: nothing is capped\n");
+	else
+		print_table(accounts, l);
+	if (accounts != NULL)
+		store_abort(&accounts);
 }
 
 int
@@ -183,12 +237,8 @@ cmd_budget_list(struct ctl *c, int argc, char **argv)
 	if (budget_lines_read(&l, c, &err) != 0) {
 		ctl_complain("%s", err.text);
 		rc = CTL_FAILED;
-	} else if (c->json) {
-		print_json(&l);
-	} else if (l.count == 0) {
-		printf("no budgets: nothing is capped\n");
 	} else {
-		print_table(&l);
+		print_lines(c, &l);
 	}
 	budget_lines_close(&l);
 	return rc;

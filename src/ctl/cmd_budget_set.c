@@ -3,24 +3,15 @@
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "domain/accounts/change.h"
+#include "domain/accounts/vkey.h"
 #include "domain/ledger/budgets.h"
 
-#define SET_USAGE                                                              \
-	"budget set SCOPE[:NAME] AMOUNT [--duration D], "                      \
-	"budget unset SCOPE[:NAME] [--duration D]"
-
 struct order {
+	const struct ctl_command *command;
 	struct budget_order order;
 	bool has_duration;
+	char key_hash[SHA256_HEX_BYTES]; /* of a key, however it was named */
 };
-
-static int
-bad_usage(const char *what)
-{
-	ctl_complain("'%s' is not understood; usage: tallyctl " SET_USAGE,
-	    what);
-	return CTL_USAGE;
-}
 
 static int
 take_arguments(int argc, char **argv, bool with_amount, struct order *o)
@@ -29,9 +20,14 @@ take_arguments(int argc, char **argv, bool with_amount, struct order *o)
 	int wanted = with_amount ? 2 : 1, i = 0;
 
 	memset(o, 0, sizeof(*o));
+	o->command =
+	    ctl_find_command(with_amount ? cmd_budget_set : cmd_budget_unset);
 	o->order.match = o->order.duration = str_of("");
-	if (argc < wanted)
-		return bad_usage(argc > 0 ? argv[argc - 1] : "");
+	if (argc < wanted) {
+		ctl_complain("usage: tallyctl %s %s", o->command->words,
+		    o->command->arguments);
+		return CTL_USAGE;
+	}
 	o->order.match = str_of(argv[i++]);
 	scope = str_cut(&o->order.match, ':');
 	if (scope_parse(scope, &o->order.kind) != 0) {
@@ -45,11 +41,50 @@ take_arguments(int argc, char **argv, bool with_amount, struct order *o)
 		o->order.amount = argv[i++];
 	for (; i < argc; i += 2) {
 		if (strcmp(argv[i], "--duration") != 0 || i + 1 == argc)
-			return bad_usage(argv[i]);
+			return ctl_bad_argument(argv[i], o->command);
 		o->order.duration = str_of(argv[i + 1]);
 		o->has_duration = true;
 	}
 	return CTL_OK;
+}
+
+/*
+ * A key is counted by its hash: one that is named by its alias, or by itself,
+ * is looked up. The callers without a row have names of their own.
+ */
+static int
+find_key(struct ctl *c, struct order *o)
+{
+	static const char *const rowless[] = { "", "master", "anonymous",
+		"health-probe" };
+	unsigned char hash[SHA256_BYTES];
+	struct store_txn *t;
+	struct err err;
+	int rc;
+
+	if (o->order.kind != SCOPE_KEY)
+		return CTL_OK;
+	for (size_t i = 0; i < ARRAY_LEN(rowless); i++) {
+		if (str_is(o->order.match, rowless[i]))
+			return CTL_OK;
+	}
+	if (store_read(c->store, STORE_ACCOUNTS, &t, &err) != 0) {
+		ctl_complain("%s", err.text);
+		return CTL_FAILED;
+	}
+	rc = vkey_find(t, o->order.match, hash, &err);
+	store_abort(&t);
+	if (rc == 0) {
+		hash_hex(hash, sizeof(hash), o->key_hash);
+		o->order.match = str_of(o->key_hash);
+		return CTL_OK;
+	}
+	/* What it had may be taken away after the key itself. */
+	if (o->order.amount == NULL && err.code == ERR_NOT_HELD &&
+	    o->order.match.n == SHA256_HEX_BYTES - 1)
+		return CTL_OK;
+	ctl_complain("%s", err.text);
+	return CTL_FAILED;
 }
 
 /*
@@ -146,6 +181,38 @@ write_order(struct ctl *c, const struct order *o)
 }
 
 static void
+print_json(const struct budget_order *o)
+{
+	struct buf b;
+	struct jsonw w;
+	int64_t nanos;
+
+	buf_init(&b, 64 * 1024);
+	jsonw_init(&w, &b);
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "scope");
+	jsonw_cstr(&w, scope_name(o->kind));
+	jsonw_key(&w, "id");
+	if (o->match.n > 0)
+		jsonw_str(&w, o->match);
+	else
+		jsonw_null(&w);
+	jsonw_key(&w, "window");
+	if (o->duration.n > 0)
+		jsonw_str(&w, o->duration);
+	else
+		jsonw_null(&w);
+	jsonw_key(&w, "max_budget_usd");
+	if (o->amount != NULL && money_parse(str_of(o->amount), &nanos) == 0)
+		jsonw_decimal(&w, nanos, 9);
+	else
+		jsonw_null(&w);
+	jsonw_close(&w, '}');
+	printf("%s\n", buf_cstr(&b));
+	buf_fini(&b);
+}
+
+static void
 say_done(const struct budget_order *o)
 {
 	printf("%s%s" STR_FMT ", %s" STR_FMT ": ", scope_name(o->kind),
@@ -165,6 +232,8 @@ give_order(struct ctl *c, struct order *o)
 	int rc = ctl_open_store(c, true);
 
 	if (rc == CTL_OK)
+		rc = find_key(c, o);
+	if (rc == CTL_OK)
 		rc = ctl_open_catalog(c);
 	if (rc != CTL_OK)
 		return rc;
@@ -178,7 +247,9 @@ give_order(struct ctl *c, struct order *o)
 		rc = find_duration(b, o);
 	if (rc == CTL_OK)
 		rc = write_order(c, o);
-	if (rc == CTL_OK && !c->json)
+	if (rc == CTL_OK && c->json)
+		print_json(&o->order);
+	else if (rc == CTL_OK)
 		say_done(&o->order);
 	budgets_free(&b);
 	return rc;

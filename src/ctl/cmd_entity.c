@@ -235,7 +235,12 @@ find_id(struct deed *d, unsigned char hash[SHA256_BYTES], struct str *id_r)
 	if (d->kind != ENTITY_KEY)
 		return 0;
 	*id_r = str_make((const char *)hash, SHA256_BYTES);
-	return vkey_find(d->edit.txn, str_of(d->name), hash, &d->edit.err);
+	if (vkey_find(d->edit.txn, str_of(d->name), hash, &d->edit.err) == 0)
+		return 0;
+	/* A key itself is not repeated. */
+	return str_starts(str_of(d->name), "sk-")
+		   ? -1
+		   : err_prefix(&d->edit.err, "%.80s", d->name);
 }
 
 static int
@@ -387,6 +392,18 @@ show_it(struct deed *d)
 	return CTL_FAILED;
 }
 
+static void
+warn(const struct deed *d)
+{
+	json_t *list = entity_warnings(d->kind, d->body,
+	    "key:string "
+	    "new_key:string");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		ctl_complain("%s", json_string_value(json_array_get(list, i)));
+	json_decref(list);
+}
+
 static int
 change(struct deed *d, int (*work)(struct deed *d))
 {
@@ -397,7 +414,10 @@ change(struct deed *d, int (*work)(struct deed *d))
 				       : ctl_open_store(d->ctl, true);
 	if (rc == CTL_OK)
 		rc = write_it(d, work);
-	return rc == CTL_OK ? show_it(d) : rc;
+	if (rc != CTL_OK)
+		return rc;
+	warn(d);
+	return show_it(d);
 }
 
 static int

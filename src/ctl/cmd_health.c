@@ -358,6 +358,28 @@ cmd_breaker_list(struct ctl *c, int argc, char **argv)
 /* For a deployment without a cooldown. */
 #define TRIP_NSECS (60 * NSECS_PER_SEC)
 
+static void
+say_state(const struct ctl *c, const char *id, const char *state)
+{
+	struct buf b;
+	struct jsonw w;
+
+	if (!c->json) {
+		printf("%s: breaker %s\n", id, state);
+		return;
+	}
+	buf_init(&b, 64 * 1024);
+	jsonw_init(&w, &b);
+	jsonw_open(&w, '{');
+	jsonw_key(&w, "deployment");
+	jsonw_cstr(&w, id);
+	jsonw_key(&w, "breaker");
+	jsonw_cstr(&w, state);
+	jsonw_close(&w, '}');
+	printf("%s\n", buf_cstr(&b));
+	buf_fini(&b);
+}
+
 /* Reads, changes and writes one row in one transaction. */
 static int
 change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
@@ -411,8 +433,7 @@ change_row(struct ctl *c, const char *id, int64_t trip_nsecs, bool trip)
 		ctl_complain("%s", err.text);
 		return CTL_FAILED;
 	}
-	printf("%s: breaker %s\n", id,
-	    breaker_state_name((enum breaker_state)row.state));
+	say_state(c, id, breaker_state_name((enum breaker_state)row.state));
 	return CTL_OK;
 }
 

@@ -42,7 +42,7 @@ say_members(const json_t *line, struct buf *out)
 			    (i == 0 && json_object_get(after, name) != NULL) ||
 			    json_is_null(after) || json_is_null(before))
 				continue;
-			from = old != NULL ? entity_dump(old) : xstrdup("");
+			from = old != NULL ? entity_dump(old) : xstrdup("none");
 			to = i == 1 ? entity_dump(value) : xstrdup("none");
 			buf_printf(out, "%s%s %.*s → %.*s",
 			    out->len > 0 ? ", " : "", name, CELL_MAX, from,

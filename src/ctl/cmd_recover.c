@@ -24,25 +24,6 @@ struct recover {
 
 /* ---- nobody may run ----------------------------------------------------- */
 
-/* Any worker, logger or keeper alive, also one whose supervisor is gone. */
-static int
-check_owners(const struct recover *g, struct err *err)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char *path = path_join(g->ctl->store_dir, "owners.lock");
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-
-	if (fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
-	    lock.l_type != F_UNLCK)
-		rc = err_set(err, ERR_IO,
-		    "a process of the gateway is still at work on %s: wait "
-		    "for it or stop it",
-		    g->ctl->state_dir);
-	fd_close(&fd);
-	free(path);
-	return rc;
-}
-
 static int
 lock_gateway(struct recover *g, struct err *err)
 {
@@ -62,7 +43,7 @@ lock_gateway(struct recover *g, struct err *err)
 	}
 	free(path);
 	free(run);
-	return rc == 0 ? check_owners(g, err) : -1;
+	return rc == 0 ? recovery_check_owners(g->ctl->store_dir, err) : -1;
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -126,6 +107,11 @@ print_result(const struct recover *g)
 		    (long long)r->torn_bytes);
 	if (r->kept != NULL)
 		printf("kept      %s (remove it when all is well)\n", r->kept);
+	if (r->accounts == RECOVERY_ACCOUNTS_COPIED)
+		printf("accounts  those of %s\n", r->accounts_from);
+	else if (r->accounts == RECOVERY_ACCOUNTS_EMPTY)
+		printf("accounts  none: keys, teams and caps set by hand were "
+		       "gone, and no snapshot has them\n");
 	printf("recovered; 'tallyctl --state %s audit' proves it\n",
 	    g->ctl->state_dir);
 }
@@ -133,6 +119,7 @@ print_result(const struct recover *g)
 static void
 print_json(const struct recover *g)
 {
+	static const char *const accounts[] = { "kept", "copied", "empty" };
 	struct buf b;
 	struct jsonw w;
 
@@ -151,6 +138,8 @@ print_json(const struct recover *g)
 	jsonw_int(&w, (int64_t)g->result.counts.released);
 	jsonw_key(&w, "holds_left");
 	jsonw_int(&w, (int64_t)g->result.counts.holds);
+	jsonw_key(&w, "accounts");
+	jsonw_cstr(&w, accounts[g->result.accounts]);
 	jsonw_key(&w, "kept");
 	jsonw_cstr(&w, g->result.kept);
 	jsonw_close(&w, '}');

@@ -7,10 +7,13 @@
 #include "ctl/ctl.h"
 #include "station/recovery.h"
 
+#include <unistd.h>
+
 int
 cmd_snapshot(struct ctl *c, int argc, char **argv)
 {
 	struct err err;
+	bool is_new;
 	char *dir;
 	int rc;
 
@@ -23,8 +26,12 @@ cmd_snapshot(struct ctl *c, int argc, char **argv)
 	dir = argc == 1
 		  ? xstrdup(argv[0])
 		  : recovery_snapshot_dir(c->state_dir, c->now_nsecs, "", &err);
+	is_new = dir != NULL && access(dir, F_OK) != 0;
 	if (dir == NULL || store_snapshot(c->store, dir, &err) != 0) {
 		ctl_complain("%s", err.text);
+		/* Half of one on a full disk is of no use. */
+		if (is_new)
+			recovery_remove_store(dir);
 		free(dir);
 		return CTL_FAILED;
 	}

@@ -273,7 +273,8 @@ cmd_reload(struct ctl *c, int argc, char **argv)
 		    (long long)pid, strerror(errno));
 		return CTL_FAILED;
 	}
-	printf("reload asked for; its log says when the new generation "
-	       "serves\n");
+	printf(c->json ? "{\"asked\":true}\n"
+		       : "reload asked for; its log says when the new "
+			 "generation serves\n");
 	return CTL_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "config/config.h"
+#include "station/recovery.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -99,8 +100,9 @@ ctl_complain(const char *fmt, ...)
 int
 ctl_bad_argument(const char *argument, const struct ctl_command *command)
 {
-	ctl_complain("'%s' is not understood; usage: tallyctl %s %s", argument,
-	    command->words, command->arguments);
+	ctl_complain("'%s' is not understood; usage: tallyctl %s%s%s", argument,
+	    command->words, command->arguments[0] != '\0' ? " " : "",
+	    command->arguments);
 	return CTL_USAGE;
 }
 
@@ -130,8 +132,18 @@ int
 ctl_make_store(struct ctl *c)
 {
 	struct store_options options = { .dir = c->store_dir };
+	char *trace_path = ctl_trace_path(c);
+	bool due = recovery_is_due(c->store_dir, trace_path);
 	struct err err;
 
+	free(trace_path);
+	if (due) {
+		ctl_complain("%s/live is not there, but there are trace files: "
+			     "start the gateway or run 'tallyctl --state %s "
+			     "recover' first",
+		    c->store_dir, c->state_dir);
+		return CTL_FAILED;
+	}
 	if (store_open(&options, &c->store, &err) == 0)
 		return CTL_OK;
 	ctl_complain("%s", err.text);
@@ -224,19 +236,50 @@ ctl_trace_path(struct ctl *c)
 
 /* ---- the command line --------------------------------------------------- */
 
-static void
-print_help(FILE *to)
+/* How many of argv's first words the command's words begin with. */
+static int
+words_in_common(const struct ctl_command *command, int argc, char **argv)
 {
+	struct str rest = str_of(command->words);
+	int n = 0;
+
+	while (rest.n > 0 && n < argc && str_is(str_cut(&rest, ' '), argv[n]))
+		n++;
+	return n;
+}
+
+static void
+print_command(FILE *to, const struct ctl_command *command)
+{
+	fprintf(to, "  %s%s%s\n      %s\n", command->words,
+	    command->arguments[0] != '\0' ? " " : "", command->arguments,
+	    command->help);
+}
+
+/* Of the commands that begin with the words in argv; all when there are none.
+   What is behind a command's words is not looked at. */
+static int
+print_help(FILE *to, int argc, char **argv)
+{
+	int most = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		int n = words_in_common(&commands[i], argc, argv);
+
+		most = n > most ? n : most;
+	}
+	if (argc > 0 && most == 0)
+		return -1;
 	fprintf(to,
 	    "usage: tallyctl [--config FILE | --state DIR] COMMAND [--json]\n"
 	    "Asks a Tallygate's store and traces; works with it stopped.\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		fprintf(to, "  %s%s%s\n      %s\n", commands[i].words,
-		    commands[i].arguments[0] != '\0' ? " " : "",
-		    commands[i].arguments, commands[i].help);
+		if (words_in_common(&commands[i], argc, argv) == most)
+			print_command(to, &commands[i]);
 	}
 	fprintf(to, "\nExit: 0 answered, 1 failed, 2 wrong command or state "
 		    "directory. See tallyctl(1).\n");
+	return 0;
 }
 
 /* The variable an option sets, NULL for what is none; *value_r: what stands
@@ -266,7 +309,8 @@ find_option(struct ctl *c, const char **state_r, const char *argument,
 	return NULL;
 }
 
-/* Takes --config, --state and --json out of argv wherever they stand. */
+/* Takes --config, --state, --json and --help out of argv wherever they stand.
+ */
 static int
 take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
 {
@@ -279,6 +323,9 @@ take_options(struct ctl *c, const char **state_r, int *argc, char **argv)
 
 		if (strcmp(argv[i], "--json") == 0) {
 			c->json = true;
+		} else if (strcmp(argv[i], "--help") == 0 ||
+			   strcmp(argv[i], "-h") == 0) {
+			c->help = true;
 		} else if (variable == NULL) {
 			argv[out++] = argv[i];
 		} else if (value != NULL) {
@@ -320,28 +367,78 @@ find_command(int argc, char **argv, int *used_r)
 	return NULL;
 }
 
+/* "budget" of "budget list", "budget set" ... */
+static bool
+is_in_group(const struct ctl_command *command, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(command->words, word, n) == 0 &&
+	       command->words[n] == ' ';
+}
+
+/* Says what can follow this word; false: nothing begins with it. */
+static bool
+say_group(const char *word)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (!is_in_group(&commands[i], word))
+			continue;
+		fprintf(stderr, any ? ", %s" : "tallyctl: which one: %s",
+		    commands[i].words);
+		any = true;
+	}
+	if (any)
+		fprintf(stderr, "? See 'tallyctl %s --help'\n", word);
+	return any;
+}
+
+/* The command that is most like the first words of argv, or NULL. Where the
+   first word is right, those of its group. */
+static const char *
+nearest_command(int argc, char **argv)
+{
+	const char *near = NULL;
+	char said[64] = "";
+	bool group = false;
+	int best = 3;
+
+	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++)
+		group = group || is_in_group(&commands[i], argv[0]);
+	for (int words = 0; words < argc && words < 3; words++) {
+		size_t at = strlen(said);
+
+		snprintf(said + at, sizeof(said) - at, "%s%s",
+		    words > 0 ? " " : "", argv[words]);
+		for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+			int d = str_distance(said, commands[i].words);
+
+			if (d < best &&
+			    (!group || is_in_group(&commands[i], argv[0]))) {
+				best = d;
+				near = commands[i].words;
+			}
+		}
+	}
+	return near;
+}
+
 static int
 unknown_command(int argc, char **argv)
 {
-	const char *near = NULL;
-	int best = 3;
+	const char *near = nearest_command(argc, argv);
 
-	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++) {
-		int d = str_distance(argv[0], commands[i].words);
-
-		if (d < best) {
-			best = d;
-			near = commands[i].words;
-		}
-	}
-	if (near != NULL)
-		ctl_complain("unknown command '%s'; did you mean '%s'?",
-		    argv[0], near);
-	else if (argc > 0)
+	if (argc == 0)
+		print_help(stderr, 0, NULL);
+	else if (near != NULL)
+		ctl_complain("unknown command '%s%s%s'; did you mean '%s'?",
+		    argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "",
+		    near);
+	else if (!say_group(argv[0]))
 		ctl_complain("unknown command '%s'; see 'tallyctl --help'",
 		    argv[0]);
-	else
-		print_help(stderr);
 	return CTL_USAGE;
 }
 
@@ -381,11 +478,15 @@ ctl_main(int argc, char **argv)
 	argv++;
 	if (take_options(&c, &state, &argc, argv) != 0)
 		return CTL_USAGE;
-	if (argc > 0 &&
-	    (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)) {
-		print_help(stdout);
-		return CTL_OK;
+	if (argc > 0 && strcmp(argv[0], "help") == 0) {
+		c.help = true;
+		argc--;
+		argv++;
 	}
+	if (c.help)
+		return print_help(stdout, argc, argv) == 0
+			   ? CTL_OK
+			   : unknown_command(argc, argv);
 	if (argc > 0 && strcmp(argv[0], "--version") == 0) {
 		printf("tallyctl %s\n", PACKAGE_VERSION);
 		return CTL_OK;

@@ -26,7 +26,7 @@ struct ctl {
 	char *last_config;       /* the latter; owned */
 	char *state_dir;
 	char *store_dir;
-	bool json;
+	bool json, help;
 	struct store *store;   /* after ctl_open_store */
 	struct config *config; /* after ctl_open_config */
 	struct catalog *catalog;

@@ -76,6 +76,14 @@ print_json(const json_t *json)
 static char *
 text_of(const json_t *v)
 {
+	char usd[MONEY_TEXT_BYTES];
+	int64_t nanos;
+
+	/* Money is what is no whole number here: as everywhere, not 1.3e-5. */
+	if (json_is_real(v) && entity_money(v, &nanos) == 1) {
+		money_format(nanos, usd);
+		return xstrdup(usd);
+	}
 	if (json_is_string(v))
 		return table_plain(xstrdup(json_string_value(v)));
 	return table_plain(entity_dump(v));

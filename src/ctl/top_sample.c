@@ -25,6 +25,7 @@ struct top {
 	struct top_frame frame;
 	bool has_budgets;
 	struct budget_lines budgets;
+	char *traces; /* the trace file's path; owned */
 };
 
 #define TOP_LIST_DIM(NAME, dim, word, plural) ROLLUP_##dim,
@@ -62,6 +63,7 @@ top_open(struct ctl *c)
 	if (ctl_open_config(c, NULL) == CTL_OK &&
 	    catalog_open(c->config, &c->catalog, NULL) == 0)
 		t->has_budgets = budget_lines_open(&t->budgets, c, NULL) == 0;
+	t->traces = ctl_trace_path(c);
 	return t;
 }
 
@@ -441,6 +443,8 @@ top_read(struct top *t, struct err *err)
 	    read_budgets(t, err) != 0)
 		return NULL;
 	f->waiting = (int64_t)info.rows[STORE_OUTBOX];
+	recent_times_read(t->traces, f->at_nsecs - 60 * NSECS_PER_SEC,
+	    &f->times);
 	name_keys(t->ctl, &f->lists[TOP_KEYS]);
 	name_deployments(t->ctl, &f->lists[TOP_DEPLOYMENTS]);
 	return f;
@@ -457,6 +461,7 @@ top_close(struct top **tp)
 	free_counts(&t->before);
 	if (t->has_budgets)
 		budget_lines_close(&t->budgets);
+	free(t->traces);
 	free(t);
 	*tp = NULL;
 }

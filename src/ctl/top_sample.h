@@ -1,13 +1,15 @@
 /*
- * What tallyctl top shows, read from the store alone: rates between two
- * readings, by model, key and deployment; breakers, calls under way, workers,
- * and the budgets with the least room. Nothing is written and nobody is asked,
- * so it can be watched with the gateway busy or stopped.
+ * What tallyctl top shows, read from the store (and the end of the trace file,
+ * for how long requests took): rates between two readings, by model, key and
+ * deployment; breakers, calls under way, workers, and the budgets with the
+ * least room. Nothing is written and nobody is asked, so it can be watched with
+ * the gateway busy or stopped.
  */
 #ifndef CTL_TOP_SAMPLE_H
 #define CTL_TOP_SAMPLE_H
 
 #include "ctl/budget_lines.h"
+#include "ctl/recent_times.h"
 #include "domain/ledger/rollup.h"
 #include "domain/routing/breaker.h"
 
@@ -58,6 +60,7 @@ struct top_frame {
 	int64_t workers;     /* alive */
 	int64_t under_way, waiting;
 	struct rollup_row now, hour; /* of all */
+	struct recent_times times;   /* of the last minute's requests */
 	struct top_list lists[TOP_LIST_COUNT];
 	/* Least room first, by share; NULL: no configuration is known. */
 	const struct budget_lines *budgets;

@@ -211,13 +211,13 @@ head_lines(const struct top_frame *f, const struct top_view *v, struct buf *out)
 	buf_clear(&line);
 	money_format(f->hour.cost_nanos, usd);
 	buf_printf(&line,
-	    "%.1f req/s  %.0f tok/s  %.6f USD/s  %.1f%% errors  avg %.3fs  "
+	    "%.1f req/s  %.0f tok/s  %.6f USD/s  %.1f%% errors  p50 %.3fs  "
 	    "hour %lld req %s USD",
 	    per_sec(f, n->requests), per_sec(f, tokens(n)),
 	    per_sec(f, n->cost_nanos) / 1e9,
 	    n->attempts > 0 ? 100.0 * (double)n->failures / (double)n->attempts
 			    : 0,
-	    (double)top_latency_micros(n) / 1e6, (long long)f->hour.requests,
+	    (double)f->times.p50_micros / 1e6, (long long)f->hour.requests,
 	    usd);
 	cell(out, buf_cstr(&line), v->width - 1, false);
 	buf_add_cstr(out, "\n\n");
@@ -363,6 +363,22 @@ json_budgets(struct jsonw *w, const struct budget_lines *l)
 	jsonw_close(w, ']');
 }
 
+/* Of the last minute; null when nothing was answered in it. */
+static void
+json_times(struct jsonw *w, const struct recent_times *t)
+{
+	jsonw_key(w, "p50_latency_s");
+	if (t->count > 0)
+		jsonw_decimal(w, t->p50_micros, 6);
+	else
+		jsonw_null(w);
+	jsonw_key(w, "p95_latency_s");
+	if (t->count > 0)
+		jsonw_decimal(w, t->p95_micros, 6);
+	else
+		jsonw_null(w);
+}
+
 void
 top_view_json(const struct top_frame *f, struct buf *out)
 {
@@ -391,6 +407,7 @@ top_view_json(const struct top_frame *f, struct buf *out)
 	jsonw_key(&w, "total");
 	jsonw_open(&w, '{');
 	json_counts(&w, f, &f->now, &f->hour);
+	json_times(&w, &f->times);
 	jsonw_close(&w, '}');
 	for (int k = 0; k < TOP_LIST_COUNT; k++) {
 		jsonw_key(&w, plurals[k]);

@@ -189,6 +189,51 @@ static const struct upstream_callbacks upstream_callbacks = {
 
 /* ---- start and stop ----------------------------------------------------- */
 
+static int start(struct attempt *a, struct err *err);
+
+/* It could not be sent. */
+static void
+set_unsent(struct attempt *a, const struct err *err)
+{
+	enum outcome outcome = OUTCOME_INTERNAL;
+
+	if (err->code == ERR_BAD_REQUEST)
+		outcome = OUTCOME_BAD_REQUEST;
+	else if (err->code == ERR_UPSTREAM_AUTH)
+		outcome = OUTCOME_AUTH;
+	else if (err->code == ERR_UPSTREAM_CONNECT)
+		outcome = OUTCOME_CONNECT;
+	attempt_set_outcome(a, outcome, err->text);
+	a->judged = true;
+}
+
+static void
+on_keys(void *arg)
+{
+	struct attempt *a = arg;
+	struct err err;
+
+	if (start(a, &err) != 0) {
+		a->ended = true;
+		set_unsent(a, &err);
+	}
+	exchange_resume(a->x);
+}
+
+/* 1 *keys_r are there (NULL: it needs none), 0 it waits for them, -1. */
+static int
+find_keys(struct attempt *a, const struct login_keys **keys_r, struct err *err)
+{
+	const struct config_login *login = a->deployment->config->login;
+
+	*keys_r = NULL;
+	if (login == NULL)
+		return 1;
+	a->waiter.on_ready = on_keys;
+	a->waiter.arg = a;
+	return logins_get(a->x->env->logins, login, &a->waiter, keys_r, err);
+}
+
 static int
 start(struct attempt *a, struct err *err)
 {
@@ -203,8 +248,9 @@ start(struct attempt *a, struct err *err)
 		.max_output_tokens = a->candidate->max_output_tokens,
 		.request_id = x->request_id,
 	};
-	struct wire_call wire = { .max_tokens = CONFIG_UNSET };
+	struct wire_call wire;
 	struct upstream_request request;
+	int got;
 
 	if (wire_api_is_anthropic(x->api) && x->call != NULL) {
 		choice.anthropic_version =
@@ -212,7 +258,6 @@ start(struct attempt *a, struct err *err)
 		choice.anthropic_beta = http_header(x->call, "anthropic-beta");
 	}
 
-	a->started_nsecs = clock_mono_nsecs();
 	if (dialect == NULL)
 		return err_set(err, ERR_INTERNAL, "dialect %s is not served",
 		    a->deployment->config->provider->dialect);
@@ -220,6 +265,9 @@ start(struct attempt *a, struct err *err)
 		return err_set(err, ERR_BAD_REQUEST,
 		    "%s is not served for this model's provider (%s)",
 		    wire_api_path(x->api), a->deployment->provider);
+	got = find_keys(a, &choice.keys, err);
+	if (got < 1)
+		return got;
 	if (dialect->encode(&x->request, &choice, &x->arena, &wire, err) != 0)
 		return -1;
 	request = (struct upstream_request){
@@ -241,6 +289,7 @@ begin(struct attempt *a, struct err *err)
 {
 	const struct dialect *dialect = attempt_dialect(a);
 
+	a->started_nsecs = clock_mono_nsecs();
 	if (attempt_play(a))
 		return 0;
 	if (a->x->api == WIRE_COUNT && dialect != NULL &&
@@ -258,11 +307,7 @@ attempt_begin(struct attempt *a)
 
 	if (begin(a, &err) == 0)
 		return 0;
-	a->judged = true;
-	attempt_set_outcome(a,
-	    err.code == ERR_BAD_REQUEST ? OUTCOME_BAD_REQUEST
-					: OUTCOME_INTERNAL,
-	    err.text);
+	set_unsent(a, &err);
 	attempt_stop(a);
 	return -1;
 }
@@ -270,6 +315,7 @@ attempt_begin(struct attempt *a)
 void
 attempt_stop(struct attempt *a)
 {
+	logins_forget(&a->waiter);
 	if (a->call != NULL) {
 		a->cancelled = true;
 		upstream_cancel(&a->call);
@@ -311,10 +357,15 @@ attempt_set_outcome(struct attempt *a, enum outcome outcome, const char *text)
 static void
 judge_refusal(struct attempt *a)
 {
+	const struct config_deployment *d = a->deployment->config;
+	const char *token = logins_token(a->x->env->logins, d->login);
+
 	if (a->error == NULL)
 		a->error = arena_alloc(&a->x->arena, sizeof(*a->error));
 	provider_error_read(a->head.status, buf_str(&a->body),
-	    a->deployment->config->api_key, a->error);
+	    token != NULL ? token : d->api_key, a->error);
+	if (a->head.retry_after_nsecs == 0)
+		a->head.retry_after_nsecs = a->error->retry_after_nsecs;
 	/* A response that is not there says nothing about the deployment. */
 	if (a->x->api == WIRE_RESPONSE &&
 	    a->error->outcome == OUTCOME_NOT_FOUND)
@@ -357,7 +408,6 @@ attempt_judge(struct attempt *a)
 {
 	const struct relay_facts *f = &a->relay.facts;
 	const char *why = a->relay_failed ? a->relay_err->text : "";
-
 	if (a->timed_out && !a->ended) {
 		if (a->x->client_has_bytes)
 			attempt_set_outcome(a, OUTCOME_STALL,

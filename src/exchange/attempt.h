@@ -9,6 +9,7 @@
 #include "domain/routing/router.h"
 #include "domain/routing/verdict.h"
 #include "exchange/limiting.h"
+#include "exchange/logins.h"
 #include "upstream/upstream.h"
 #include "wire/apierror.h"
 #include "wire/dialect.h"
@@ -33,6 +34,7 @@ struct attempt {
 	int64_t max_tokens;         /* set by us; CONFIG_UNSET */
 	int64_t paid_tokens;        /* output that its hold pays for; -1: all */
 	uint64_t hold_number;       /* the hold it was made under */
+	struct login_waiter waiter; /* for the deployment's keys */
 	struct upstream_call *call; /* NULL before start and after the end */
 	struct relay relay;
 	bool relay_is_open;

@@ -101,6 +101,56 @@ open_responses(struct exchange *x, const char **param_r, struct err *err)
 	return check_response(x, err);
 }
 
+/* ---- what the operator wants of a request ------------------------------- */
+
+/* A header names the end user before the body does. The first two are LiteLLM's
+   (notes on it, section 4.4). */
+static void
+name_end_user(struct exchange *x)
+{
+	static const char *const usual[] = { "x-litellm-customer-id",
+		"x-litellm-end-user-id" };
+	const struct config *c = x->env->config;
+	size_t own = c->user_headers.count, n = ARRAY_LEN(usual) + own + 1;
+
+	for (size_t i = 0; x->call != NULL && i < n; i++) {
+		const char *name =
+		    i < ARRAY_LEN(usual) ? usual[i]
+		    : i < n - 1 ? c->user_headers.items[i - ARRAY_LEN(usual)]
+				: c->user_header;
+		struct str v = name[0] != '\0'
+				   ? str_trim(http_header(x->call, name))
+				   : str_make("", 0);
+
+		if (v.n == 0)
+			continue;
+		x->request.user = arena_str(&x->arena, v);
+		return;
+	}
+}
+
+static int
+check_wanted(struct exchange *x, const char **param_r, struct err *err)
+{
+	const struct config *c = x->env->config;
+
+	name_end_user(x);
+	if (x->question != NULL || x->api == WIRE_RESPONSE)
+		return 0;
+	*param_r = "user";
+	if (c->enforce_user && x->request.user.n == 0)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "'user' param not passed in: "
+		    "general_settings.enforce_user_param wants an end user");
+	*param_r = "metadata";
+	if (c->reject_tags && x->request.tag_count > 0)
+		return err_set(err, ERR_BAD_REQUEST,
+		    "tags are not allowed in a request "
+		    "(general_settings.reject_clientside_metadata_tags); they "
+		    "come from the key and its team");
+	return 0;
+}
+
 /* ---- end user and tags -------------------------------------------------- */
 
 /* The tags of key and team count like the request's own. */
@@ -163,7 +213,8 @@ open_purses(struct exchange *x, const char **param_r, struct err *err)
 int
 caller_check(struct exchange *x, const char **param_r, struct err *err)
 {
-	if (check_models(x, param_r, err) != 0 ||
+	if (check_wanted(x, param_r, err) != 0 ||
+	    check_models(x, param_r, err) != 0 ||
 	    open_responses(x, param_r, err) != 0)
 		return -1;
 	add_tags(x);

@@ -244,7 +244,7 @@ exchange_free(struct exchange *x)
 	buf_fini(&x->record);
 	arena_reset(&x->arena);
 	if (env->pooled < POOL_MAX) {
-		list_append(&env->pool, &x->node);
+		list_push(&env->pool, &x->node);
 		env->pooled++;
 	} else {
 		arena_fini(&x->arena);
@@ -266,6 +266,7 @@ exchange_env_init(struct exchange_env *env)
 		env->tempos = xcalloc(env->catalog->deployment_count,
 		    sizeof(*env->tempos));
 	}
+	env->logins = logins_new(env->base, env->upstream, env->config);
 	env->asking =
 	    xcalloc(env->catalog->deployment_count + 1, sizeof(env->asking[0]));
 }
@@ -282,6 +283,7 @@ exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->pooled = 0;
+	logins_free(&env->logins);
 	free(env->tempos);
 	env->tempos = NULL;
 	free(env->asking);

@@ -107,6 +107,7 @@ struct exchange_env {
 	struct batch *batch;
 	struct owner *owner;
 	struct upstream *upstream;
+	struct logins *logins; /* owned; NULL: no deployment has one */
 	struct tempos *tempos; /* by deployment; NULL: no group hedges */
 	uint64_t next_number;  /* of holds, per owner */
 	uint32_t *asking;      /* holds queued, by deployment->index; owned */

@@ -301,12 +301,12 @@ fill_history(struct holding *holding)
 	const size_t room = LEDGER_RECORD_BYTES - LEDGER_ENDING_BYTES;
 	struct exchange *x = holding->x;
 	struct hold *h = &holding->hold;
+	struct buf *text = &x->record; /* empty until the record step */
 	struct charge *ended;
-	struct buf text;
 
-	buf_init(&text, LEDGER_RECORD_BYTES);
-	record_write_opening(x, holding->candidate, &text);
-	h->record = arena_str(&x->arena, buf_str(&text));
+	buf_clear(text);
+	record_write_opening(x, holding->candidate, text);
+	h->record = arena_str(&x->arena, buf_str(text));
 	if (x->attempt_count > 0) {
 		ended =
 		    arena_alloc(&x->arena, x->attempt_count * sizeof(*ended));
@@ -314,12 +314,12 @@ fill_history(struct holding *holding)
 		h->ended = ended;
 		h->booked_nanos = holding_cost_nanos(holding);
 		record_write_attempts(x, h->number,
-		    room > h->record.n ? room - h->record.n : 0, &text);
-		h->ended_attempts = arena_str(&x->arena, buf_str(&text));
+		    room > h->record.n ? room - h->record.n : 0, text);
+		h->ended_attempts = arena_str(&x->arena, buf_str(text));
 	}
 	if (h->record.n > room)
 		h->record = str_make("", 0);
-	buf_fini(&text);
+	buf_clear(text);
 }
 
 int
@@ -372,28 +372,57 @@ holding_cancel(struct holding *h)
 
 /* ---- what came of it ---------------------------------------------------- */
 
+/* A cap may refuse long before all of it is spent: what is left has to pay for
+   the worst case, or with `clamp` for the prompt and a few tokens. */
+static int64_t
+least_needed(const struct holding *h, const struct cap *cap)
+{
+	return cap->policy == CAP_CLAMP ? h->request.least_nanos
+					: h->request.worst_nanos;
+}
+
 static void
 say_capped(struct holding *h, struct err *err)
 {
 	const struct hold_answer *a = &h->answer;
 	const struct cap *cap = &h->request.caps[a->cap_index];
+	struct str alias =
+	    cap->kind == SCOPE_KEY ? h->x->account->alias : str_make("", 0);
+	bool named = alias.n > 0;
 	char spent[MONEY_TEXT_BYTES], max[MONEY_TEXT_BYTES];
 	char held[MONEY_TEXT_BYTES], when[CLOCK_RFC3339_BYTES];
+	char left[MONEY_TEXT_BYTES], needed[MONEY_TEXT_BYTES];
 	int64_t end = (int64_t)a->cap_window_end * NSECS_PER_SEC;
 
 	money_format(money_add(a->cap_spent_nanos, cap->carried_nanos), spent);
 	money_format(money_add(cap->cap_nanos, cap->carried_nanos), max);
 	money_format(a->cap_held_nanos, held);
+	money_format(a->cap_room_nanos, left);
+	money_format(least_needed(h, cap), needed);
 	if (end > 0)
 		clock_rfc3339(end, when);
 	else
 		snprintf(when, sizeof(when), "never");
 	/* The first words are LiteLLM's: clients look for them. */
 	err_set(err, ERR_BUDGET,
-	    "%s%s%s: Current cost: %s, Max budget: %s, held by requests under "
-	    "way: %s, resets at: %s",
+	    "%s%s%s%s" STR_FMT
+	    "%s: Current cost: %s, Max budget: %s, held by requests "
+	    "under way: %s, resets at: %s; left: %s, this request needs: %s",
 	    scope_name(cap->kind), cap->id[0] != '\0' ? " " : "", cap->id,
-	    spent, max, held, when);
+	    named ? " (" : "", STR_ARG(alias), named ? ")" : "", spent, max,
+	    held, when, left, needed);
+}
+
+/* So much output costs more than none; mostly seen from what is known. */
+static bool
+is_output_paid(const struct holding *h, int64_t limit)
+{
+	const struct worst *w = &h->worst;
+	int64_t most =
+	    limit == w->limit ? h->request.worst_nanos : worst_nanos(w, limit);
+
+	return most >
+	       (w->extra == 0 ? h->hold.prompt_nanos : worst_nanos(w, 0));
 }
 
 /* What the hold pays for is what may be asked for, and what a stream may
@@ -417,8 +446,7 @@ set_limits(struct holding *h)
 		h->max_tokens = limit;
 	}
 	h->paid_tokens = -1;
-	if (h->request.cap_count > 0 &&
-	    worst_nanos(w, limit) > worst_nanos(w, 0))
+	if (h->request.cap_count > 0 && is_output_paid(h, limit))
 		h->paid_tokens = worst_tokens(w, limit);
 }
 

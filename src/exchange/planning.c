@@ -2,6 +2,7 @@
 #include "exchange/planning.h"
 
 #include "base/clock.h"
+#include "domain/accounts/access.h"
 #include "domain/routing/route_live.h"
 #include "domain/routing/state_tag.h"
 #include "wire/quote.h"
@@ -23,6 +24,28 @@ planning_find_kept(struct exchange *x, struct err *err)
 	    "the deployment that keeps this response is no longer configured");
 }
 
+/*
+ * With enforce_fallback_model_access: no group behind the asked one that the
+ * key may not ask for. `asked`: the plan's first group is.
+ */
+static void
+drop_forbidden(const struct exchange *x, struct plan *plan, bool asked)
+{
+	size_t n = 0;
+
+	if (!x->env->config->fallback_access)
+		return;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct candidate *c = &plan->candidates[i];
+
+		if ((asked && c->group_index == 0) ||
+		    access_model(x->account, x->env->catalog,
+			str_of(c->group->name), NULL) == 0)
+			plan->candidates[n++] = *c;
+	}
+	plan->count = n;
+}
+
 int
 planning_route(struct exchange *x, struct err *err)
 {
@@ -37,9 +60,11 @@ planning_route(struct exchange *x, struct err *err)
 	rc =
 	    route(x->env->catalog, &request, &live.state, &x->arena, plan, err);
 	route_live_close(&live);
-	if (rc == 0)
-		x->plan = plan;
-	return rc;
+	if (rc != 0)
+		return rc;
+	drop_forbidden(x, plan, true);
+	x->plan = plan;
+	return 0;
 }
 
 bool
@@ -60,6 +85,7 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);
+	drop_forbidden(x, plan, false);
 	if (plan->count == 0)
 		return false;
 	x->plan = plan;
@@ -89,6 +115,7 @@ planning_downgrade(struct exchange *x)
 	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
 	    &x->arena, plan);
 	route_live_close(&live);
+	drop_forbidden(x, plan, false);
 	if (plan->count == 0)
 		return false;
 	x->plan = plan;

@@ -25,6 +25,7 @@ struct probe {
 	/* PROBE_MODELS */
 	struct arena arena;
 	struct wire_call wire;
+	struct login_waiter waiter; /* for the deployment's keys */
 	struct upstream_call *call;
 	int status;
 	/* PROBE_COMPLETION */
@@ -138,6 +139,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	logins_forget(&p->waiter);
 	if (p->call == NULL) {
 		end(p);
 		return;
@@ -164,7 +166,15 @@ send_models(struct probe *p, const struct dialect *dialect, struct err *err)
 		.max_tokens = CONFIG_UNSET,
 	};
 	struct upstream_request request;
+	const struct config_login *login = p->deployment->config->login;
 
+	if (login != NULL) {
+		int got = logins_get(p->env->logins, login, &p->waiter,
+		    &choice.keys, err);
+
+		if (got < 1)
+			return got;
+	}
 	if (dialect->list_models(&choice, &p->arena, &p->wire, err) != 0)
 		return -1;
 	request = (struct upstream_request){
@@ -176,6 +186,19 @@ send_models(struct probe *p, const struct dialect *dialect, struct err *err)
 		.arg = p,
 	};
 	return upstream_start(p->env->upstream, &request, &p->call, err);
+}
+
+/* The timer runs. */
+static void
+on_keys(void *arg)
+{
+	struct probe *p = arg;
+	struct err err;
+
+	if (send_models(p,
+		dialect_find(p->deployment->config->provider->dialect),
+		&err) != 0)
+		end_later(p, err.text);
 }
 
 static void
@@ -191,6 +214,9 @@ ask_models(struct probe *p)
 		end_later(p, "its provider has no list of models to ask for");
 		return;
 	}
+	p->waiter.on_ready = on_keys;
+	p->waiter.arg = p;
+	note(p, PROBE_NOT_ASKED, "its keys were not there in time");
 	if (send_models(p, dialect, &err) != 0) {
 		end_later(p, err.text);
 		return;

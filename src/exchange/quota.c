@@ -59,6 +59,20 @@ add_allowance(struct holding *h, const struct allowance *own, struct err *err)
 	return 0;
 }
 
+/* general_settings.global_max_parallel_requests. */
+static int
+add_global(struct exchange *x, struct err *err)
+{
+	struct limit_demand demand = {
+		.scope = { .kind = SCOPE_GLOBAL },
+		.requests = ALLOWANCE_UNLIMITED,
+		.tokens = ALLOWANCE_UNLIMITED,
+		.parallel = x->env->config->max_parallel_requests,
+	};
+
+	return add_demand(x, &demand, err);
+}
+
 /* Tokens it may use at this candidate. */
 static void
 fill_tokens(const struct holding *h, struct limit_take *take)
@@ -94,6 +108,8 @@ quota_prepare(struct holding *h, struct err *err)
 	q->limit = h->worst.limit;
 	q->refused = false;
 	q->count = 0;
+	if (add_global(x, err) != 0)
+		return -1;
 	for (size_t i = 0; i < x->account->allowance_count; i++) {
 		if (add_allowance(h, x->account->allowances[i], err) != 0)
 			return -1;

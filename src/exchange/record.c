@@ -19,14 +19,14 @@ source_name(enum usage_source source)
 	return NULL;
 }
 
+/* A text; null when it is empty. */
 static void
 member_str(struct jsonw *w, struct str key, struct str s)
 {
-	jsonw_known_key(w, key);
 	if (s.n == 0)
-		jsonw_null(w);
+		jsonw_member_raw(w, key, str_of("null"));
 	else
-		jsonw_str(w, s);
+		jsonw_member_str(w, key, s);
 }
 
 static void
@@ -36,28 +36,19 @@ member_cstr(struct jsonw *w, struct str key, const char *s)
 }
 
 static void
-member_int(struct jsonw *w, struct str key, int64_t v)
-{
-	jsonw_known_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
 member_usd(struct jsonw *w, struct str key, int64_t nanos)
 {
-	jsonw_known_key(w, key);
-	jsonw_decimal(w, nanos, 9);
+	jsonw_member_decimal(w, key, nanos, 9);
 }
 
 /* Seconds with microseconds; null when it never happened. */
 static void
 member_secs(struct jsonw *w, struct str key, int64_t from, int64_t to)
 {
-	jsonw_known_key(w, key);
 	if (from == 0 || to == 0)
-		jsonw_null(w);
+		jsonw_member_raw(w, key, str_of("null"));
 	else
-		jsonw_decimal(w, (to - from) / 1000, 6);
+		jsonw_member_decimal(w, key, (to - from) / 1000, 6);
 }
 
 /* The attempt the client's answer came from, or the last one made. */
@@ -204,8 +195,7 @@ record_write_opening(struct exchange *x, const struct candidate *c,
 	member_cstr(&w, JSON_KEY("model"), candidate_model(c));
 	member_cstr(&w, JSON_KEY("time"), when);
 	write_target(&w, x, c);
-	jsonw_known_key(&w, JSON_KEY("stream"));
-	jsonw_bool(&w, x->request.stream);
+	jsonw_member_bool(&w, JSON_KEY("stream"), x->request.stream);
 	write_caller(&w, x);
 }
 
@@ -223,7 +213,7 @@ static void
 member_count(struct jsonw *w, struct str key, int64_t n)
 {
 	if (n != 0)
-		member_int(w, key, n);
+		jsonw_member_int(w, key, n);
 }
 
 static void
@@ -236,22 +226,28 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_cstr(w, JSON_KEY("deployment"), a->deployment->id);
 	member_cstr(w, JSON_KEY("provider"), a->deployment->provider);
 	member_cstr(w, JSON_KEY("model"), candidate_model(a->candidate));
-	member_int(w, JSON_KEY("status"), a->has_head ? a->head.status : 0);
+	jsonw_member_int(w, JSON_KEY("status"),
+	    a->has_head ? a->head.status : 0);
 	member_cstr(w, JSON_KEY("error"),
 	    ok ? "" : outcome_info(a->outcome)->word);
 	if (!ok && detail < DETAIL_NO_TEXTS)
 		member_cstr(w, JSON_KEY("error_text"), a->error_text);
 	member_secs(w, JSON_KEY("latency_s"), a->started_nsecs, a->ended_nsecs);
-	member_int(w, JSON_KEY("prompt_tokens"), u->prompt_tokens);
-	member_int(w, JSON_KEY("completion_tokens"), u->completion_tokens);
-	member_int(w, JSON_KEY("cached_tokens"), u->cached_tokens);
-	member_int(w, JSON_KEY("cache_write_tokens"), u->cache_write_tokens);
-	member_int(w, JSON_KEY("cache_write_1h_tokens"),
+	jsonw_member_int(w, JSON_KEY("prompt_tokens"), u->prompt_tokens);
+	jsonw_member_int(w, JSON_KEY("completion_tokens"),
+	    u->completion_tokens);
+	jsonw_member_int(w, JSON_KEY("cached_tokens"), u->cached_tokens);
+	jsonw_member_int(w, JSON_KEY("cache_write_tokens"),
+	    u->cache_write_tokens);
+	jsonw_member_int(w, JSON_KEY("cache_write_1h_tokens"),
 	    u->cache_write_1h_tokens);
-	member_int(w, JSON_KEY("reasoning_tokens"), u->reasoning_tokens);
-	member_int(w, JSON_KEY("audio_input_tokens"), u->audio_input_tokens);
-	member_int(w, JSON_KEY("audio_output_tokens"), u->audio_output_tokens);
-	member_int(w, JSON_KEY("image_input_tokens"), u->image_input_tokens);
+	jsonw_member_int(w, JSON_KEY("reasoning_tokens"), u->reasoning_tokens);
+	jsonw_member_int(w, JSON_KEY("audio_input_tokens"),
+	    u->audio_input_tokens);
+	jsonw_member_int(w, JSON_KEY("audio_output_tokens"),
+	    u->audio_output_tokens);
+	jsonw_member_int(w, JSON_KEY("image_input_tokens"),
+	    u->image_input_tokens);
 	member_count(w, JSON_KEY("image_output_tokens"),
 	    u->image_output_tokens);
 	member_count(w, JSON_KEY("images"), u->images);
@@ -280,10 +276,8 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_usd(w, JSON_KEY("cost_usd"), a->cost_nanos);
 	if (detail < DETAIL_NO_SCOPES)
 		ledger_write_scopes(w, a->scopes, a->scope_count);
-	if (a->possibly_billed) {
-		jsonw_known_key(w, JSON_KEY("possibly_billed"));
-		jsonw_bool(w, true);
-	}
+	if (a->possibly_billed)
+		jsonw_member_bool(w, JSON_KEY("possibly_billed"), true);
 	jsonw_close(w, '}');
 }
 
@@ -341,10 +335,8 @@ client_status(const struct exchange *x)
 static void
 member_true(struct jsonw *w, struct str key, bool yes)
 {
-	if (!yes)
-		return;
-	jsonw_known_key(w, key);
-	jsonw_bool(w, true);
+	if (yes)
+		jsonw_member_bool(w, key, true);
 }
 
 /* What caps did to the request, and it to them. */
@@ -352,7 +344,8 @@ static void
 write_caps(struct jsonw *w, const struct exchange *x)
 {
 	if (x->holding.max_tokens != CONFIG_UNSET && x->attempt_count > 0)
-		member_int(w, JSON_KEY("max_tokens"), x->holding.max_tokens);
+		jsonw_member_int(w, JSON_KEY("max_tokens"),
+		    x->holding.max_tokens);
 	member_true(w, JSON_KEY("clamped"),
 	    x->holding.clamped && x->attempt_count > 0);
 	member_true(w, JSON_KEY("downgraded"), x->reserving.downgraded);
@@ -378,20 +371,21 @@ write_record(struct exchange *x, enum detail detail)
 	member_secs(&w, JSON_KEY("latency_s"), x->started_nsecs,
 	    x->ended_nsecs);
 	member_usd(&w, JSON_KEY("cost_usd"), x->cost_nanos);
-	member_int(&w, JSON_KEY("prompt_tokens"), sum.prompt_tokens);
-	member_int(&w, JSON_KEY("completion_tokens"), sum.completion_tokens);
+	jsonw_member_int(&w, JSON_KEY("prompt_tokens"), sum.prompt_tokens);
+	jsonw_member_int(&w, JSON_KEY("completion_tokens"),
+	    sum.completion_tokens);
 	member_cstr(&w, JSON_KEY("time"), when);
 	write_target(&w, x, named_candidate(x));
-	member_int(&w, JSON_KEY("status"), client_status(x));
+	jsonw_member_int(&w, JSON_KEY("status"), client_status(x));
 	member_cstr(&w, JSON_KEY("outcome"), exchange_outcome_name(x->outcome));
 	if (x->error != ERR_NONE)
 		member_cstr(&w, JSON_KEY("error"), err_info(x->error)->code);
-	jsonw_known_key(&w, JSON_KEY("stream"));
-	jsonw_bool(&w, x->request.stream);
+	jsonw_member_bool(&w, JSON_KEY("stream"), x->request.stream);
 	member_secs(&w, JSON_KEY("ttft_s"), x->started_nsecs,
 	    last == NULL || !last->is_stream ? 0 : last->first_token_nsecs);
-	member_int(&w, JSON_KEY("cached_tokens"), sum.cached_tokens);
-	member_int(&w, JSON_KEY("reasoning_tokens"), sum.reasoning_tokens);
+	jsonw_member_int(&w, JSON_KEY("cached_tokens"), sum.cached_tokens);
+	jsonw_member_int(&w, JSON_KEY("reasoning_tokens"),
+	    sum.reasoning_tokens);
 	member_cstr(&w, JSON_KEY("usage_source"), source_name(sum.source));
 	write_caller(&w, x);
 	write_caps(&w, x);

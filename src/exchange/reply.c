@@ -20,28 +20,41 @@ serving(const struct exchange *x)
 }
 
 static void
-add_int(struct http_call *call, const char *name, int64_t v)
+add_text(struct http_call *call, struct str name, const char *text)
+{
+	http_add_line(call, name, str_of(text));
+}
+
+static void
+add_int(struct http_call *call, struct str name, int64_t v)
 {
 	char text[NUM_TEXT_BYTES];
 
-	num_format(v, 0, text);
-	http_add_header(call, name, text);
+	http_add_line(call, name, str_make(text, num_format(v, 0, text)));
+}
+
+static void
+add_usd(struct http_call *call, struct str name, int64_t nanos)
+{
+	char text[MONEY_TEXT_BYTES];
+
+	http_add_line(call, name, str_make(text, money_format(nanos, text)));
 }
 
 /* Who served; the names of ours and those LiteLLM's users know. */
 static void
 serving_headers(struct exchange *x, const struct attempt *a)
 {
-	http_add_header(x->call, "x-tallygate-model",
+	add_text(x->call, HTTP_LINE("x-tallygate-model"),
 	    a->candidate->upstream_model);
-	http_add_header(x->call, "x-tallygate-provider",
+	add_text(x->call, HTTP_LINE("x-tallygate-provider"),
 	    a->deployment->provider);
-	http_add_header(x->call, "x-litellm-model-id", a->deployment->id);
-	http_add_header(x->call, "x-litellm-model-group",
+	add_text(x->call, HTTP_LINE("x-litellm-model-id"), a->deployment->id);
+	add_text(x->call, HTTP_LINE("x-litellm-model-group"),
 	    a->candidate->group->name);
-	add_int(x->call, "x-litellm-attempted-retries",
+	add_int(x->call, HTTP_LINE("x-litellm-attempted-retries"),
 	    (int64_t)x->attempt_count - 1);
-	add_int(x->call, "x-litellm-attempted-fallbacks",
+	add_int(x->call, HTTP_LINE("x-litellm-attempted-fallbacks"),
 	    a->candidate->group_index);
 }
 
@@ -49,12 +62,8 @@ serving_headers(struct exchange *x, const struct attempt *a)
 static void
 room_header(struct exchange *x)
 {
-	char usd[MONEY_TEXT_BYTES];
-
-	money_format(x->holding.answer.cap_room_nanos -
-			 x->holding.answer.amount_nanos,
-	    usd);
-	http_add_header(x->call, "x-tallygate-budget-remaining-usd", usd);
+	add_usd(x->call, HTTP_LINE("x-tallygate-budget-remaining-usd"),
+	    x->holding.answer.cap_room_nanos - x->holding.answer.amount_nanos);
 }
 
 /* What the key spent so far (the last request's cost may still be on its way)
@@ -64,23 +73,22 @@ key_headers(struct exchange *x)
 {
 	const struct allowance *own = x->account->allowances[0];
 	struct allowance_spend spend;
-	char usd[MONEY_TEXT_BYTES];
 	struct store_txn *t;
 
-	if (own->max_nanos >= 0) {
-		money_format(own->max_nanos, usd);
-		http_add_header(x->call, "x-litellm-key-max-budget", usd);
-	}
+	if (own->max_nanos >= 0)
+		add_usd(x->call, HTTP_LINE("x-litellm-key-max-budget"),
+		    own->max_nanos);
 	if (own->requests >= 0)
-		add_int(x->call, "x-litellm-key-rpm-limit", own->requests);
+		add_int(x->call, HTTP_LINE("x-litellm-key-rpm-limit"),
+		    own->requests);
 	if (own->tokens >= 0)
-		add_int(x->call, "x-litellm-key-tpm-limit", own->tokens);
+		add_int(x->call, HTTP_LINE("x-litellm-key-tpm-limit"),
+		    own->tokens);
 	if (store_read(x->env->store, STORE_LIVE, &t, NULL) != 0)
 		return;
-	if (allowance_spend(t, own, clock_wall_nsecs(), &spend, NULL) == 0) {
-		money_format(spend.spent_nanos, usd);
-		http_add_header(x->call, "x-litellm-key-spend", usd);
-	}
+	if (allowance_spend(t, own, clock_wall_nsecs(), &spend, NULL) == 0)
+		add_usd(x->call, HTTP_LINE("x-litellm-key-spend"),
+		    spend.spent_nanos);
 	store_abort(&t);
 }
 
@@ -89,18 +97,19 @@ reply_headers(struct exchange *x)
 {
 	const struct attempt *a = serving(x);
 
-	http_add_header(x->call, "x-request-id", x->request_id);
+	add_text(x->call, HTTP_LINE("x-request-id"), x->request_id);
 	/* Anthropic's SDKs show this one. */
 	if (wire_api_is_anthropic(x->api))
-		http_add_header(x->call, "request-id", x->request_id);
-	http_add_header(x->call, "x-litellm-call-id", x->request_id);
-	http_add_header(x->call, "x-litellm-version",
+		add_text(x->call, HTTP_LINE("request-id"), x->request_id);
+	add_text(x->call, HTTP_LINE("x-litellm-call-id"), x->request_id);
+	add_text(x->call, HTTP_LINE("x-litellm-version"),
 	    "tallygate-" PACKAGE_VERSION);
-	add_int(x->call, "x-tallygate-attempts", (int64_t)x->attempt_count);
+	add_int(x->call, HTTP_LINE("x-tallygate-attempts"),
+	    (int64_t)x->attempt_count);
 	if (a != NULL)
 		serving_headers(x, a);
 	if (x->holding.max_tokens != CONFIG_UNSET)
-		add_int(x->call, "x-tallygate-max-tokens",
+		add_int(x->call, HTTP_LINE("x-tallygate-max-tokens"),
 		    x->holding.max_tokens);
 	if (x->holding.held && x->holding.request.cap_count > 0)
 		room_header(x);
@@ -112,12 +121,9 @@ reply_headers(struct exchange *x)
 static void
 cost_headers(struct exchange *x)
 {
-	char usd[MONEY_TEXT_BYTES];
-
-	money_format(x->cost_nanos, usd);
-	http_add_header(x->call, "x-tallygate-cost-usd", usd);
-	http_add_header(x->call, "x-litellm-response-cost", usd);
-	add_int(x->call, "x-litellm-response-duration-ms",
+	add_usd(x->call, HTTP_LINE("x-tallygate-cost-usd"), x->cost_nanos);
+	add_usd(x->call, HTTP_LINE("x-litellm-response-cost"), x->cost_nanos);
+	add_int(x->call, HTTP_LINE("x-litellm-response-duration-ms"),
 	    (x->ended_nsecs - x->started_nsecs) / NSECS_PER_MSEC);
 }
 
@@ -136,8 +142,8 @@ void
 reply_start_stream(struct exchange *x)
 {
 	reply_headers(x);
-	http_add_header(x->call, "cache-control", "no-cache");
-	http_add_header(x->call, "x-accel-buffering", "no");
+	add_text(x->call, HTTP_LINE("cache-control"), "no-cache");
+	add_text(x->call, HTTP_LINE("x-accel-buffering"), "no");
 	http_start(x->call, 200, content_type(x, EVENT_TYPE));
 }
 
@@ -158,13 +164,13 @@ retry_headers(struct exchange *x, int status)
 	    (x->retry_after_nsecs + NSECS_PER_SEC - 1) / NSECS_PER_SEC;
 
 	if (x->error == ERR_BUDGET) {
-		http_add_header(x->call, "x-should-retry", "false");
+		add_text(x->call, HTTP_LINE("x-should-retry"), "false");
 		/* A reset that is far away is no reason to wait for it. */
 		if (secs > NEAR_RESET_SECS)
 			return;
 	}
 	if (secs > 0 && (status == 429 || status == 503))
-		add_int(x->call, "retry-after", secs);
+		add_int(x->call, HTTP_LINE("retry-after"), secs);
 }
 
 void

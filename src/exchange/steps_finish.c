@@ -54,9 +54,10 @@ step_run_RECORD(struct exchange *x)
 /* ---- settle ------------------------------------------------------------- */
 
 static int
-check_alerts(const struct holding *h, struct store_txn *t, struct err *err)
+check_alerts(const struct holding *h, const struct spend_row *rows,
+    struct store_txn *t, struct err *err)
 {
-	return alert_check_spent(t, &h->request, &h->hold,
+	return alert_check_spent(t, &h->request, &h->hold, rows,
 	    h->x->settlement.now_nsecs, err);
 }
 
@@ -71,9 +72,9 @@ settle_run(struct batch_job *job, struct store_txn *t, struct err *err)
 		return -1;
 	/* The money is booked: what comes now may fail, but for the
 	   transaction as a whole. */
-	if (check_alerts(&x->holding, t, err) != 0 ||
+	if (check_alerts(&x->holding, x->settlement.rows_r, t, err) != 0 ||
 	    (x->hedge != NULL &&
-		check_alerts(&x->hedge->holding, t, err) != 0) ||
+		check_alerts(&x->hedge->holding, NULL, t, err) != 0) ||
 	    report_rest(x, t, err) != 0)
 		return store_failed(t, err) ? -1 : 0;
 	return 0;
@@ -110,7 +111,11 @@ start_settlement(struct exchange *x)
 	    arena_alloc(&x->arena, (x->attempt_count + 1) * sizeof(*charges));
 
 	s->owner = x->env->owner->id;
-	s->number = x->holding.held ? x->holding.hold.number : 0;
+	if (x->holding.held) {
+		s->number = x->holding.hold.number;
+		s->rows_r = arena_alloc(&x->arena,
+		    x->holding.hold.scope_count * sizeof(s->rows_r[0]));
+	}
 	if (x->hedge != NULL && x->hedge->holding.held) {
 		s->second_number = x->hedge->holding.hold.number;
 		s->second_cost_nanos = holding_cost_nanos(&x->hedge->holding);
@@ -190,6 +195,16 @@ exchange_on_file(struct exchange_env *env, uint64_t seq)
 	}
 }
 
+/* Refused before anything went out: a store that has no room for its record is
+   no reason to keep it in memory, and the next ones, for as long as that lasts.
+ */
+static bool
+has_nothing_to_settle(const struct exchange *x)
+{
+	return x->attempt_count == 0 && x->hedge == NULL && !x->holding.held &&
+	       !x->holding.limiting.taken && !x->quota.taken;
+}
+
 enum step_result
 step_run_SETTLE(struct exchange *x)
 {
@@ -198,14 +213,21 @@ step_run_SETTLE(struct exchange *x)
 		return STEP_PARK;
 	}
 	if (!x->settled) {
-		if (x->timer_fired) {
+		if (!x->timer_fired)
+			return STEP_PARK;
+		x->timer_fired = false;
+		give_answer(x);
+		if (!has_nothing_to_settle(x)) {
 			log_warn("%s: the store takes no settlement; it is "
 				 "kept and tried again",
 			    x->request_id);
-			x->timer_fired = false;
-			give_answer(x);
+			return STEP_PARK;
 		}
-		return STEP_PARK;
+		log_debug("%s: no room for a record: it is left out",
+		    x->request_id);
+		batch_cancel(x->env->batch, &x->settle_job);
+		x->settle_waiting = false;
+		x->settled = true;
 	}
 	if (!is_safe(x))
 		return STEP_PARK;

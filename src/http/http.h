@@ -124,6 +124,10 @@ void http_call_own(struct http_call *call,
    Connection ...), Date and Content-Type. 16 KiB in all. */
 void http_add_header(struct http_call *call, const char *name,
     const char *value);
+/* The same for a name that is known when we are compiled and free to be set:
+   cheaper, for what goes with each answer. */
+#define HTTP_LINE(name) str_make(name ": ", sizeof(name) + 1)
+void http_add_line(struct http_call *call, struct str name, struct str value);
 /* A whole answer. body is copied. */
 void http_reply(struct http_call *call, int status, const char *content_type,
     struct str body);

@@ -129,13 +129,25 @@ http_call_own(struct http_call *call,
 
 /* ---- the answer --------------------------------------------------------- */
 
-void
-http_add_header(struct http_call *call, const char *name, const char *value)
+static struct buf *
+header_lines(struct http_call *call)
 {
 	if (call->headers.data == NULL)
 		http_spares_take(&conn_of(call)->server->spares,
 		    &call->headers);
-	http_head_line(&call->headers, name, value);
+	return &call->headers;
+}
+
+void
+http_add_header(struct http_call *call, const char *name, const char *value)
+{
+	http_head_line(header_lines(call), name, value);
+}
+
+void
+http_add_line(struct http_call *call, struct str name, struct str value)
+{
+	http_head_known_line(header_lines(call), name, value);
 }
 
 static bool

@@ -2,6 +2,7 @@
 #include "http/http_head.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "http/http_name.h"
 
 #include <time.h>
@@ -88,7 +89,7 @@ is_name(struct str name)
 static bool
 is_value(struct str value)
 {
-	for (size_t i = 0; i < value.n; i++)
+	for (size_t i = str_plain_run(value); i < value.n; i++)
 		if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') ||
 		    value.p[i] == 0x7f)
 			return false;
@@ -122,6 +123,20 @@ http_head_line(struct buf *lines, const char *name_text, const char *value_text)
 	lines->len = (size_t)(p - lines->data);
 }
 
+void
+http_head_known_line(struct buf *lines, struct str name, struct str value)
+{
+	char *p;
+
+	if (!is_value(value) || buf_reserve(lines, name.n + value.n + 2) != 0)
+		return;
+	p = lines->data + lines->len;
+	p = put(p, name.p, name.n);
+	p = put(p, value.p, value.n);
+	p = put(p, "\r\n", 2);
+	lines->len = (size_t)(p - lines->data);
+}
+
 static char *
 put_text(char *p, const char *text)
 {
@@ -131,14 +146,9 @@ put_text(char *p, const char *text)
 static char *
 put_number(char *p, size_t v)
 {
-	char digits[20];
-	size_t n = 0;
+	char digits[NUM_TEXT_BYTES];
 
-	do {
-		digits[sizeof(digits) - ++n] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	return put(p, digits + sizeof(digits) - n, n);
+	return put(p, digits, num_format_uint(v, digits));
 }
 
 static char *

@@ -46,6 +46,8 @@ bool http_head_has_body(int status);
  * framing: bad bytes, or a header that is ours to write.
  */
 void http_head_line(struct buf *lines, const char *name, const char *value);
+/* The same for "name: " in one piece, of which nothing is asked. */
+void http_head_known_line(struct buf *lines, struct str name, struct str value);
 /* Bytes that http_head_write() may append, at most. */
 size_t http_head_bytes(const struct http_head *head);
 /* Appends the head to out, which has room for it. The date is refreshed when

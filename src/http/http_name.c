@@ -42,10 +42,12 @@ http_name_find(struct str lower)
 {
 	const struct row *row;
 
-	if (lower.n > HTTP_NAME_BYTES)
+	if (lower.n == 0 || lower.n > HTTP_NAME_BYTES)
 		return HTTP_NAME_OTHER;
+	/* The last letter tells most apart. */
 	for (row = rows[lower.n]; row->text != NULL; row++)
-		if (memcmp(row->text, lower.p, lower.n) == 0)
+		if (row->text[lower.n - 1] == lower.p[lower.n - 1] &&
+		    memcmp(row->text, lower.p, lower.n) == 0)
 			return row->name;
 	return HTTP_NAME_OTHER;
 }
@@ -54,9 +56,11 @@ enum http_name
 http_name_find_nocase(struct str name)
 {
 	char lower[HTTP_NAME_BYTES];
+	enum http_name found = http_name_find(name);
 
-	if (name.n > sizeof(lower) || rows[name.n][0].text == NULL)
-		return HTTP_NAME_OTHER;
+	if (found != HTTP_NAME_OTHER || name.n > sizeof(lower) ||
+	    rows[name.n][0].text == NULL)
+		return found;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
 

@@ -172,6 +172,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 		log_error("store: %s", err.text);
 	if (k->beats % COMPACT_SECS == 0 && !batch_is_queued(&k->compact_job)) {
 		batch_job_init(&k->compact_job, compact_run, compact_done);
+		k->compact_job.frees = true;
 		batch_add(&k->station.batch, &k->compact_job);
 	}
 }

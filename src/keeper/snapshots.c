@@ -141,13 +141,20 @@ snapshots_tick(struct snapshots *s)
 	int rc;
 
 	if (stat(s->o.trace_path, &st) == 0) {
-		s->rotated += s->inode != 0 && st.st_ino != s->inode;
+		/* The first look may come after the first rotation. */
+		if (s->inode == 0)
+			s->rotated +=
+			    s->rotated == 0 && was_rotated(s->o.trace_path);
+		else
+			s->rotated += st.st_ino != s->inode;
 		s->inode = st.st_ino;
 	}
 	if (s->rotated < interval(s) || clock_mono_nsecs() < s->retry_nsecs)
 		return;
 	rc = take(s, &err);
 	if (rc < 0) {
+		/* On a full disk half a copy would make it worse. */
+		recovery_remove_store(s->work);
 		log_error("snapshot: %s", err.text);
 		s->retry_nsecs = clock_mono_nsecs() + RETRY_NSECS;
 	} else if (rc == 1) {

@@ -23,8 +23,11 @@
 #define RETRY_MAX_MSECS   1000
 /* Packets per turn: a long backlog must not hold up the loop. */
 #define PACKETS_PER_TURN 32
-/* Rows deleted in one transaction: workers wait for its lock. */
+/* Rows deleted in one transaction: workers wait for its lock. Each try of one
+   that failed takes a quarter: in a full store there are few pages to work
+   with. */
 #define DELETES_PER_JOB 1024
+#define DELETE_TRIES    5
 /* New records wait for others so long, or until they are so many: about what
    a packet holds. The logger is not woken for each of them. */
 #define GATHER_MSECS   5
@@ -42,7 +45,8 @@ struct outbox {
 	size_t waiting; /* new records that wait for others */
 	bool behind;    /* there were more than one turn's packets */
 	struct batch_job delete_job;
-	bool delete_more; /* the last job left rows it should delete */
+	bool delete_more;      /* the last job left rows it should delete */
+	unsigned delete_tries; /* since one was committed */
 	struct buf packet;
 	struct outbox_stats stats;
 };
@@ -109,14 +113,17 @@ static int
 delete_run(struct batch_job *job, struct store_txn *t, struct err *err)
 {
 	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
+	int most = DELETES_PER_JOB >> 2 * o->delete_tries;
 	struct key from, upto;
 	int n;
 
+	if (o->delete_tries < DELETE_TRIES - 1)
+		o->delete_tries++;
 	outbox_key(&from, o->options.owner, 0);
 	outbox_key(&upto, o->options.owner, o->acked);
 	n = store_del_range(t, STORE_OUTBOX, key_str(&from), key_str(&upto),
-	    DELETES_PER_JOB);
-	o->delete_more = n == DELETES_PER_JOB;
+	    most);
+	o->delete_more = n == most;
 	return n < 0 ? err_set(err, ERR_STORE, "outbox") : 0;
 }
 
@@ -134,6 +141,8 @@ delete_done(struct batch_job *job, const struct err *err)
 {
 	struct outbox *o = LIST_OBJ(job, struct outbox, delete_job);
 
+	if (err == NULL)
+		o->delete_tries = 0;
 	if (err != NULL) {
 		o->delete_more = true;
 		look_again(o);
@@ -387,7 +396,7 @@ outbox_new(const struct outbox_options *options)
 	o->retry_msecs = RETRY_FIRST_MSECS;
 	buf_init(&o->packet, RECORD_PACKET_BYTES);
 	batch_job_init(&o->delete_job, delete_run, delete_done);
-	o->delete_job.retry = true;
+	o->delete_job.retry = o->delete_job.frees = true;
 	evtimer_assign(&o->retry, options->base, on_retry, o);
 	evtimer_assign(&o->gather, options->base, on_gathered, o);
 	connect_now(o);

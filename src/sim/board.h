@@ -11,6 +11,7 @@
 #define SIM_BOARD_H
 
 #include "sim/faults.h"
+#include "sim/kept.h"
 #include "sim/recent.h"
 #include "sim/reqlog.h"
 
@@ -71,6 +72,7 @@ struct board {
 	_Atomic size_t model_count;
 	struct reqlog log;
 	struct recent recent;
+	struct kept kept;
 	char fixed_body[BOARD_FIXED_BODY_BYTES];
 };
 

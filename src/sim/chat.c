@@ -16,6 +16,17 @@ chat_fini(struct chat *chat)
 	chat->root = NULL;
 }
 
+void
+chat_close_turn(struct chat *chat, struct str role, struct str text)
+{
+	chat->last = CHAT_LAST_OTHER;
+	if (!str_is(role, "user"))
+		return;
+	chat->last = chat->result_count > 0 ? CHAT_LAST_TOOL : CHAT_LAST_USER;
+	if (chat->last == CHAT_LAST_USER)
+		chat->user_text = text;
+}
+
 struct str
 chat_string(const json_t *v)
 {

@@ -80,6 +80,9 @@ int chat_add_tool(struct chat *chat, struct arena *arena, struct chat_tool tool,
  */
 struct str chat_text(struct chat *chat, struct arena *arena,
     const json_t *content);
+/* Behind a message whose results of tools are blocks of the user's: whose it
+   was. */
+void chat_close_turn(struct chat *chat, struct str role, struct str text);
 /* A string as a slice; "" for anything else. */
 struct str chat_string(const json_t *v);
 /*

@@ -1,22 +1,8 @@
 /* Answers and events in Anthropic's shape. See chat_anthropic.h. */
 #include "sim/chat_anthropic.h"
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
-static const char *
-stop_reason(enum finish finish)
+const char *
+chat_anthropic_stop_reason(enum finish finish)
 {
 	switch (finish) {
 	case FINISH_STOP:
@@ -34,18 +20,18 @@ static void
 write_usage(const struct usage *u, int64_t output_tokens, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_number(w, "input_tokens",
+	jsonw_put_int(w, "input_tokens",
 	    u->prompt_tokens - u->cached_tokens - u->cache_write_tokens);
-	add_number(w, "cache_creation_input_tokens", u->cache_write_tokens);
-	add_number(w, "cache_read_input_tokens", u->cached_tokens);
-	add_number(w, "output_tokens", output_tokens);
+	jsonw_put_int(w, "cache_creation_input_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "cache_read_input_tokens", u->cached_tokens);
+	jsonw_put_int(w, "output_tokens", output_tokens);
 	if (u->reasoning_tokens > 0) {
 		jsonw_key(w, "output_tokens_details");
 		jsonw_open(w, '{');
-		add_number(w, "thinking_tokens", u->reasoning_tokens);
+		jsonw_put_int(w, "thinking_tokens", u->reasoning_tokens);
 		jsonw_close(w, '}');
 	}
-	add_text(w, "service_tier", "standard");
+	jsonw_put_cstr(w, "service_tier", "standard");
 	jsonw_close(w, '}');
 }
 
@@ -57,8 +43,8 @@ write_opening(const struct talk *t, struct jsonw *w)
 	buf_add_cstr(w->out, t->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
-	add_text(w, "type", "message");
-	add_text(w, "role", "assistant");
+	jsonw_put_cstr(w, "type", "message");
+	jsonw_put_cstr(w, "role", "assistant");
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
 }
@@ -68,7 +54,7 @@ write_tool_use(const struct answer_call *call, struct str input,
     struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_text(w, "type", "tool_use");
+	jsonw_put_cstr(w, "type", "tool_use");
 	jsonw_key(w, "id");
 	buf_add_cstr(w->out, "\"toolu_");
 	buf_add_cstr(w->out, call->id);
@@ -94,7 +80,7 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '[');
 	if (a->words > 0) {
 		jsonw_open(&w, '{');
-		add_text(&w, "type", "text");
+		jsonw_put_cstr(&w, "type", "text");
 		jsonw_key(&w, "text");
 		answer_write_text(a, &w);
 		jsonw_close(&w, '}');
@@ -109,8 +95,9 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 		json_decref(input);
 	}
 	jsonw_close(&w, ']');
-	add_text(&w, "stop_reason", stop_reason(a->finish));
-	add_text(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_reason",
+	    chat_anthropic_stop_reason(a->finish));
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");
 		write_usage(&a->usage, a->usage.completion_tokens, &w);
@@ -126,16 +113,7 @@ begin(struct reply_chunk *chunk, const char *event, struct jsonw *w)
 	chunk->event = event;
 	jsonw_init(w, &chunk->json);
 	jsonw_open(w, '{');
-	add_text(w, "type", event);
-}
-
-/* What comes behind a content block, or behind the opening. */
-static enum talk_stage
-next_block(const struct talk *t)
-{
-	if (t->word < t->answer->words)
-		return TALK_TEXT_START;
-	return t->call < t->answer->call_count ? TALK_CALL_HEAD : TALK_FINISH;
+	jsonw_put_cstr(w, "type", event);
 }
 
 static void
@@ -149,22 +127,22 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 	write_opening(t, &w);
 	jsonw_key(&w, "content");
 	jsonw_raw(&w, str_of("[]"));
-	add_text(&w, "stop_reason", NULL);
-	add_text(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_reason", NULL);
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");
 		write_usage(&t->answer->usage, 1, &w);
 	}
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
-	t->stage = next_block(t);
+	t->stage = talk_next_block(t);
 }
 
 /* The index of the block being told: text is a block of its own. */
 static void
 add_index(const struct talk *t, struct jsonw *w)
 {
-	add_number(w, "index", (int64_t)t->call);
+	jsonw_put_int(w, "index", (int64_t)t->call);
 }
 
 static void
@@ -197,37 +175,29 @@ tell_word(struct talk *t, struct reply_chunk *chunk)
 	add_index(t, &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	add_text(&w, "type", "text_delta");
+	jsonw_put_cstr(&w, "type", "text_delta");
 	jsonw_key(&w, "text");
-	buf_add_cstr(w.out, t->word == 0 ? "\"" : "\" ");
-	jsonw_escape(w.out, answer_word(t->answer, &t->at));
-	buf_add_char(w.out, '"');
-	w.comma = true;
+	talk_write_word(t, &w);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
 	chunk->tokens = 1;
-	if (++t->word == t->answer->words)
-		t->stage = TALK_TEXT_STOP;
 }
 
 static void
 tell_call_args(struct talk *t, struct reply_chunk *chunk)
 {
-	const struct answer_call *call = &t->answer->calls[t->call];
 	struct jsonw w;
 
 	begin(chunk, "content_block_delta", &w);
 	add_index(t, &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	add_text(&w, "type", "input_json_delta");
+	jsonw_put_cstr(&w, "type", "input_json_delta");
 	jsonw_key(&w, "partial_json");
-	jsonw_str(&w, answer_fragment(call, &t->at));
+	talk_write_fragment(t, &w);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
 	chunk->tokens = 1;
-	if (t->at >= call->arguments.n)
-		t->stage = TALK_CALL_STOP;
 }
 
 static void
@@ -238,10 +208,7 @@ tell_block_stop(struct talk *t, struct reply_chunk *chunk)
 	begin(chunk, "content_block_stop", &w);
 	add_index(t, &w);
 	jsonw_close(&w, '}');
-	if (t->stage == TALK_CALL_STOP)
-		t->call++;
-	t->at = 0;
-	t->stage = next_block(t);
+	t->stage = talk_next_block(t);
 }
 
 static void
@@ -252,8 +219,9 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	begin(chunk, "message_delta", &w);
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
-	add_text(&w, "stop_reason", stop_reason(t->answer->finish));
-	add_text(&w, "stop_sequence", NULL);
+	jsonw_put_cstr(&w, "stop_reason",
+	    chat_anthropic_stop_reason(t->answer->finish));
+	jsonw_put_cstr(&w, "stop_sequence", NULL);
 	jsonw_close(&w, '}');
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");

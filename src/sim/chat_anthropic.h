@@ -20,6 +20,8 @@ int chat_anthropic_read_count(struct chat *chat, struct arena *arena,
     struct str version, struct problem *p) MUST_CHECK;
 /* A whole answer. */
 void chat_anthropic_write(const struct talk *t, struct buf *out);
+/* Its word; Bedrock's is the same. */
+const char *chat_anthropic_stop_reason(enum finish finish);
 /* A reply_source: the next event; ctx is the struct talk. */
 int chat_anthropic_next(void *ctx, struct reply_chunk *chunk);
 

@@ -1,33 +1,7 @@
 /* Converse's answers and events. See chat_bedrock.h. */
 #include "sim/chat_bedrock.h"
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
-static const char *
-stop_reason(enum finish finish)
-{
-	switch (finish) {
-	case FINISH_STOP:
-		return "end_turn";
-	case FINISH_LENGTH:
-		return "max_tokens";
-	case FINISH_TOOLS:
-		return "tool_use";
-	}
-	return "end_turn";
-}
+#include "sim/chat_anthropic.h"
 
 /* inputTokens leaves out what the cache gave or took. */
 static void
@@ -35,12 +9,13 @@ write_usage(const struct usage *u, struct jsonw *w)
 {
 	jsonw_key(w, "usage");
 	jsonw_open(w, '{');
-	add_number(w, "inputTokens",
+	jsonw_put_int(w, "inputTokens",
 	    u->prompt_tokens - u->cached_tokens - u->cache_write_tokens);
-	add_number(w, "outputTokens", u->completion_tokens);
-	add_number(w, "totalTokens", u->prompt_tokens + u->completion_tokens);
-	add_number(w, "cacheReadInputTokens", u->cached_tokens);
-	add_number(w, "cacheWriteInputTokens", u->cache_write_tokens);
+	jsonw_put_int(w, "outputTokens", u->completion_tokens);
+	jsonw_put_int(w, "totalTokens",
+	    u->prompt_tokens + u->completion_tokens);
+	jsonw_put_int(w, "cacheReadInputTokens", u->cached_tokens);
+	jsonw_put_int(w, "cacheWriteInputTokens", u->cache_write_tokens);
 	jsonw_close(w, '}');
 }
 
@@ -49,7 +24,7 @@ write_metrics(struct jsonw *w)
 {
 	jsonw_key(w, "metrics");
 	jsonw_open(w, '{');
-	add_number(w, "latencyMs", 1);
+	jsonw_put_int(w, "latencyMs", 1);
 	jsonw_close(w, '}');
 }
 
@@ -94,7 +69,7 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "message");
 	jsonw_open(&w, '{');
-	add_text(&w, "role", "assistant");
+	jsonw_put_cstr(&w, "role", "assistant");
 	jsonw_key(&w, "content");
 	jsonw_open(&w, '[');
 	if (a->words > 0) {
@@ -108,7 +83,7 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 	jsonw_close(&w, ']');
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
-	add_text(&w, "stopReason", stop_reason(a->finish));
+	jsonw_put_cstr(&w, "stopReason", chat_anthropic_stop_reason(a->finish));
 	if (!t->no_usage)
 		write_usage(&a->usage, &w);
 	write_metrics(&w);
@@ -127,17 +102,17 @@ begin(struct reply_chunk *chunk, const char *event, struct jsonw *w)
 
 /* Text has no contentBlockStart there. */
 static enum talk_stage
-next_block(const struct talk *t)
+next_block(struct talk *t)
 {
-	if (t->word < t->answer->words)
-		return TALK_WORDS;
-	return t->call < t->answer->call_count ? TALK_CALL_HEAD : TALK_FINISH;
+	enum talk_stage next = talk_next_block(t);
+
+	return next == TALK_TEXT_START ? TALK_WORDS : next;
 }
 
 static void
 add_index(const struct talk *t, struct jsonw *w)
 {
-	add_number(w, "contentBlockIndex", (int64_t)t->call);
+	jsonw_put_int(w, "contentBlockIndex", (int64_t)t->call);
 }
 
 static void
@@ -150,15 +125,10 @@ tell_word(struct talk *t, struct reply_chunk *chunk)
 	jsonw_key(&w, "delta");
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "text");
-	buf_add_cstr(w.out, t->word == 0 ? "\"" : "\" ");
-	jsonw_escape(w.out, answer_word(t->answer, &t->at));
-	buf_add_char(w.out, '"');
-	w.comma = true;
+	talk_write_word(t, &w);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
 	chunk->tokens = 1;
-	if (++t->word == t->answer->words)
-		t->stage = TALK_TEXT_STOP;
 }
 
 static void
@@ -184,7 +154,6 @@ tell_call_head(struct talk *t, struct reply_chunk *chunk)
 static void
 tell_call_args(struct talk *t, struct reply_chunk *chunk)
 {
-	const struct answer_call *call = &t->answer->calls[t->call];
 	struct jsonw w;
 
 	begin(chunk, "contentBlockDelta", &w);
@@ -194,13 +163,11 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	jsonw_key(&w, "toolUse");
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "input");
-	jsonw_str(&w, answer_fragment(call, &t->at));
+	talk_write_fragment(t, &w);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
 	chunk->tokens = 1;
-	if (t->at >= call->arguments.n)
-		t->stage = TALK_CALL_STOP;
 }
 
 static void
@@ -211,9 +178,6 @@ tell_block_stop(struct talk *t, struct reply_chunk *chunk)
 	begin(chunk, "contentBlockStop", &w);
 	add_index(t, &w);
 	jsonw_close(&w, '}');
-	if (t->stage == TALK_CALL_STOP)
-		t->call++;
-	t->at = 0;
 	t->stage = next_block(t);
 }
 
@@ -224,7 +188,8 @@ tell_end(struct talk *t, struct reply_chunk *chunk)
 
 	if (t->stage == TALK_FINISH) {
 		begin(chunk, "messageStop", &w);
-		add_text(&w, "stopReason", stop_reason(t->answer->finish));
+		jsonw_put_cstr(&w, "stopReason",
+		    chat_anthropic_stop_reason(t->answer->finish));
 		chunk->last = t->no_usage;
 		t->stage = t->no_usage ? TALK_OVER : TALK_USAGE;
 	} else {
@@ -246,7 +211,7 @@ chat_bedrock_next(void *ctx, struct reply_chunk *chunk)
 	switch (t->stage) {
 	case TALK_OPENING:
 		begin(chunk, "messageStart", &w);
-		add_text(&w, "role", "assistant");
+		jsonw_put_cstr(&w, "role", "assistant");
 		jsonw_close(&w, '}');
 		t->stage = next_block(t);
 		return 1;

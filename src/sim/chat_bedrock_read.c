@@ -229,12 +229,7 @@ read_message(struct chat *chat, struct arena *arena, const json_t *message,
 			return -1;
 	}
 	text = chat_text(chat, arena, content);
-	chat->last = CHAT_LAST_OTHER;
-	if (!str_is(role, "user"))
-		return 0;
-	chat->last = chat->result_count > 0 ? CHAT_LAST_TOOL : CHAT_LAST_USER;
-	if (chat->last == CHAT_LAST_USER)
-		chat->user_text = text;
+	chat_close_turn(chat, role, text);
 	return 0;
 }
 

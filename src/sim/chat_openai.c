@@ -15,57 +15,98 @@ chat_openai_finish(enum finish finish)
 	return "stop";
 }
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
 static bool
 is_mistral(const struct talk *t)
 {
 	return t->dialect == DIALECT_MISTRAL;
 }
 
+static bool
+has(const struct talk *t, unsigned quirks)
+{
+	return (t->flavor->quirks & quirks) != 0;
+}
+
+/* What a finish reason is called there. */
+static const char *
+finish_word(const struct talk *t, bool in_stream)
+{
+	const char *word = chat_openai_finish(t->answer->finish);
+
+	if (t->answer->finish == FINISH_TOOLS && in_stream &&
+	    has(t, QUIRK_STOP_ON_CALLS))
+		return "stop";
+	return t->answer->finish == FINISH_STOP ? t->flavor->eos : word;
+}
+
+/* ---- usage -------------------------------------------------------------- */
+
 static void
 write_details(const struct usage *u, struct jsonw *w)
 {
 	jsonw_key(w, "prompt_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "cached_tokens", u->cached_tokens);
+	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 	if (u->cache_write_tokens > 0)
-		add_number(w, "cache_write_tokens", u->cache_write_tokens);
-	add_number(w, "audio_tokens", u->audio_tokens);
+		jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "audio_tokens", u->audio_tokens);
 	jsonw_close(w, '}');
 	jsonw_key(w, "completion_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "reasoning_tokens", u->reasoning_tokens);
-	add_number(w, "audio_tokens", 0);
-	add_number(w, "accepted_prediction_tokens", 0);
-	add_number(w, "rejected_prediction_tokens", 0);
+	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
+	jsonw_put_int(w, "audio_tokens", 0);
+	jsonw_put_int(w, "accepted_prediction_tokens", 0);
+	jsonw_put_int(w, "rejected_prediction_tokens", 0);
 	jsonw_close(w, '}');
+}
+
+/* The usage as this talk's provider writes it. */
+static void
+write_usage(const struct talk *t, const struct usage *u, struct jsonw *w)
+{
+	int64_t completion = u->completion_tokens;
+
+	if (is_mistral(t)) {
+		chat_openai_usage(u, t->dialect, w);
+		return;
+	}
+	if (has(t, QUIRK_APART))
+		completion -= u->reasoning_tokens;
+	jsonw_open(w, '{');
+	jsonw_put_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "completion_tokens", completion);
+	jsonw_put_int(w, "total_tokens",
+	    u->prompt_tokens + u->completion_tokens);
+	write_details(u, w);
+	flavor_write_usage(t->flavor, u, w);
+	jsonw_close(w, '}');
+}
+
+/* What has been told so far. */
+static void
+write_running_usage(const struct talk *t, struct jsonw *w)
+{
+	struct usage u = t->answer->usage;
+
+	u.completion_tokens = t->told;
+	if (u.reasoning_tokens > u.completion_tokens)
+		u.reasoning_tokens = u.completion_tokens;
+	write_usage(t, &u, w);
 }
 
 void
 chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_number(w, "prompt_tokens", u->prompt_tokens);
-	add_number(w, "completion_tokens", u->completion_tokens);
-	add_number(w, "total_tokens", u->prompt_tokens + u->completion_tokens);
+	jsonw_put_int(w, "prompt_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "completion_tokens", u->completion_tokens);
+	jsonw_put_int(w, "total_tokens",
+	    u->prompt_tokens + u->completion_tokens);
 	if (dialect == DIALECT_MISTRAL && u->cached_tokens > 0) {
-		add_number(w, "num_cached_tokens", u->cached_tokens);
+		jsonw_put_int(w, "num_cached_tokens", u->cached_tokens);
 		jsonw_key(w, "prompt_tokens_details");
 		jsonw_open(w, '{');
-		add_number(w, "cached_tokens", u->cached_tokens);
+		jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 		jsonw_close(w, '}');
 	} else if (dialect != DIALECT_MISTRAL) {
 		write_details(u, w);
@@ -89,12 +130,12 @@ static void
 write_opening(const struct talk *t, const char *object, struct jsonw *w)
 {
 	write_id(t, w);
-	add_text(w, "object", object);
-	add_number(w, "created", t->created_secs);
+	jsonw_put_cstr(w, "object", object);
+	jsonw_put_int(w, "created", t->created_secs);
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
 	if (!is_mistral(t))
-		add_text(w, "system_fingerprint", "fp_tallysim");
+		jsonw_put_cstr(w, "system_fingerprint", "fp_tallysim");
 }
 
 /* `arguments` of a call; in a stream's first delta they are empty. */
@@ -105,15 +146,15 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 	const struct answer_call *call = &t->answer->calls[i];
 
 	jsonw_open(w, '{');
-	if (delta || is_mistral(t))
-		add_number(w, "index", (int64_t)i);
+	if ((delta && !has(t, QUIRK_NO_CALL_INDEX)) || is_mistral(t))
+		jsonw_put_int(w, "index", (int64_t)i);
 	jsonw_key(w, "id");
 	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"call_");
 	buf_add_cstr(w->out, call->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
 	if (!is_mistral(t))
-		add_text(w, "type", "function");
+		jsonw_put_cstr(w, "type", "function");
 	jsonw_key(w, "function");
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
@@ -121,6 +162,10 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 	jsonw_key(w, "arguments");
 	jsonw_str(w, arguments);
 	jsonw_close(w, '}');
+	if (i == 0 && has(t, QUIRK_SIGNED_CALLS)) {
+		jsonw_key(w, "extra_content");
+		jsonw_raw(w, str_of(FLAVOR_SIGNED));
+	}
 	jsonw_close(w, '}');
 }
 
@@ -134,6 +179,63 @@ write_calls(const struct talk *t, struct jsonw *w)
 	jsonw_close(w, ']');
 }
 
+/* ---- reasoning that is shown: a word "Hm" for each of its tokens -------- */
+
+static bool
+shows_reasoning(const struct talk *t)
+{
+	return t->answer->usage.reasoning_tokens > 0 &&
+	       (t->flavor->reasoning[0] != '\0' || has(t, QUIRK_CHUNKS));
+}
+
+static void
+write_thoughts(int64_t first, int64_t count, struct jsonw *w)
+{
+	buf_add_char(w->out, '"');
+	for (int64_t i = first; i < first + count; i++)
+		buf_add_cstr(w->out, i == 0 ? "Hm" : " Hm");
+	buf_add_char(w->out, '"');
+	w->comma = true;
+}
+
+/* {"type":"thinking","thinking":[{"type":"text","text":"Hm"}]} */
+static void
+write_thinking_chunk(int64_t first, int64_t count, struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	jsonw_put_cstr(w, "type", "thinking");
+	jsonw_key(w, "thinking");
+	jsonw_open(w, '[');
+	jsonw_open(w, '{');
+	jsonw_put_cstr(w, "type", "text");
+	jsonw_key(w, "text");
+	write_thoughts(first, count, w);
+	jsonw_close(w, '}');
+	jsonw_close(w, ']');
+	jsonw_close(w, '}');
+}
+
+static void
+open_text_chunk(struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	jsonw_put_cstr(w, "type", "text");
+	jsonw_key(w, "text");
+}
+
+/* The content of a whole answer as a list. */
+static void
+write_content_chunks(const struct talk *t, struct jsonw *w)
+{
+	jsonw_open(w, '[');
+	if (shows_reasoning(t))
+		write_thinking_chunk(0, t->answer->usage.reasoning_tokens, w);
+	open_text_chunk(w);
+	answer_write_text(t->answer, w);
+	jsonw_close(w, '}');
+	jsonw_close(w, ']');
+}
+
 static void
 write_message(const struct talk *t, struct jsonw *w)
 {
@@ -141,9 +243,15 @@ write_message(const struct talk *t, struct jsonw *w)
 
 	jsonw_key(w, "message");
 	jsonw_open(w, '{');
-	add_text(w, "role", "assistant");
+	jsonw_put_cstr(w, "role", "assistant");
+	if (shows_reasoning(t) && !has(t, QUIRK_CHUNKS)) {
+		jsonw_key(w, t->flavor->reasoning);
+		write_thoughts(0, t->answer->usage.reasoning_tokens, w);
+	}
 	jsonw_key(w, "content");
-	if (!calls)
+	if (!calls && has(t, QUIRK_CHUNKS))
+		write_content_chunks(t, w);
+	else if (!calls)
 		answer_write_text(t->answer, w);
 	else if (is_mistral(t))
 		jsonw_cstr(w, "");
@@ -152,9 +260,9 @@ write_message(const struct talk *t, struct jsonw *w)
 	if (calls)
 		write_calls(t, w);
 	else if (is_mistral(t))
-		add_text(w, "tool_calls", NULL);
+		jsonw_put_cstr(w, "tool_calls", NULL);
 	if (!is_mistral(t))
-		add_text(w, "refusal", NULL);
+		jsonw_put_cstr(w, "refusal", NULL);
 	jsonw_close(w, '}');
 }
 
@@ -163,6 +271,8 @@ chat_openai_write(const struct talk *t, struct buf *out)
 {
 	struct jsonw w;
 
+	if (has(t, QUIRK_KEEP_ALIVE))
+		buf_add_cstr(out, "\n\n\n"); /* while it stood in the queue */
 	jsonw_init(&w, out);
 	jsonw_open(&w, '{');
 	write_opening(t, "chat.completion", &w);
@@ -170,19 +280,19 @@ chat_openai_write(const struct talk *t, struct buf *out)
 	jsonw_open(&w, '[');
 	for (int i = 0; i < t->chat->choices; i++) {
 		jsonw_open(&w, '{');
-		add_number(&w, "index", i);
+		jsonw_put_int(&w, "index", i);
 		write_message(t, &w);
 		if (!is_mistral(t))
-			add_text(&w, "logprobs", NULL);
-		add_text(&w, "finish_reason",
-		    chat_openai_finish(t->answer->finish));
+			jsonw_put_cstr(&w, "logprobs", NULL);
+		jsonw_put_cstr(&w, "finish_reason", finish_word(t, false));
 		jsonw_close(&w, '}');
 	}
 	jsonw_close(&w, ']');
 	if (!t->no_usage) {
 		jsonw_key(&w, "usage");
-		chat_openai_usage(&t->answer->usage, t->dialect, &w);
+		write_usage(t, &t->answer->usage, &w);
 	}
+	flavor_write_extras(t->flavor, &w);
 	jsonw_close(&w, '}');
 }
 
@@ -208,27 +318,61 @@ open_delta(struct talk *t, struct reply_chunk *chunk, struct jsonw *w)
 	jsonw_init(w, &chunk->json);
 	buf_add_str(&chunk->json, buf_str(&t->prefix));
 	jsonw_open(w, '{');
-	add_number(w, "index", t->choice);
+	jsonw_put_int(w, "index", t->choice);
 	jsonw_key(w, "delta");
 	jsonw_open(w, '{');
+	if (has(t, QUIRK_ROLE_EACH) && t->stage != TALK_OPENING)
+		jsonw_put_cstr(w, "role", "assistant");
+}
+
+/* The usage that rides on a chunk. */
+static void
+close_with_usage(const struct talk *t, bool is_last, struct jsonw *w)
+{
+	if (!t->no_usage && is_last &&
+	    (is_mistral(t) || has(t, QUIRK_USAGE_FINISH | QUIRK_USAGE_EACH))) {
+		jsonw_key(w, "usage");
+		write_usage(t, &t->answer->usage, w);
+	} else if (!t->no_usage && has(t, QUIRK_USAGE_EACH)) {
+		jsonw_key(w, "usage");
+		write_running_usage(t, w);
+	} else if (t->chat->include_usage && !is_mistral(t)) {
+		jsonw_put_cstr(w, "usage", NULL);
+	}
+}
+
+/* Its own place for ids, and for the usage at the end. */
+static void
+write_x_groq(const struct talk *t, bool is_last, struct jsonw *w)
+{
+	if (!has(t, QUIRK_X_GROQ) || (!is_last && t->stage != TALK_OPENING))
+		return;
+	jsonw_key(w, "x_groq");
+	jsonw_open(w, '{');
+	jsonw_key(w, "id");
+	buf_printf(w->out, "\"req_%s\"", t->id);
+	w->comma = true;
+	if (is_last && !t->no_usage) {
+		jsonw_key(w, "usage");
+		write_usage(t, &t->answer->usage, w);
+	}
+	jsonw_close(w, '}');
 }
 
 static void
 close_delta(const struct talk *t, const char *finish, struct jsonw *w)
 {
+	bool is_last = finish != NULL && t->choice + 1 == t->chat->choices;
+
 	jsonw_close(w, '}');
 	if (!is_mistral(t))
-		add_text(w, "logprobs", NULL);
-	add_text(w, "finish_reason", finish);
+		jsonw_put_cstr(w, "logprobs", NULL);
+	jsonw_put_cstr(w, "finish_reason", finish);
 	jsonw_close(w, '}');
 	jsonw_close(w, ']');
-	if (is_mistral(t) && finish != NULL && !t->no_usage &&
-	    t->choice + 1 == t->chat->choices) {
-		jsonw_key(w, "usage");
-		chat_openai_usage(&t->answer->usage, t->dialect, w);
-	} else if (t->chat->include_usage && !is_mistral(t)) {
-		add_text(w, "usage", NULL);
-	}
+	close_with_usage(t, is_last, w);
+	write_x_groq(t, is_last, w);
+	flavor_write_extras(t->flavor, w);
 	jsonw_close(w, '}');
 }
 
@@ -243,40 +387,80 @@ next_choice(struct talk *t)
 	return true;
 }
 
+/* What comes first behind role and reasoning. */
+static enum talk_stage
+after_thought(const struct talk *t)
+{
+	if (t->answer->words > 0)
+		return TALK_WORDS;
+	return t->answer->call_count > 0 && !is_mistral(t) ? TALK_CALL_HEAD
+							   : TALK_FINISH;
+}
+
 static void
 tell_opening(struct talk *t, struct reply_chunk *chunk)
 {
 	bool calls = t->answer->call_count > 0;
 	struct jsonw w;
 
+	/* What is not shown has been told. */
+	if (t->choice == 0 && !shows_reasoning(t))
+		t->told = t->answer->usage.reasoning_tokens;
 	open_delta(t, chunk, &w);
-	add_text(&w, "role", "assistant");
-	add_text(&w, "content", calls && !is_mistral(t) ? NULL : "");
+	jsonw_put_cstr(&w, "role", "assistant");
+	jsonw_put_cstr(&w, "content", calls && !is_mistral(t) ? NULL : "");
 	if (!is_mistral(t))
-		add_text(&w, "refusal", NULL);
+		jsonw_put_cstr(&w, "refusal", NULL);
 	close_delta(t, NULL, &w);
 	if (!next_choice(t))
 		return;
-	if (t->answer->words > 0)
-		t->stage = TALK_WORDS;
-	else if (calls && !is_mistral(t))
-		t->stage = TALK_CALL_HEAD;
-	else
-		t->stage = TALK_FINISH;
+	t->stage = shows_reasoning(t) ? TALK_THOUGHT : after_thought(t);
+}
+
+static void
+tell_thought(struct talk *t, struct reply_chunk *chunk)
+{
+	struct jsonw w;
+
+	t->told++;
+	chunk->tokens = 1;
+	open_delta(t, chunk, &w);
+	if (has(t, QUIRK_CHUNKS)) {
+		jsonw_key(&w, "content");
+		jsonw_open(&w, '[');
+		write_thinking_chunk(t->thought, 1, &w);
+		jsonw_close(&w, ']');
+	} else {
+		jsonw_key(&w, t->flavor->reasoning);
+		write_thoughts(t->thought, 1, &w);
+	}
+	close_delta(t, NULL, &w);
+	if (next_choice(t) && ++t->thought == t->answer->usage.reasoning_tokens)
+		t->stage = after_thought(t);
 }
 
 static void
 tell_word(struct talk *t, struct reply_chunk *chunk)
 {
+	bool list = has(t, QUIRK_CHUNKS);
 	struct jsonw w;
 
 	if (t->choice == 0)
 		t->said = answer_word(t->answer, &t->at);
+	t->told++;
 	open_delta(t, chunk, &w);
 	jsonw_key(&w, "content");
+	if (list) {
+		jsonw_open(&w, '[');
+		open_text_chunk(&w);
+	}
 	buf_add_cstr(w.out, t->word == 0 ? "\"" : "\" ");
 	jsonw_escape(w.out, t->said);
 	buf_add_char(w.out, '"');
+	if (list) {
+		jsonw_close(&w, '}');
+		jsonw_close(&w, ']');
+	}
 	close_delta(t, NULL, &w);
 	chunk->tokens = 1;
 	if (next_choice(t) && ++t->word == t->answer->words)
@@ -296,19 +480,23 @@ leave_call(struct talk *t)
 static void
 tell_call_head(struct talk *t, struct reply_chunk *chunk)
 {
+	const struct answer_call *call = &t->answer->calls[t->call];
+	bool whole = has(t, QUIRK_WHOLE_CALLS);
 	struct jsonw w;
 
+	chunk->tokens = whole ? (int)call->tokens : 1;
+	t->told += chunk->tokens;
 	open_delta(t, chunk, &w);
 	jsonw_key(&w, "tool_calls");
 	jsonw_open(&w, '[');
-	write_call(t, t->call, true, str_make("", 0), &w);
+	write_call(t, t->call, true, whole ? call->arguments : str_make("", 0),
+	    &w);
 	jsonw_close(&w, ']');
 	close_delta(t, NULL, &w);
-	chunk->tokens = 1;
 	if (!next_choice(t))
 		return;
 	t->stage = TALK_CALL_ARGS;
-	if (t->answer->calls[t->call].arguments.n == 0)
+	if (whole || call->arguments.n == 0)
 		leave_call(t);
 }
 
@@ -320,11 +508,12 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 
 	if (t->choice == 0)
 		t->said = answer_fragment(call, &t->at);
+	t->told++;
 	open_delta(t, chunk, &w);
 	jsonw_key(&w, "tool_calls");
 	jsonw_open(&w, '[');
 	jsonw_open(&w, '{');
-	add_number(&w, "index", (int64_t)t->call);
+	jsonw_put_int(&w, "index", (int64_t)t->call);
 	jsonw_key(&w, "function");
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "arguments");
@@ -346,16 +535,17 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	open_delta(t, chunk, &w);
 	/* Mistral: whole calls in one delta, together with the finish. */
 	if (is_mistral(t)) {
-		add_text(&w, "content", "");
+		jsonw_put_cstr(&w, "content", "");
 		for (size_t i = 0; i < t->answer->call_count; i++)
 			chunk->tokens += (int)t->answer->calls[i].tokens;
 		if (t->answer->call_count > 0)
 			write_calls(t, &w);
 	}
-	close_delta(t, chat_openai_finish(t->answer->finish), &w);
+	close_delta(t, finish_word(t, true), &w);
 	if (!next_choice(t))
 		return;
-	t->stage = t->chat->include_usage && !t->no_usage && !is_mistral(t)
+	t->stage = t->chat->include_usage && !t->no_usage && !is_mistral(t) &&
+			   !has(t, QUIRK_USAGE_FINISH | QUIRK_USAGE_EACH)
 		       ? TALK_USAGE
 		       : TALK_TERMINAL;
 }
@@ -370,7 +560,7 @@ tell_usage(struct talk *t, struct reply_chunk *chunk)
 	buf_add_str(&chunk->json, buf_str(&t->prefix));
 	jsonw_close(&w, ']');
 	jsonw_key(&w, "usage");
-	chat_openai_usage(&t->answer->usage, t->dialect, &w);
+	write_usage(t, &t->answer->usage, &w);
 	jsonw_close(&w, '}');
 	t->stage = TALK_TERMINAL;
 }
@@ -383,6 +573,9 @@ chat_openai_next(void *ctx, struct reply_chunk *chunk)
 	switch (t->stage) {
 	case TALK_OPENING:
 		tell_opening(t, chunk);
+		return 1;
+	case TALK_THOUGHT:
+		tell_thought(t, chunk);
 		return 1;
 	case TALK_WORDS:
 		tell_word(t, chunk);
@@ -408,7 +601,6 @@ chat_openai_next(void *ctx, struct reply_chunk *chunk)
 	case TALK_PING:
 	case TALK_TEXT_STOP:
 	case TALK_CALL_STOP:
-	case TALK_THOUGHT:
 	case TALK_OVER:
 		return 0;
 	}

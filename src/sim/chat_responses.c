@@ -6,20 +6,6 @@
  */
 #include "sim/chat_responses.h"
 
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
 /* "key":"prefix_id", with a number behind it for items. */
 static void
 add_id(const struct talk *t, const char *key, const char *prefix,
@@ -47,7 +33,7 @@ write_reasoning(const struct talk *t, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	add_id(t, "id", "rs", -1, w);
-	add_text(w, "type", "reasoning");
+	jsonw_put_cstr(w, "type", "reasoning");
 	jsonw_key(w, "summary");
 	jsonw_raw(w, str_of("[]"));
 	jsonw_close(w, '}');
@@ -57,7 +43,7 @@ static void
 write_part(const struct talk *t, bool whole, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_text(w, "type", "output_text");
+	jsonw_put_cstr(w, "type", "output_text");
 	jsonw_key(w, "text");
 	if (whole)
 		answer_write_text(t->answer, w);
@@ -81,9 +67,9 @@ write_message(const struct talk *t, bool whole, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	add_id(t, "id", "msg", -1, w);
-	add_text(w, "type", "message");
-	add_text(w, "status", whole ? end_status(t) : "in_progress");
-	add_text(w, "role", "assistant");
+	jsonw_put_cstr(w, "type", "message");
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "role", "assistant");
 	jsonw_key(w, "content");
 	jsonw_open(w, '[');
 	if (whole)
@@ -99,8 +85,8 @@ write_call(const struct talk *t, size_t i, bool whole, struct jsonw *w)
 
 	jsonw_open(w, '{');
 	add_id(t, "id", "fc", (int64_t)i, w);
-	add_text(w, "type", "function_call");
-	add_text(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "type", "function_call");
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	jsonw_key(w, "call_id");
 	buf_printf(w->out, "\"call_%s\"", call->id);
 	w->comma = true;
@@ -130,18 +116,19 @@ static void
 write_usage(const struct usage *u, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	add_number(w, "input_tokens", u->prompt_tokens);
+	jsonw_put_int(w, "input_tokens", u->prompt_tokens);
 	jsonw_key(w, "input_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "cached_tokens", u->cached_tokens);
-	add_number(w, "cache_write_tokens", u->cache_write_tokens);
+	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
+	jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
 	jsonw_close(w, '}');
-	add_number(w, "output_tokens", u->completion_tokens);
+	jsonw_put_int(w, "output_tokens", u->completion_tokens);
 	jsonw_key(w, "output_tokens_details");
 	jsonw_open(w, '{');
-	add_number(w, "reasoning_tokens", u->reasoning_tokens);
+	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
 	jsonw_close(w, '}');
-	add_number(w, "total_tokens", u->prompt_tokens + u->completion_tokens);
+	jsonw_put_int(w, "total_tokens",
+	    u->prompt_tokens + u->completion_tokens);
 	jsonw_close(w, '}');
 }
 
@@ -165,9 +152,9 @@ write_response(const struct talk *t, bool whole, struct jsonw *w)
 
 	jsonw_open(w, '{');
 	add_id(t, "id", "resp", -1, w);
-	add_text(w, "object", "response");
-	add_number(w, "created_at", t->created_secs);
-	add_text(w, "status", whole ? end_status(t) : "in_progress");
+	jsonw_put_cstr(w, "object", "response");
+	jsonw_put_int(w, "created_at", t->created_secs);
+	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	jsonw_key(w, "error");
 	jsonw_null(w);
 	jsonw_key(w, "incomplete_details");
@@ -217,8 +204,8 @@ begin(struct talk *t, struct reply_chunk *chunk, const char *event,
 	chunk->event = event;
 	jsonw_init(w, &chunk->json);
 	jsonw_open(w, '{');
-	add_text(w, "type", event);
-	add_number(w, "sequence_number", t->sequence++);
+	jsonw_put_cstr(w, "type", event);
+	jsonw_put_int(w, "sequence_number", t->sequence++);
 }
 
 /* Index of the item being told. */
@@ -258,7 +245,7 @@ tell_reasoning(struct talk *t, struct reply_chunk *chunk)
 	    t->step == 0 ? "response.output_item.added"
 			 : "response.output_item.done",
 	    &w);
-	add_number(&w, "output_index", 0);
+	jsonw_put_int(&w, "output_index", 0);
 	jsonw_key(&w, "item");
 	write_reasoning(t, &w);
 	jsonw_close(&w, '}');
@@ -275,9 +262,9 @@ add_place(const struct talk *t, struct jsonw *w)
 
 	add_id(t, "item_id", text ? "msg" : "fc", text ? -1 : (int64_t)t->call,
 	    w);
-	add_number(w, "output_index", item_index(t));
+	jsonw_put_int(w, "output_index", item_index(t));
 	if (text)
-		add_number(w, "content_index", 0);
+		jsonw_put_int(w, "content_index", 0);
 }
 
 static void
@@ -288,7 +275,7 @@ tell_item(struct talk *t, struct reply_chunk *chunk, bool whole)
 	begin(t, chunk,
 	    whole ? "response.output_item.done" : "response.output_item.added",
 	    &w);
-	add_number(&w, "output_index", item_index(t));
+	jsonw_put_int(&w, "output_index", item_index(t));
 	jsonw_key(&w, "item");
 	if (t->answer->words > 0)
 		write_message(t, whole, &w);

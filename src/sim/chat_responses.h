@@ -1,6 +1,6 @@
 /*
  * /v1/responses in OpenAI's shape: reads requests, writes answers and stream
- * events. Nothing is kept: a previous_response_id is believed.
+ * events. What is kept of them: responses.h.
  */
 #ifndef SIM_CHAT_RESPONSES_H
 #define SIM_CHAT_RESPONSES_H

@@ -53,13 +53,6 @@ completion_read(struct chat *chat, struct arena *arena, struct problem *p)
 }
 
 static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
-static void
 write_opening(const struct talk *t, struct jsonw *w)
 {
 	jsonw_open(w, '{');
@@ -68,7 +61,7 @@ write_opening(const struct talk *t, struct jsonw *w)
 	buf_add_cstr(w->out, t->id);
 	buf_add_char(w->out, '"');
 	w->comma = true;
-	add_text(w, "object", "text_completion");
+	jsonw_put_cstr(w, "object", "text_completion");
 	jsonw_key(w, "created");
 	jsonw_int(w, t->created_secs);
 	jsonw_key(w, "model");
@@ -89,8 +82,8 @@ open_choice(int index, struct jsonw *w)
 static void
 close_choice(const char *finish, struct jsonw *w)
 {
-	add_text(w, "logprobs", NULL);
-	add_text(w, "finish_reason", finish);
+	jsonw_put_cstr(w, "logprobs", NULL);
+	jsonw_put_cstr(w, "finish_reason", finish);
 	jsonw_close(w, '}');
 }
 
@@ -142,7 +135,7 @@ tell_choice(struct talk *t, struct reply_chunk *chunk, bool finish)
 	close_choice(finish ? chat_openai_finish(t->answer->finish) : NULL, &w);
 	jsonw_close(&w, ']');
 	if (t->chat->include_usage)
-		add_text(&w, "usage", NULL);
+		jsonw_put_cstr(&w, "usage", NULL);
 	jsonw_close(&w, '}');
 	t->choice = (t->choice + 1) % t->chat->choices;
 }

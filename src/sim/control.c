@@ -7,20 +7,6 @@
 #include <unistd.h>
 
 static void
-add_text(struct jsonw *w, const char *key, const char *text)
-{
-	jsonw_key(w, key);
-	jsonw_cstr(w, text);
-}
-
-static void
-add_number(struct jsonw *w, const char *key, int64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_int(w, v);
-}
-
-static void
 write_counters(struct board *board, struct jsonw *w)
 {
 	size_t n = atomic_load(&board->model_count);
@@ -28,7 +14,7 @@ write_counters(struct board *board, struct jsonw *w)
 	jsonw_key(w, "counters");
 	jsonw_open(w, '{');
 	counters_write(&board->counters, w);
-	add_number(w, "connections", atomic_load(&board->connections));
+	jsonw_put_int(w, "connections", atomic_load(&board->connections));
 	jsonw_key(w, "models");
 	jsonw_open(w, '{');
 	for (size_t i = 0; i < n; i++) {
@@ -59,16 +45,16 @@ control_get(struct job *job, struct problem *p)
 	board_unlock(board);
 	jsonw_init(&w, &job->reply.body);
 	jsonw_open(&w, '{');
-	add_text(&w, "name", o->name);
-	add_text(&w, "dialect", dialect_name(o->dialect));
-	add_number(&w, "pid", getpid());
-	add_number(&w, "workers", o->workers);
-	add_number(&w, "uptime_ms",
+	jsonw_put_cstr(&w, "name", o->name);
+	jsonw_put_cstr(&w, "dialect", dialect_name(o->dialect));
+	jsonw_put_int(&w, "pid", getpid());
+	jsonw_put_int(&w, "workers", o->workers);
+	jsonw_put_int(&w, "uptime_ms",
 	    (clock_wall_nsecs() - board->started_nsecs) / NSECS_PER_MSEC);
 	jsonw_key(&w, "settings");
 	faults_write(&faults, &w);
-	add_number(&w, "times", atomic_load(&board->times));
-	add_number(&w, "fixed_body_bytes", (int64_t)fixed_bytes);
+	jsonw_put_int(&w, "times", atomic_load(&board->times));
+	jsonw_put_int(&w, "fixed_body_bytes", (int64_t)fixed_bytes);
 	write_counters(board, &w);
 	jsonw_close(&w, '}');
 	return 0;

@@ -2,6 +2,7 @@
 #include "sim/faults.h"
 
 #include "base/num.h"
+#include "sim/flavor.h"
 
 #include <stddef.h>
 
@@ -110,11 +111,25 @@ read_bool(struct str s, int64_t *v_r)
 	return -1;
 }
 
-static int
-read_ending(struct str s, int64_t *v_r)
+/* The words of a row that has some; NULL behind the last one, and for others.
+ */
+static const char *
+word_of(const struct fault_row *row, size_t i)
 {
-	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-		if (str_is_nocase(s, endings[i])) {
+	if (row->type == FAULT_ENDING && i < ARRAY_LEN(endings))
+		return endings[i];
+	if (row->type == FAULT_FLAVOR && i < flavor_count)
+		return flavors[i].name;
+	return NULL;
+}
+
+static int
+read_word(const struct fault_row *row, struct str s, int64_t *v_r)
+{
+	const char *word;
+
+	for (size_t i = 0; (word = word_of(row, i)) != NULL; i++) {
+		if (str_is_nocase(s, word)) {
 			*v_r = (int64_t)i;
 			return 0;
 		}
@@ -140,7 +155,8 @@ read_number(const struct fault_row *row, struct str s, int64_t *v_r)
 		rc = read_bool(s, v_r);
 		break;
 	case FAULT_ENDING:
-		rc = read_ending(s, v_r);
+	case FAULT_FLAVOR:
+		rc = read_word(row, s, v_r);
 		break;
 	case FAULT_TEXT:
 		break;
@@ -173,7 +189,13 @@ describe(const struct fault_row *row, struct buf *out)
 		buf_add_cstr(out, "true or false");
 		return;
 	case FAULT_ENDING:
-		buf_add_cstr(out, "close, reset, half or clean");
+	case FAULT_FLAVOR:
+		for (size_t i = 0; word_of(row, i) != NULL; i++)
+			buf_printf(out, "%s%s",
+			    i == 0                        ? ""
+			    : word_of(row, i + 1) == NULL ? " or "
+							  : ", ",
+			    word_of(row, i));
 		return;
 	case FAULT_TEXT:
 		buf_printf(out, "at most %d printable bytes",
@@ -288,8 +310,8 @@ faults_write(const struct faults *f, struct jsonw *w)
 		v = number_of(f, row);
 		if (row->type == FAULT_BOOL)
 			jsonw_bool(w, v != 0);
-		else if (row->type == FAULT_ENDING)
-			jsonw_cstr(w, endings[v]);
+		else if (word_of(row, (size_t)v) != NULL)
+			jsonw_cstr(w, word_of(row, (size_t)v));
 		else
 			jsonw_decimal(w, v,
 			    row->type == FAULT_REAL ? FAULT_REAL_SCALE : 0);
@@ -350,8 +372,9 @@ add_standard(struct buf *out, const struct fault_row *row)
 {
 	char text[NUM_TEXT_BYTES];
 
-	if (row->type == FAULT_ENDING) {
-		buf_printf(out, "Default: %s.\n", endings[row->standard]);
+	if (word_of(row, (size_t)row->standard) != NULL) {
+		buf_printf(out, "Default: %s.\n",
+		    word_of(row, (size_t)row->standard));
 	} else if (row->type == FAULT_INT || row->type == FAULT_REAL) {
 		num_format(row->standard,
 		    row->type == FAULT_REAL ? FAULT_REAL_SCALE : 0, text);

@@ -22,6 +22,7 @@ enum fault_type {
 	FAULT_BOOL,   /* 0 or 1 */
 	FAULT_STATUS, /* 0, or an HTTP status of 300 and above */
 	FAULT_ENDING, /* enum fault_ending */
+	FAULT_FLAVOR, /* place in the table of flavor.h */
 	FAULT_TEXT,   /* at most FAULT_TEXT_BYTES - 1 bytes */
 };
 
@@ -96,9 +97,11 @@ X(cached_tokens,     INT,  0, 1000000000, 0, "N", \
 X(cache_write_tokens, INT, 0, 1000000000, 0, "N", \
   "report N of the prompt's tokens as written to a cache") \
 X(reasoning_tokens,  INT,  0, 1000000, 0, "N", \
-  "spend N completion tokens on reasoning that is not shown") \
+  "spend N completion tokens on reasoning, which is shown where the flavor does") \
 X(audio_tokens,      INT,  0, 1000000000, 0, "N", \
-  "report N of the prompt's tokens as audio")
+  "report N of the prompt's tokens as audio") \
+X(flavor,            FLAVOR, 0, 63, 0, "NAME", \
+  "speak OpenAI's chat as this provider does, with its oddities and refusals")
 /* clang-format on */
 
 #define FAULT_FIELD_INT(name)    int64_t name;
@@ -106,6 +109,7 @@ X(audio_tokens,      INT,  0, 1000000000, 0, "N", \
 #define FAULT_FIELD_BOOL(name)   int64_t name;
 #define FAULT_FIELD_STATUS(name) int64_t name;
 #define FAULT_FIELD_ENDING(name) int64_t name;
+#define FAULT_FIELD_FLAVOR(name) int64_t name;
 #define FAULT_FIELD_TEXT(name)   char name[FAULT_TEXT_BYTES];
 #define FAULT_FIELD(name, type, least, most, standard, metavar, help)          \
 	FAULT_FIELD_##type(name)

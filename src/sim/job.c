@@ -101,7 +101,9 @@ job_fail(struct job *job, const struct problem *p)
 	r->body_tokens = 0;
 	buf_clear(&r->body);
 	jsonw_init(&w, &r->body);
-	problem_write(p, job->dialect, str_of(id), &w);
+	if (job->dialect != DIALECT_OPENAI ||
+	    !flavor_write_error(&flavors[r->faults.flavor], p, false, &w))
+		problem_write(p, job->dialect, str_of(id), &w);
 	if (job->dialect == DIALECT_BEDROCK)
 		buf_printf(&r->extra, "x-amzn-errortype: %s\r\n",
 		    problem_aws_type(p->status));

@@ -65,7 +65,7 @@ reply_reset(struct reply *r)
 	r->frames = false;
 	r->body_tokens = 0;
 	r->content_type = "application/json";
-	r->server = "";
+	r->server = r->comment = "";
 	r->error_event = NULL;
 	r->after = AFTER_KEEP;
 	r->tokens_sent = 0;
@@ -335,6 +335,19 @@ add_event(const struct reply *r, const char *event, struct str json,
 		buf_add_cstr(out, "\r\n");
 }
 
+/* A comment as an event of its own. */
+static void
+add_comment(const struct reply *r, struct buf *out)
+{
+	if (is_chunked(r)) {
+		add_hex(out, strlen(r->comment) + 2);
+		buf_add_cstr(out, "\r\n");
+	}
+	buf_printf(out, "%s\n\n", r->comment);
+	if (is_chunked(r))
+		buf_add_cstr(out, "\r\n");
+}
+
 static void
 add_end_of_stream(const struct reply *r, struct buf *out)
 {
@@ -429,6 +442,10 @@ step_chunks(struct reply *r, int64_t now, struct buf *out, int64_t *until)
 			return fail(r, out);
 		if (is_reached(r, r->faults.stall_after_chunks))
 			return stall(r);
+		if (r->chunks == 0 && r->comment[0] != '\0') {
+			add_comment(r, out);
+			r->comment = "";
+		}
 		*until = chunk_due(r);
 		if (now < *until)
 			return REPLY_WAIT;

@@ -62,6 +62,7 @@ struct reply {
 	struct buf extra;    /* more header lines, with CRLF */
 	struct buf body;     /* of an answer that is no stream */
 	reply_source source; /* of a stream; NULL otherwise */
+	const char *comment; /* a line in front of it; "" none */
 	void *source_ctx;
 	bool frames;           /* events are messages of AWS's binary streams */
 	int64_t body_tokens;   /* that the body says, for its pace */

@@ -10,6 +10,7 @@
 #include "sim/control.h"
 #include "sim/embeddings.h"
 #include "sim/media.h"
+#include "sim/responses.h"
 #include "sim/scan.h"
 
 /* ---- answers of the API ------------------------------------------------ */
@@ -37,7 +38,9 @@ prepare_error(struct job *job)
 	problem_script(&p, job->dialect,
 	    f->error_status > 0 ? (int)f->error_status : 500, f->error_code);
 	jsonw_init(&w, &job->reply.error_json);
-	problem_write(&p, job->dialect, str_of(job->id), &w);
+	if (job->dialect != DIALECT_OPENAI ||
+	    !flavor_write_error(&flavors[f->flavor], &p, true, &w))
+		problem_write(&p, job->dialect, str_of(job->id), &w);
 	if (job->dialect == DIALECT_ANTHROPIC)
 		job->reply.error_event = "error";
 	else if (job->dialect == DIALECT_BEDROCK)
@@ -56,9 +59,9 @@ say(struct job *job, void (*write)(const struct talk *t, struct buf *out),
 		return say_fixed(job);
 	answer_make(&job->answer, &job->chat, &r->faults, &job->arena,
 	    job->sim->options->name, job->number);
-	t->chat = &job->chat;
-	t->answer = &job->answer;
+	talk_begin(t, &job->chat, &job->answer);
 	t->dialect = job->dialect;
+	t->flavor = &flavors[r->faults.flavor];
 	t->id = job->id;
 	t->no_usage = r->faults.no_usage != 0;
 	r->body_tokens = job->answer.usage.completion_tokens;
@@ -66,16 +69,10 @@ say(struct job *job, void (*write)(const struct talk *t, struct buf *out),
 		write(t, &r->body);
 		return 0;
 	}
-	t->stage = TALK_OPENING;
-	t->choice = 0;
-	t->word = 0;
-	t->call = 0;
-	t->at = 0;
-	t->step = 0;
-	t->sequence = 0;
-	buf_clear(&t->prefix);
 	r->source = next;
 	r->source_ctx = t;
+	if (next == chat_openai_next)
+		r->comment = t->flavor->comment;
 	r->content_type = "text/event-stream; charset=utf-8";
 	buf_add_cstr(&r->extra, "cache-control: no-cache\r\n");
 	if (r->faults.error_after_chunks >= 0)
@@ -88,7 +85,7 @@ handle_chat(struct job *job, struct problem *p)
 {
 	struct chat *chat = &job->chat;
 
-	if (job->dialect == DIALECT_OPENAI &&
+	if (job->dialect == DIALECT_OPENAI && job->reply.faults.flavor == 0 &&
 	    scan_chat(job->req->body, &job->arena, chat)) {
 		if (job_set_model(job, p) != 0)
 			return -1;
@@ -98,7 +95,9 @@ handle_chat(struct job *job, struct problem *p)
 		if (job->dialect == DIALECT_MISTRAL &&
 		    chat_mistral_check(chat, p) != 0)
 			return -1;
-		if (chat_openai_read(chat, &job->arena, p) != 0)
+		if (flavor_check(&flavors[job->reply.faults.flavor], chat, p) !=
+			0 ||
+		    chat_openai_read(chat, &job->arena, p) != 0)
 			return -1;
 	}
 	return say(job, chat_openai_write, chat_openai_next);
@@ -136,9 +135,12 @@ static int
 handle_responses(struct job *job, struct problem *p)
 {
 	if (job_read_body(job, p) != 0 ||
-	    chat_responses_read(&job->chat, &job->arena, p) != 0)
+	    chat_responses_read(&job->chat, &job->arena, p) != 0 ||
+	    responses_go_on(job, p) != 0 ||
+	    say(job, chat_responses_write, chat_responses_next) != 0)
 		return -1;
-	return say(job, chat_responses_write, chat_responses_next);
+	responses_keep(job);
+	return 0;
 }
 
 static int
@@ -282,6 +284,9 @@ static const struct route routes[] = {
 	{ "POST", "/model/*",                  handle_converse,     true, DIALECT_BEDROCK },
 	{ "POST", "/v1/responses",             handle_responses,    true, -1 },
 	{ "POST", "/responses",                handle_responses,    true, -1 },
+	{ "GET",  "/v1/responses/*",           responses_get,       true, -1 },
+	{ "DELETE", "/v1/responses/*",         responses_delete,    true, -1 },
+	{ "POST", "/v1/responses/*",           responses_cancel,    true, -1 },
 	{ "POST", "/v1/embeddings",            handle_embeddings,   true, -1 },
 	{ "POST", "/embeddings",               handle_embeddings,   true, -1 },
 	{ "POST", "/v1/completions",           handle_completion,   true, -1 },
@@ -320,13 +325,30 @@ without_deployment(struct str path)
 	return rest.p != NULL ? str_make(rest.p - 1, rest.n + 1) : path;
 }
 
+/* The OpenAI-like APIs of Gemini, Groq, OpenRouter and Fireworks. */
+static struct str
+without_base(struct str path)
+{
+	static const char *const bases[] = { "/v1beta/openai", "/openai/v1",
+		"/api/v1", "/inference/v1" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
+		size_t n = strlen(bases[i]);
+
+		if (str_starts(path, bases[i]) && path.n > n &&
+		    path.p[n] == '/')
+			return str_make(path.p + n, path.n - n);
+	}
+	return path;
+}
+
 /* A path without the pattern's "/v1" matches, too. */
 static bool
 path_matches(struct str path, const char *pattern)
 {
 	size_t n;
 
-	path = without_deployment(path);
+	path = without_base(without_deployment(path));
 	if (!str_starts(path, "/v1/") && str_starts(str_of(pattern), "/v1/"))
 		pattern += 3;
 	n = strlen(pattern);

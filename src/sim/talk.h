@@ -6,6 +6,7 @@
 #define SIM_TALK_H
 
 #include "sim/answer.h"
+#include "sim/flavor.h"
 #include "sim/reply.h"
 
 /* What the next chunk of a stream is about. Not every dialect has all. */
@@ -13,7 +14,7 @@ enum talk_stage {
 	TALK_OPENING,    /* role chunk, message_start */
 	TALK_TEXT_START, /* content_block_start of the text */
 	TALK_PING,
-	TALK_THOUGHT, /* a reasoning item */
+	TALK_THOUGHT, /* a reasoning item, reasoning that is shown */
 	TALK_WORDS,
 	TALK_TEXT_STOP,
 	TALK_CALL_HEAD, /* id and name of a call */
@@ -29,6 +30,7 @@ struct talk {
 	const struct chat *chat;
 	const struct answer *answer;
 	enum dialect dialect;
+	const struct flavor *flavor;
 	const char *id; /* of the answer, without a prefix */
 	int64_t created_secs;
 	bool no_usage;
@@ -36,6 +38,8 @@ struct talk {
 	enum talk_stage stage;
 	int choice;        /* the next chunk's */
 	int64_t word;      /* words told */
+	int64_t thought;   /* words of reasoning told */
+	int64_t told;      /* tokens, all choices' */
 	size_t call;       /* being told */
 	int step;          /* events told of a stage that has several */
 	int64_t sequence;  /* of the next event (responses) */
@@ -43,5 +47,18 @@ struct talk {
 	struct str said;   /* word or fragment that the choices tell in turn */
 	struct buf prefix; /* what all chunks of a stream begin with */
 };
+
+/* To the first word of this answer to this request. */
+void talk_begin(struct talk *t, const struct chat *chat,
+    const struct answer *answer);
+
+/* ---- for dialects whose answers are blocks ------------------------------ */
+
+/* The next word as a string, or the next piece of the call's arguments; behind
+   the last one the block is at its end. */
+void talk_write_word(struct talk *t, struct jsonw *w);
+void talk_write_fragment(struct talk *t, struct jsonw *w);
+/* What comes first, or behind the block that has ended. */
+enum talk_stage talk_next_block(struct talk *t);
 
 #endif

@@ -4,7 +4,7 @@
  * Order: the lines are proven first and nothing is touched when they are
  * broken; the new live/ is made beside the old one and takes its place by two
  * renames; the old one is kept under another name. Killed at any moment it can
- * simply be run again.
+ * simply be run again, and at no moment is there no live/ where one was.
  */
 #include "station/recovery.h"
 
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define DATA "live/data.mdb"
+#define BOOK "accounts/data.mdb"
 /* Somebody waits for a sign of life: one so many lines. */
 #define PROGRESS_LINES 2000
 
@@ -93,24 +94,27 @@ has_file(const char *dir, const char *name)
 	return found;
 }
 
-static void
-find_snapshot(struct recovery *g)
+/* The newest snapshot with this file; on the heap, NULL none. */
+static char *
+find_snapshot(const struct recovery *g, const char *file)
 {
 	char *parent = path_join(g->o.state_dir, RECOVERY_SNAPSHOTS);
 	struct dirent **names = NULL;
 	int n = scandir(parent, &names, NULL, newest_first);
+	char *found = NULL;
 
 	for (int i = 0; i < n; i++) {
 		char *dir = path_join(parent, names[i]->d_name);
 
-		if (g->result.snapshot == NULL && names[i]->d_name[0] != '.' &&
-		    has_file(dir, DATA))
-			g->result.snapshot = xstrdup(dir);
+		if (found == NULL && names[i]->d_name[0] != '.' &&
+		    has_file(dir, file))
+			found = xstrdup(dir);
 		free(dir);
 		free(names[i]);
 	}
 	free(names);
 	free(parent);
+	return found;
 }
 
 /* Lines from the very first one need no snapshot. */
@@ -123,7 +127,7 @@ choose_base(struct recovery *g, struct err *err)
 			    g->o.from);
 		g->result.snapshot = xstrdup(g->o.from);
 	} else if (!g->files.whole) {
-		find_snapshot(g);
+		g->result.snapshot = find_snapshot(g, DATA);
 		if (g->result.snapshot == NULL && !g->o.partial)
 			return err_set(err, ERR_IO,
 			    "the first trace files are gone and there is no "
@@ -267,25 +271,15 @@ build(struct recovery *g, struct err *err)
 	return rc;
 }
 
-/* A lost accounts/ comes from the snapshot too. */
+/* Folders, in one step where the file system can. */
 static int
-replace_accounts(struct recovery *g, struct err *err)
+change_places(const char *made, const char *live, const char *kept)
 {
-	char *dir = path_join(g->o.store_dir, "accounts");
-	char *to = path_join(dir, "data.mdb");
-	int rc = 0;
-
-	if (g->result.snapshot != NULL && access(to, F_OK) != 0) {
-		char *from = path_join(g->result.snapshot, "accounts/data.mdb");
-
-		rc = dir_make(dir, 0700, err);
-		if (rc == 0)
-			rc = copy_file(from, to, err);
-		free(from);
-	}
-	free(to);
-	free(dir);
-	return rc;
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, live, RENAME_EXCHANGE) == 0)
+		return rename(made, kept);
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	return rename(live, kept) == 0 ? rename(made, live) : -1;
 }
 
 static int
@@ -293,36 +287,70 @@ put_in_place(struct recovery *g, struct err *err)
 {
 	char *live = path_join(g->o.store_dir, "live");
 	char *made = path_join(g->work, "live");
-	int rc = 0;
+	int rc;
 
-	g->result.kept =
-	    xasprintf("%s.lost-%lld", live, (long long)(g->o.now_nsecs / 1000));
-	if (rename(live, g->result.kept) != 0) {
-		if (errno != ENOENT)
-			rc = err_set_errno(err, ERR_IO, "%s", live);
-		free(g->result.kept);
-		g->result.kept = NULL;
+	if (access(live, F_OK) == 0) {
+		g->result.kept = xasprintf("%s.lost-%lld", live,
+		    (long long)(g->o.now_nsecs / 1000));
+		rc = change_places(made, live, g->result.kept);
+	} else {
+		rc = rename(made, live);
 	}
-	if (rc == 0 && rename(made, live) != 0)
-		rc = err_set_errno(err, ERR_IO, "%s", made);
-	if (rc == 0)
+	if (rc != 0)
+		err_set_errno(err, ERR_IO, "%s", live);
+	else
 		rc = sync_dir(g->o.store_dir, err);
-	recovery_remove_store(g->work);
 	free(live);
 	free(made);
+	return rc;
+}
+
+/* A lost accounts/ comes from the snapshot live/ was built on, else from the
+   newest that has one; else it begins empty, as it was made beside live/. */
+static int
+replace_accounts(struct recovery *g, struct err *err)
+{
+	char *dir = path_join(g->o.store_dir, "accounts");
+	char *to = path_join(dir, "data.mdb"), *from = NULL;
+	int rc = 0;
+
+	if (access(to, F_OK) == 0)
+		goto out;
+	g->result.accounts = RECOVERY_ACCOUNTS_EMPTY;
+	if (g->result.snapshot != NULL && has_file(g->result.snapshot, BOOK))
+		g->result.accounts_from = xstrdup(g->result.snapshot);
+	else
+		g->result.accounts_from = find_snapshot(g, BOOK);
+	if (g->result.accounts_from != NULL) {
+		g->result.accounts = RECOVERY_ACCOUNTS_COPIED;
+		from = path_join(g->result.accounts_from, BOOK);
+	} else {
+		from = path_join(g->work, BOOK);
+	}
+	rc = dir_make(dir, 0700, err);
+	if (rc == 0)
+		rc = copy_file(from, to, err);
+	free(from);
+out:
+	free(to);
+	free(dir);
 	return rc;
 }
 
 static int
 run(struct recovery *g, struct err *err)
 {
+	int rc;
+
 	if (prove_lines(g, err) != 0 || choose_base(g, err) != 0)
 		return -1;
-	if (build(g, err) != 0) {
-		recovery_remove_store(g->work);
-		return -1;
-	}
-	return replace_accounts(g, err) == 0 ? put_in_place(g, err) : -1;
+	rc = build(g, err);
+	if (rc == 0)
+		rc = replace_accounts(g, err);
+	if (rc == 0)
+		rc = put_in_place(g, err);
+	recovery_remove_store(g->work);
+	return rc;
 }
 
 int
@@ -368,10 +396,51 @@ recovery_snapshot_dir(const char *state_dir, int64_t now_nsecs,
 	return dir;
 }
 
+/* ---- who is concerned ---------------------------------------------------- */
+
+bool
+recovery_is_due(const char *store_dir, const char *trace_path)
+{
+	struct trace_files files = { .count = 0 };
+	char *live = path_join(store_dir, DATA);
+	bool due = access(live, F_OK) != 0;
+
+	if (due) {
+		/* What cannot be read may have lines. */
+		due = trace_files_open(trace_path, NULL, 0, &files, NULL) != 0;
+		for (size_t i = 0; i < files.count; i++)
+			due = due || files.parts[i].size > 0;
+		/* Another one may have made it meanwhile, and its lines. */
+		due = due && access(live, F_OK) != 0;
+		trace_files_close(&files);
+	}
+	free(live);
+	return due;
+}
+
+int
+recovery_check_owners(const char *store_dir, struct err *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *path = path_join(store_dir, "owners.lock");
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+
+	if (fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
+	    lock.l_type != F_UNLCK)
+		rc = err_set(err, ERR_IO,
+		    "a process of the gateway is still at work on %s: wait "
+		    "for it or stop it",
+		    store_dir);
+	fd_close(&fd);
+	free(path);
+	return rc;
+}
+
 void
 recovery_result_free(struct recovery_result *r)
 {
 	free(r->snapshot);
+	free(r->accounts_from);
 	free(r->kept);
 	memset(r, 0, sizeof(*r));
 }

@@ -26,11 +26,20 @@ struct recovery_options {
 	void *arg;
 };
 
+/* Where accounts/ is from: nothing in the lines could make it anew. */
+enum recovery_accounts {
+	RECOVERY_ACCOUNTS_KEPT,
+	RECOVERY_ACCOUNTS_COPIED, /* from a snapshot */
+	RECOVERY_ACCOUNTS_EMPTY,  /* it was gone, and no snapshot has it */
+};
+
 struct recovery_result {
 	struct rebuild_counts counts;
-	char *snapshot;     /* what it was built on; NULL: nothing; owned */
-	char *kept;         /* where the old live/ is; NULL: none; owned */
-	int64_t torn_bytes; /* an unfinished last line, left out */
+	enum recovery_accounts accounts;
+	char *snapshot;      /* what it was built on; NULL: nothing; owned */
+	char *accounts_from; /* the snapshot accounts/ is from; NULL; owned */
+	char *kept;          /* where the old live/ is; NULL: none; owned */
+	int64_t torn_bytes;  /* an unfinished last line, left out */
 };
 
 /*
@@ -40,6 +49,16 @@ struct recovery_result {
 int recovery_run(const struct recovery_options *options,
     struct recovery_result *result_r, struct err *err) MUST_CHECK;
 void recovery_result_free(struct recovery_result *r);
+
+/*
+ * True when there is no live/ but lines on file: a live/ that is made new would
+ * have forgotten all that was spent. Look before the store is opened for
+ * writing.
+ */
+bool recovery_is_due(const char *store_dir, const char *trace_path);
+/* 0; -1 while any process of a gateway is at work on this store, also one
+   whose supervisor is gone: ERR_IO. */
+int recovery_check_owners(const char *store_dir, struct err *err) MUST_CHECK;
 
 /* Where a snapshot of this moment goes: STATE/snapshots/20261122T111810Z and
    the suffix; its parent is made. On the heap; NULL with *err. */

@@ -60,9 +60,31 @@ lock_recovery(const struct station *s, const struct contract_child *child,
 	return rc == 0 ? 0 : err_set_errno(err, ERR_STORE, "recovery.lock");
 }
 
+static void
+say_rebuilt(const struct recovery_result *r)
+{
+	char usd[MONEY_TEXT_BYTES];
+
+	money_format(r->counts.cost_nanos, usd);
+	log_warn("the store is built anew on %s: %llu records, %s USD%s%s",
+	    r->snapshot != NULL ? r->snapshot : "nothing",
+	    (unsigned long long)r->counts.booked, usd,
+	    r->kept != NULL ? "; the old one is kept as " : "",
+	    r->kept != NULL ? r->kept : "");
+	if (r->accounts == RECOVERY_ACCOUNTS_COPIED)
+		log_warn("store/accounts was not there either: keys, teams and "
+			 "caps are those of %s",
+		    r->accounts_from);
+	else if (r->accounts == RECOVERY_ACCOUNTS_EMPTY)
+		log_warn("store/accounts was not there either, and no snapshot "
+			 "has it: there are no keys, teams and caps set by "
+			 "hand");
+}
+
+/* why: what happened to live/. */
 static int
 rebuild(const struct station *s, const struct contract_child *child,
-    struct err *err)
+    const char *why, struct err *err)
 {
 	char *trace_path = config_trace_path(s->config, child->state_dir);
 	struct recovery_options o = {
@@ -76,42 +98,53 @@ rebuild(const struct station *s, const struct contract_child *child,
 	struct recovery_result result;
 	int rc;
 
-	log_warn("the host went down while the store was in use: it is built "
-		 "anew from the trace files");
+	log_warn("%s: it is built anew from the trace files", why);
 	rc = recovery_run(&o, &result, err);
 	if (rc == 0) {
-		char usd[MONEY_TEXT_BYTES];
-
-		money_format(result.counts.cost_nanos, usd);
-		log_warn("the store is built anew on %s: %llu records, %s USD; "
-			 "the old one is kept as %s",
-		    result.snapshot != NULL ? result.snapshot : "nothing",
-		    (unsigned long long)result.counts.booked, usd,
-		    result.kept != NULL ? result.kept : "nothing");
+		say_rebuilt(&result);
 		recovery_result_free(&result);
 	} else {
-		err_prefix(err, "the host went down while the store was in "
-				"use, and it cannot be built anew (see "
-				"tallyctl recover)");
+		err_prefix(err,
+		    "%s, and it cannot be built anew (see tallyctl recover)",
+		    why);
 	}
 	free(trace_path);
 	return rc;
 }
 
+/* There is no live/, but lines are on file; nobody has the store open who could
+   have it still. */
+static int
+check_gone(const struct station *s, const struct contract_child *child,
+    bool *gone_r, struct err *err)
+{
+	char *trace_path = config_trace_path(s->config, child->state_dir);
+
+	*gone_r = recovery_is_due(s->store_dir, trace_path);
+	free(trace_path);
+	return *gone_r ? recovery_check_owners(s->store_dir, err) : 0;
+}
+
 /* Another process may have built it while this one waited. */
 static int
-open_lost(struct station *s, const struct contract_child *child,
+open_rebuilt(struct station *s, const struct contract_child *child,
     const struct store_options *options, struct err *err)
 {
-	int fd, rc = lock_recovery(s, child, &fd, err);
+	bool gone = false;
+	int fd = -1, rc = lock_recovery(s, child, &fd, err);
 
-	if (rc == 0) {
+	if (rc == 0)
+		rc = check_gone(s, child, &gone, err);
+	if (rc == 0 && gone)
+		rc = rebuild(s, child,
+		    "store/live is not there, but there are trace files", err);
+	if (rc == 0)
 		rc = store_open(options, &s->store, err);
-		if (rc != 0 && err->code == ERR_STORE_LOST) {
-			rc = rebuild(s, child, err);
-			if (rc == 0)
-				rc = store_open(options, &s->store, err);
-		}
+	if (rc != 0 && err->code == ERR_STORE_LOST) {
+		rc = rebuild(s, child,
+		    "the host went down while the store was in use", err);
+		if (rc == 0)
+			rc = store_open(options, &s->store, err);
 	}
 	fd_close(&fd);
 	return rc;
@@ -130,13 +163,16 @@ open_store(struct station *s, const struct contract_child *child,
 		.generation = child->generation,
 		.pid = (uint32_t)getpid(),
 	};
+	bool gone;
 	int rc;
 
 	s->store_dir = path_join(child->state_dir, "store");
 	options.dir = s->store_dir;
-	rc = store_open(&options, &s->store, err);
-	if (rc != 0 && err->code == ERR_STORE_LOST)
-		rc = open_lost(s, child, &options, err);
+	rc = check_gone(s, child, &gone, err);
+	if (rc == 0 && !gone)
+		rc = store_open(&options, &s->store, err);
+	if ((rc == 0 && gone) || (rc != 0 && err->code == ERR_STORE_LOST))
+		rc = open_rebuilt(s, child, &options, err);
 	if (rc != 0)
 		return -1;
 	if (owner_register(s->store, s->store_dir, &row, &s->owner, err) != 0)

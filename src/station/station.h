@@ -4,9 +4,10 @@
  * its owners, the turn transaction.
  *
  * When the host went down while the store was in use, live/ is not to be
- * trusted (ERR_STORE_LOST). The first process to find that out builds it anew
- * from the trace files while the others wait, all before they serve anybody;
- * the supervisor hears meanwhile that they live.
+ * trusted (ERR_STORE_LOST); when it is not there though lines are on file, a
+ * new one would have forgotten what was spent. The first process to find that
+ * out builds it anew from the trace files while the others wait, all before
+ * they serve anybody; the supervisor hears meanwhile that they live.
  */
 #ifndef STATION_STATION_H
 #define STATION_STATION_H

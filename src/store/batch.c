@@ -7,7 +7,8 @@
  * also from another job's done().
  *
  * A full map gets one second try after the slots of dead readers have been
- * cleared: pages they pinned are free then.
+ * cleared: pages they pinned are free then. After that it is make_room()'s
+ * turn.
  */
 #include "store/batch.h"
 
@@ -30,9 +31,15 @@ batch_job_init(struct batch_job *job,
 	job->run = run;
 	job->done = done;
 	job->retry = false;
-	job->failed = false;
-	job->err.code = ERR_NONE;
-	job->err.text[0] = '\0';
+	job->frees = false;
+	job->err = NULL;
+}
+
+static void
+forget_error(struct batch_job *job)
+{
+	free(job->err);
+	job->err = NULL;
 }
 
 void
@@ -56,29 +63,52 @@ batch_cancel(struct batch *b, struct batch_job *job)
 	if (!batch_is_queued(job))
 		return;
 	list_remove(&job->node);
+	forget_error(job);
 	b->queued--;
 }
 
-/* Runs the jobs of `todo` in one transaction; those that ran go to `ran`. */
+static void
+run_job(struct batch_job *job, struct store_txn *t)
+{
+	struct err err;
+
+	forget_error(job);       /* of a run that was rolled back */
+	err.code = ERR_INTERNAL; /* should run() forget it */
+	err.text[0] = '\0';
+	if (job->run(job, t, &err) == 0)
+		return;
+	job->err = xmalloc(sizeof(err));
+	*job->err = err;
+}
+
+/* Runs the jobs of `todo` in one transaction; those that ran go to `ran`.
+   frees: they may use the reserve. */
 static int
-run_jobs(struct batch *b, struct list *todo, struct list *ran, struct err *err)
+run_jobs(struct batch *b, bool frees, struct list *todo, struct list *ran,
+    struct err *err)
 {
 	struct store_txn *t;
 	struct list *node;
 
 	if (store_write(b->store, STORE_LIVE, &t, err) != 0)
 		return -1;
+	if (!frees && store_check_room(t, err) != 0) {
+		store_abort(&t);
+		return -1;
+	}
 	while ((node = list_shift(todo)) != NULL) {
 		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
 
 		list_append(ran, node);
-		job->err.code = ERR_INTERNAL; /* should run() forget it */
-		job->err.text[0] = '\0';
-		job->failed = job->run(job, t, &job->err) != 0;
+		run_job(job, t);
 		b->jobs_run++;
 		/* Nothing of this transaction will last: do not go on. */
 		if (store_failed(t, NULL))
 			break;
+	}
+	if (!frees && !store_failed(t, NULL) && store_check_room(t, err) != 0) {
+		store_abort(&t);
+		return -1;
 	}
 	return store_commit(&t, err);
 }
@@ -87,13 +117,13 @@ run_jobs(struct batch *b, struct list *todo, struct list *ran, struct err *err)
 static int
 run_twice(struct batch *b, struct list *todo, struct list *ran, struct err *err)
 {
-	int rc = run_jobs(b, todo, ran, err);
+	int rc = run_jobs(b, false, todo, ran, err);
 
 	if (rc != 0 && err->code == ERR_STORE_FULL) {
 		store_check_readers(b->store);
 		list_move_all(ran, todo);
 		list_move_all(todo, ran);
-		rc = run_jobs(b, todo, ran, err);
+		rc = run_jobs(b, false, todo, ran, err);
 	}
 	list_move_all(ran, todo);
 	return rc;
@@ -109,6 +139,7 @@ keep_retries(struct batch *b, struct list *ran)
 		if (!job->retry)
 			continue;
 		list_remove(node);
+		forget_error(job);
 		list_append(&b->jobs, node);
 	}
 }
@@ -121,13 +152,38 @@ tell_jobs(struct batch *b, struct list *ran, const struct err *error)
 
 	while ((node = list_shift(ran)) != NULL) {
 		struct batch_job *job = LIST_OBJ(node, struct batch_job, node);
-		const struct err *verdict = error;
+		struct err *own = job->err;
 
 		b->queued--;
-		if (error == NULL && job->failed)
-			verdict = &job->err;
-		job->done(job, verdict);
+		job->err = NULL;
+		job->done(job, error != NULL ? error : own);
+		free(own);
 	}
+}
+
+/* The map is full: those who make room, in a transaction of their own. */
+static void
+make_room(struct batch *b, struct list *ran)
+{
+	struct list todo, mine;
+	struct err err;
+
+	list_init(&todo);
+	list_init(&mine);
+	LIST_EACH_SAFE(node, ran) {
+		if (!LIST_OBJ(node, struct batch_job, node)->frees)
+			continue;
+		list_remove(node);
+		list_append(&todo, node);
+	}
+	if (list_empty(&todo))
+		return;
+	if (run_jobs(b, true, &todo, &mine, &err) == 0) {
+		b->commits++;
+		tell_jobs(b, &mine, NULL);
+	}
+	list_move_all(ran, &mine);
+	list_move_all(ran, &todo);
 }
 
 int
@@ -155,6 +211,8 @@ batch_run(struct batch *b, struct err *err)
 	}
 	b->failures++;
 	b->last_failure_nsecs = began + took;
+	if (error.code == ERR_STORE_FULL)
+		make_room(b, &ran);
 	keep_retries(b, &ran);
 	tell_jobs(b, &ran, &error);
 	if (err != NULL)

@@ -7,7 +7,8 @@
  *   end of the turn:            batch_run(b)   → run() of each, commit,
  *                                               done() of each
  *
- * A job is part of its owner's object (no allocation here). run() reads and
+ * A job is part of its owner's object (nothing is allocated but the words of
+ * an error, which is rare). run() reads and
  * writes through the transaction; it must decide before it writes: when it
  * answers with an error it has written nothing, and the others go on. When
  * the transaction itself fails (map full, commit error) everything is rolled
@@ -17,7 +18,8 @@
  *
  * A full map is tried a second time at once, after a reader check: run() may
  * be called again for a job whose first run was rolled back, so it must not
- * rely on anything it noted then.
+ * rely on anything it noted then. When it is still full, the jobs with `frees`
+ * set are run by themselves: what makes room must not wait for what needs it.
  */
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H
@@ -32,8 +34,8 @@ struct batch_job {
 	/* After commit. err NULL: done and committed. */
 	void (*done)(struct batch_job *job, const struct err *err);
 	bool retry;
-	bool failed;    /* the batch's: run() answered with an error */
-	struct err err; /* the batch's: that error */
+	bool frees;      /* takes away more than it writes */
+	struct err *err; /* the batch's: what run() answered; NULL no error */
 };
 
 struct batch {

@@ -20,7 +20,7 @@ key_init(struct key *k)
 	k->n = 0;
 }
 
-static void
+static inline void
 add_bytes(struct key *k, const void *bytes, size_t n)
 {
 	if (n > sizeof(k->bytes) - k->n)
@@ -30,7 +30,7 @@ add_bytes(struct key *k, const void *bytes, size_t n)
 	k->n += n;
 }
 
-static void
+static inline void
 add_number(struct key *k, uint64_t v, size_t width)
 {
 	uint64_t big = htobe64(v << (64 - 8 * width));

@@ -56,6 +56,14 @@ int store_read(struct store *s, enum store_env env, struct store_txn **t_r,
     struct err *err) MUST_CHECK;
 int store_write(struct store *s, enum store_env env, struct store_txn **t_r,
     struct err *err) MUST_CHECK;
+/*
+ * For a writer: 0 when there is room for more than its like, -1 with
+ * ERR_STORE_FULL when what is left of the map is no more than the reserve. In a
+ * map that is full to the last page not even a deletion can be written; so who
+ * adds asks here, at the beginning and before the commit, and leaves the
+ * reserve to those who take away (batch.h). Costs next to nothing until then.
+ */
+int store_check_room(struct store_txn *t, struct err *err) MUST_CHECK;
 /* Ends it, whatever the answer. *t is NULL afterwards. */
 int store_commit(struct store_txn **t, struct err *err) MUST_CHECK;
 void store_abort(struct store_txn **t);

@@ -170,6 +170,62 @@ store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 	return 0;
 }
 
+/* ---- room ---- */
+
+/* A 16th of the map, within these, is the reserve. */
+#define RESERVE_SHARE     16
+#define RESERVE_PAGES_MIN 64
+#define RESERVE_PAGES_MAX 4096
+/* LMDB's own: of its free list and of the names of tables. */
+#define OWN_TABLES 2
+
+/* Pages of the map that are in use in this transaction. */
+static uint64_t
+used_pages(const struct store_txn *t)
+{
+	const struct store *s = t->store;
+	uint64_t pages = 2; /* the two that LMDB begins with */
+	MDB_stat st;
+
+	for (MDB_dbi dbi = 0; dbi < OWN_TABLES; dbi++) {
+		if (mdb_stat(t->mdb, dbi, &st) == 0)
+			pages += st.ms_branch_pages + st.ms_leaf_pages +
+				 st.ms_overflow_pages;
+	}
+	for (int i = 0; i < STORE_TABLE_COUNT; i++) {
+		if (store_tables[i].env == t->env && s->has_table[i] &&
+		    mdb_stat(t->mdb, s->dbis[i], &st) == 0)
+			pages += st.ms_branch_pages + st.ms_leaf_pages +
+				 st.ms_overflow_pages;
+	}
+	return pages;
+}
+
+int
+store_check_room(struct store_txn *t, struct err *err)
+{
+	const struct store_environment *e = &t->store->envs[t->env];
+	uint64_t pages, reserve;
+	MDB_envinfo info;
+
+	if (mdb_env_info(e->mdb, &info) != 0)
+		return 0;
+	pages = info.me_mapsize / e->page_bytes;
+	reserve = pages / RESERVE_SHARE;
+	if (reserve < RESERVE_PAGES_MIN)
+		reserve = RESERVE_PAGES_MIN;
+	if (reserve > RESERVE_PAGES_MAX)
+		reserve = RESERVE_PAGES_MAX;
+	/* As of the last commit: this one may have come as far again. */
+	if (info.me_last_pgno + 2 * reserve < pages ||
+	    used_pages(t) + reserve <= pages)
+		return 0;
+	return err_set(err, ERR_STORE_FULL,
+	    "%s: full: what is left of its %llu MiB "
+	    "(tallygate.store.map_size) is kept for deletions",
+	    e->dir, (unsigned long long)(info.me_mapsize >> 20));
+}
+
 static void
 close_cursors(struct store_txn *t)
 {

@@ -487,19 +487,19 @@ open_state_dir(struct supervisor *s, struct err *err)
 	static const char *const below[] = { "store", "run" };
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *lock;
+	int rc;
 
 	s->state_dir = config_state_dir(s->config, s->options.state_dir);
-	if (dir_make(s->state_dir, 0700, err) != 0)
+	rc = dir_make(s->state_dir, 0700, err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(below); i++) {
+		char *path = path_join(s->state_dir, below[i]);
+
+		rc = dir_make(path, 0700, err);
+		free(path);
+	}
+	if (rc != 0)
 		return err_prefix(err,
 		    "state directory (choose another with --state DIR)");
-	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
-		char *path = path_join(s->state_dir, below[i]);
-		int rc = dir_make(path, 0700, err);
-
-		free(path);
-		if (rc != 0)
-			return -1;
-	}
 	lock = path_join(s->state_dir, "run/supervisor.lock");
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)

@@ -38,7 +38,7 @@ recycle(struct dialer *d, struct dial *dial)
 {
 	list_remove(&dial->node);
 	if (d->pooled < DIALER_POOL_MAX) {
-		list_append(&d->pool, &dial->node);
+		list_push(&d->pool, &dial->node);
 		d->pooled++;
 		return;
 	}

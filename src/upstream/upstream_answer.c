@@ -12,15 +12,6 @@
 /* A year stands for "never". */
 #define MOST_RETRY_NSECS (365 * 24 * 3600 * NSECS_PER_SEC)
 
-static void
-keep_text(char *out, size_t size, struct str s)
-{
-	if (s.n >= size)
-		s.n = size - 1;
-	memcpy(out, s.p, s.n);
-	out[s.n] = '\0';
-}
-
 /* At least nothing, at most what can be added to a time. */
 static int64_t
 within_reach(int64_t nsecs)
@@ -42,7 +33,7 @@ retry_after(struct str v)
 		return within_reach(nsecs);
 	if (v.n == 0 || v.n >= sizeof(date))
 		return 0;
-	keep_text(date, sizeof(date), v);
+	str_keep(v, date, sizeof(date));
 	when = curl_getdate(date, NULL);
 	if (when <= 0)
 		return 0;
@@ -61,7 +52,7 @@ note_header(struct upstream_call *c, struct str name, struct str v)
 	switch (name.n) {
 	case 10:
 		if (str_is_nocase(name, "request-id"))
-			keep_text(c->request_id, sizeof(c->request_id), v);
+			str_keep(v, c->request_id, sizeof(c->request_id));
 		break;
 	case 11:
 		if (str_is_nocase(name, "retry-after") &&
@@ -70,9 +61,9 @@ note_header(struct upstream_call *c, struct str name, struct str v)
 		break;
 	case 12:
 		if (str_is_nocase(name, "content-type"))
-			keep_text(c->content_type, sizeof(c->content_type), v);
+			str_keep(v, c->content_type, sizeof(c->content_type));
 		else if (str_is_nocase(name, "x-request-id"))
-			keep_text(c->request_id, sizeof(c->request_id), v);
+			str_keep(v, c->request_id, sizeof(c->request_id));
 		break;
 	case 14:
 		if (str_is_nocase(name, "retry-after-ms")) {

@@ -100,7 +100,7 @@ recycle(struct upstream_call *c)
 	trim(&c->head);
 	trim(&c->left);
 	trim(&c->reader.line);
-	list_append(&u->pool, &c->node);
+	list_push(&u->pool, &c->node);
 	u->pooled++;
 }
 
@@ -146,8 +146,7 @@ call_finish(struct upstream_call *c, enum upstream_end end, const char *text)
 		.body_bytes = c->body_bytes,
 	};
 
-	snprintf(result.text, sizeof(result.text), "%.*s",
-	    (int)sizeof(result.text) - 1, text);
+	str_keep(str_of(text), result.text, sizeof(result.text));
 	leave_connection(c, end == UPSTREAM_DONE && leaves_it_clean(c));
 	recycle(c);
 	u->stats.active--;
@@ -164,8 +163,7 @@ finish_later(struct upstream_call *c, enum upstream_end end, const char *text)
 {
 	c->has_ended = true;
 	c->result.end = end;
-	snprintf(c->result.text, sizeof(c->result.text), "%.*s",
-	    (int)sizeof(c->result.text) - 1, text);
+	str_keep(str_of(text), c->result.text, sizeof(c->result.text));
 	call_later(c);
 }
 

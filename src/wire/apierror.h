@@ -35,6 +35,9 @@ struct provider_error {
 	int status;
 	char type[48], code[64], param[64];
 	char message[512]; /* one line, valid UTF-8, secrets masked */
+	/* When to come again, where the body says it and no header does
+	   (Gemini's RetryInfo); 0 not said. */
+	int64_t retry_after_nsecs;
 };
 /*
  * Reads an error answer of any dialect (object, array, string, detail lists,

@@ -2,6 +2,7 @@
 #include "wire/call_head.h"
 
 #include "wire/call_url.h"
+#include "wire/login/login.h"
 
 #include <strings.h>
 
@@ -119,8 +120,14 @@ auth_of(const struct config_deployment *d)
 }
 
 static int
-add_auth(struct head *h, const struct config_deployment *d)
+add_auth(struct head *h, const struct wire_choice *choice)
 {
+	const struct config_deployment *d = choice->deployment;
+
+	/* AWS's keys sign, and are not sent. */
+	if (choice->keys != NULL && choice->keys->access_key_id[0] == '\0')
+		return add_own(h, "Authorization: Bearer ",
+		    choice->keys->token);
 	if (d->api_key[0] == '\0')
 		return 0;
 	switch (auth_of(d)) {
@@ -218,7 +225,7 @@ call_head_write(const struct wire_choice *choice, const char *path, bool stream,
 	call_r->headers[call_r->header_count++] =
 	    stream ? "Accept: text/event-stream" : "Accept: application/json";
 	call_r->headers[call_r->header_count++] = "User-Agent: " USER_AGENT;
-	if (add_auth(&h, d) != 0)
+	if (add_auth(&h, choice) != 0)
 		return -1;
 	if (choice->request_id != NULL &&
 	    add_own(&h, "X-Request-Id: ", choice->request_id) != 0)

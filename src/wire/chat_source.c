@@ -1,6 +1,7 @@
 /* A provider's answer as a chat's. See chat_source.h. */
 #include "wire/chat_source.h"
 
+#include "wire/openai/call_seal.h"
 #include "wire/relay_note.h"
 
 int
@@ -158,33 +159,43 @@ void
 chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p)
 {
-	struct skim_value choice = first_choice(root), said, other;
+	struct skim_value choice = first_choice(root), said, other, logprobs;
+	const struct skim_wanted of_choice[] = { { member, &said },
+		{ "logprobs", &logprobs }, { "stop_reason", &p->stop } };
 	const struct skim_wanted wanted[] = { { "content", &p->content },
 		{ "reasoning_content", &p->reasoning }, { "reasoning", &other },
 		{ "refusal", &p->refusal }, { "tool_calls", &p->calls },
 		{ "thinking_blocks", &p->thinking_blocks },
 		{ "annotations", &p->annotations } };
-	struct skim_value logprobs = pick_one(&choice, "logprobs");
 
-	p->logprobs = pick_one(&logprobs, "content");
-	said = pick_one(&choice, member);
+	pick(&choice, of_choice, ARRAY_LEN(of_choice));
 	pick(&said, wanted, ARRAY_LEN(wanted));
 	if (p->reasoning.type != SKIM_STRING)
 		p->reasoning = other;
+	p->logprobs = pick_one(&logprobs, "content");
 }
 
 void
 chat_call_read(const struct skim_value *call, int64_t at, struct chat_call *c)
 {
-	struct skim_value index, function;
+	struct skim_value index, function, extra;
 	const struct skim_wanted of_call[] = { { "index", &index },
-		{ "id", &c->id }, { "function", &function } };
+		{ "id", &c->id }, { "function", &function },
+		{ "extra_content", &extra } };
 	const struct skim_wanted of_function[] = { { "name", &c->name },
 		{ "arguments", &c->arguments } };
 
 	pick(call, of_call, ARRAY_LEN(of_call));
 	pick(&function, of_function, ARRAY_LEN(of_function));
+	extra = pick_one(&extra, "google");
+	c->seal = pick_one(&extra, "thought_signature");
 	c->index = at;
 	if (index.type == SKIM_NUMBER && skim_int(&index, &c->index) != 0)
 		c->index = 0;
+}
+
+void
+chat_call_id(const struct chat_call *c, struct buf *out)
+{
+	call_seal_write(pick_inside(&c->id), pick_inside(&c->seal), out);
 }

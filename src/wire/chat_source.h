@@ -54,6 +54,7 @@ struct chat_piece {
 	struct skim_value reasoning; /* under either of its names */
 	struct skim_value calls, thinking_blocks, annotations;
 	struct skim_value logprobs; /* the list of the content's tokens */
+	struct skim_value stop;     /* vLLM: the sequence that ended it */
 };
 void chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p);
@@ -61,9 +62,13 @@ void chat_piece_read(const struct skim_value *root, const char *member,
 struct chat_call {
 	int64_t index;
 	struct skim_value id, name, arguments;
+	struct skim_value seal; /* Gemini's signature (call_seal.h) */
 };
 /* at: its place in the list, for an answer without indexes. */
 void chat_call_read(const struct skim_value *call, int64_t at,
     struct chat_call *c);
+/* The inside of its id for a client that can send back nothing else, appended
+   to out. */
+void chat_call_id(const struct chat_call *c, struct buf *out);
 
 #endif

@@ -34,6 +34,17 @@ struct wire_call {
 	int64_t max_tokens; /* CONFIG_UNSET: as the client wrote it */
 };
 
+/* Nothing in it yet; its lists need no clearing. */
+static inline void
+wire_call_init(struct wire_call *call)
+{
+	call->method = call->url = NULL;
+	call->header_count = call->piece_count = call->body_bytes = 0;
+	call->max_tokens = CONFIG_UNSET;
+}
+
+struct login_keys;
+
 /* What the exchange decided about the request. */
 struct wire_choice {
 	const struct config *config;
@@ -43,8 +54,11 @@ struct wire_choice {
 	int64_t max_tokens;         /* to send; CONFIG_UNSET: leave as it is */
 	int64_t max_output_tokens;  /* the model's own maximum; CONFIG_UNSET or
 				       0: not known */
-	const char *request_id;     /* goes up as x-request-id */
-	const char *traceparent;    /* NULL none */
+	/* What a login gave (wire/login/login.h), for deployments that have
+	   one; NULL: the deployment's own key. */
+	const struct login_keys *keys;
+	const char *request_id;  /* goes up as x-request-id */
+	const char *traceparent; /* NULL none */
 	/* What a client of Anthropic's API said in its headers; goes up to
 	   Anthropic. "" none. */
 	struct str anthropic_version, anthropic_beta;

@@ -3,21 +3,17 @@
 
 #include "base/jsonw.h"
 
-void
-pick(const struct skim_value *object, const struct skim_wanted *wanted,
-    size_t n)
+/* All members that are left; as skim_iter_next() at the end. */
+static int
+walk(struct skim_iter *it, const struct skim_wanted *wanted, size_t n)
 {
-	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
+	int r;
 
 	for (size_t i = 0; i < n; i++)
 		*wanted[i].value_r = (struct skim_value){ .type = SKIM_ABSENT };
-	if (object->type != SKIM_OBJECT)
-		return;
-	skim_iter_init(&it, object->value);
-	it.max_depth = SKIM_TOP_DEPTH;
-	while (skim_iter_next(&it, &key, &v) == 1) {
+	while ((r = skim_iter_next(it, &key, &v)) == 1) {
 		for (size_t i = 0; i < n; i++) {
 			if (!str_is(key, wanted[i].key))
 				continue;
@@ -27,6 +23,34 @@ pick(const struct skim_value *object, const struct skim_wanted *wanted,
 			break;
 		}
 	}
+	return r;
+}
+
+void
+pick(const struct skim_value *object, const struct skim_wanted *wanted,
+    size_t n)
+{
+	struct skim_iter it;
+
+	skim_iter_init(&it,
+	    object->type == SKIM_OBJECT ? object->value : str_of("{}"));
+	it.max_depth = SKIM_TOP_DEPTH;
+	(void)walk(&it, wanted, n);
+}
+
+int
+pick_checked(struct str text, size_t max_depth,
+    const struct skim_wanted *wanted, size_t n, struct err *err)
+{
+	struct skim_iter it;
+
+	skim_iter_init(&it, text);
+	it.max_depth = max_depth;
+	if (!it.is_object && it.wrong == NULL)
+		it.wrong = "not a JSON object";
+	if (walk(&it, wanted, n) != 0 || !skim_iter_at_end(&it))
+		return skim_iter_err(&it, err);
+	return 0;
 }
 
 struct skim_value

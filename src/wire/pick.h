@@ -2,8 +2,8 @@
  * Members of a JSON object by name, for the files that translate between
  * dialects: values stay where they stand, so that what is copied keeps its
  * spelling (64-bit integers, 1e400, escapes). The text was checked before
- * (skim.h); nothing here fails. A value that is null counts as absent, and of
- * two members of one name the last counts.
+ * (skim.h); nothing but pick_checked() fails. A value that is null counts as
+ * absent, and of two members of one name the last counts.
  */
 #ifndef WIRE_PICK_H
 #define WIRE_PICK_H
@@ -16,6 +16,10 @@
 void pick(const struct skim_value *object, const struct skim_wanted *wanted,
     size_t n);
 struct skim_value pick_one(const struct skim_value *object, const char *key);
+/* The same of a whole text that was not checked yet, in the one pass that
+   checks it: ERR_BAD_JSON when it is no JSON object. */
+int pick_checked(struct str text, size_t max_depth,
+    const struct skim_wanted *wanted, size_t n, struct err *err) MUST_CHECK;
 /* A whole text as a value; absent when it is empty. */
 struct skim_value pick_root(struct str text);
 

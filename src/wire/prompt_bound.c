@@ -176,7 +176,7 @@ static int
 walk_part(struct skim_iter *it, struct prompt_size *size)
 {
 	struct skim_value source = { .type = SKIM_ABSENT }, v;
-	bool is_image = false;
+	bool is_image = false, is_thinking = false, is_signed = false;
 	struct skim_iter part;
 	struct str key;
 	int r;
@@ -199,18 +199,20 @@ walk_part(struct skim_iter *it, struct prompt_size *size)
 			if (r != 1)
 				break;
 			prompt_add_value(size, &v);
-			is_image = is_image || (SKIM_KEY_IS(key, "type") &&
-						   skim_string_is(&v, "image"));
+			if (SKIM_KEY_IS(key, "type")) {
+				is_image = skim_string_is(&v, "image");
+				is_thinking = skim_string_is(&v, "thinking");
+			} else if (SKIM_KEY_IS(key, "signature")) {
+				is_signed = !str_is(v.value, "\"\"");
+			}
 			size->has_cache = size->has_cache ||
 					  SKIM_KEY_IS(key, "cache_control");
-			size->has_unsigned = size->has_unsigned ||
-					     (SKIM_KEY_IS(key, "signature") &&
-						 str_is(v.value, "\"\""));
 		}
 		if (r != 1)
 			break;
 	}
 	skim_iter_leave(it, &part);
+	size->has_unsigned = size->has_unsigned || (is_thinking && !is_signed);
 	if (source.type != SKIM_ABSENT)
 		add_source(size, &source, is_image);
 	return r == 0 ? 1 : -1;
@@ -236,6 +238,16 @@ walk_parts(struct skim_iter *it, struct prompt_size *size)
 	return r == 0 ? 1 : -1;
 }
 
+/* Members for it that an answer may bring, and a client send back. */
+static bool
+is_thought(struct str key)
+{
+	return SKIM_KEY_IS(key, "reasoning_content") ||
+	       SKIM_KEY_IS(key, "reasoning") ||
+	       SKIM_KEY_IS(key, "thinking_blocks") ||
+	       SKIM_KEY_IS(key, "reasoning_details");
+}
+
 /* Any other member of a message. An answer that was sound is named by its id
    later: all of it is part of the prompt then. */
 static int
@@ -252,6 +264,7 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 		return 1;
 	}
 	size->has_names = size->has_names || SKIM_KEY_IS(key, "name");
+	size->has_thought = size->has_thought || is_thought(key);
 	size->has_cache = size->has_cache || SKIM_KEY_IS(key, "cache_control");
 	if (str_is(key, "audio") && skim_iter_type(it) == SKIM_OBJECT) {
 		size->has_sound = true;
@@ -354,6 +367,14 @@ prompt_bound(const struct prompt_size *size)
 	n += size->is_chat ? PROMPT_BASE_TOKENS : 0;
 	n += size->has_tools ? PROMPT_TOOLS_TOKENS : 0;
 	return n;
+}
+
+int64_t
+prompt_template_bound(const struct prompt_size *size)
+{
+	return size->is_chat && !size->has_tools
+		   ? PROMPT_BASE_TOKENS - PROMPT_BARE_TOKENS
+		   : 0;
 }
 
 int64_t

@@ -12,6 +12,9 @@
  *   PROMPT_BASE_TOKENS     what a chat template adds by itself once (default
  *                          system prompts: Mistral Small about 400, Harmony
  *                          about 70)
+ *   PROMPT_BARE_TOKENS     the same where a provider's own API is known to
+ *                          lay nothing around a prompt without tools but marks
+ *                          (PROVIDER_BARE: OpenAI publishes 3 for the whole)
  *   PROMPT_TOOLS_TOKENS    what providers add when tools are given (Anthropic
  *                          documents up to 530)
  *   PROMPT_IMAGE_TOKENS    one image of any size: gpt-4o-mini counts 2,833 +
@@ -34,6 +37,7 @@
 
 #define PROMPT_MESSAGE_TOKENS   8
 #define PROMPT_BASE_TOKENS      512
+#define PROMPT_BARE_TOKENS      64
 #define PROMPT_TOOLS_TOKENS     640
 #define PROMPT_IMAGE_TOKENS     49152
 #define PROMPT_IMAGE_LOW_TOKENS 16384
@@ -49,8 +53,9 @@ struct prompt_size {
 	bool has_tools;     /* or calls of them */
 	bool has_developer; /* a message of that role */
 	bool has_names;     /* a message with a name */
+	bool has_thought;   /* ... with what an earlier turn's model thought */
+	bool has_unsigned;  /* a part of thinking without a signature */
 	bool has_cache;     /* cache_control in a message or a part of one */
-	bool has_unsigned;  /* a part with "signature":"" */
 	bool is_chat;       /* a chat template is laid around it */
 };
 
@@ -64,6 +69,9 @@ int prompt_walk(struct skim_iter *it, struct prompt_size *size,
 void prompt_add_value(struct prompt_size *size, const struct skim_value *v);
 int64_t prompt_bound(const struct prompt_size *size);
 int64_t prompt_guess(const struct prompt_size *size);
+/* Of the bound: what is there for a template's own words, and is not where the
+   provider adds none. */
+int64_t prompt_template_bound(const struct prompt_size *size);
 /* Of the bound: what may be billed as images. */
 int64_t prompt_image_bound(const struct prompt_size *size);
 

@@ -19,6 +19,7 @@
 #define TEXT_BYTES  4096        /* of message that is looked at */
 #define MAX_NESTING 4
 #define MAX_DETAILS 3 /* entries of a FastAPI list that are shown */
+#define RETRY_MSECS (86400 * INT64_C(1000)) /* the longest that is believed */
 
 struct reading {
 	struct provider_error *e;
@@ -166,6 +167,22 @@ read_nested(struct reading *in, struct str key, const struct skim_value *v,
 		read_object(in, v, is_error, nesting + 1);
 }
 
+/* "27s", "0.5s" of a google.rpc.RetryInfo. */
+static void
+read_retry(struct reading *in, const struct skim_value *v)
+{
+	struct str text = v->value;
+	int64_t millis;
+	bool inexact;
+
+	if (v->type != SKIM_STRING || !str_ends(text, "s\""))
+		return;
+	text = str_make(text.p + 1, text.n - 3);
+	if (num_decimal(text, 3, &millis, &inexact) == 0 && millis > 0 &&
+	    millis <= RETRY_MSECS)
+		in->e->retry_after_nsecs = millis * 1000000;
+}
+
 /* OpenRouter's metadata: the upstream's own words, to judge by. */
 static void
 read_metadata(struct reading *in, const struct skim_value *v)
@@ -181,6 +198,26 @@ read_metadata(struct reading *in, const struct skim_value *v)
 		if (SKIM_KEY_IS(key, "raw") && item.type == SKIM_STRING &&
 		    skim_unescape(item.value, &in->extra) != 0)
 			buf_clear(&in->extra);
+	}
+}
+
+/* Google's list of what else there is to say. */
+static void
+read_rpc_details(struct reading *in, const struct skim_value *v)
+{
+	struct skim_value item, member;
+	struct skim_iter it, members;
+	struct str key;
+
+	skim_iter_init(&it, v->value);
+	while (skim_iter_next(&it, &key, &item) == 1) {
+		if (item.type != SKIM_OBJECT)
+			continue;
+		skim_iter_init(&members, item.value);
+		while (skim_iter_next(&members, &key, &member) == 1) {
+			if (SKIM_KEY_IS(key, "retryDelay"))
+				read_retry(in, &member);
+		}
 	}
 }
 
@@ -213,6 +250,8 @@ read_member(struct reading *in, struct str key, const struct skim_value *v,
 			set_field(in, v, e->type, sizeof(e->type));
 	} else if (SKIM_KEY_IS(key, "metadata")) {
 		read_metadata(in, v);
+	} else if (SKIM_KEY_IS(key, "details") && v->type == SKIM_ARRAY) {
+		read_rpc_details(in, v);
 	}
 }
 

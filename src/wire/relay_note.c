@@ -35,7 +35,7 @@ relay_error(struct relay *r, struct str body, int status, struct err *err)
 	struct relay_facts *f = &r->facts;
 	struct provider_error e;
 
-	provider_error_read(0, body, NULL, &e);
+	provider_error_read(status, body, NULL, &e);
 	f->error_event = true;
 	f->error_status = e.status != 0 ? e.status : status;
 	f->error_outcome = e.outcome;
@@ -97,6 +97,13 @@ relay_fail_event(const struct relay *r, enum err_code code, const char *text,
 	api_error_from(code, text, NULL, &arena, &e);
 	api_error_write_event(r->options.request->api, &e, out);
 	arena_fini(&arena);
+}
+
+void
+relay_keep_alive(struct relay *r, struct buf *out)
+{
+	(void)r;
+	buf_add_cstr(out, ": keep-alive\n\n");
 }
 
 int

@@ -29,6 +29,8 @@ void relay_copy_string(const struct skim_value *v, char *field, size_t size);
 /* The error event of the client's dialect. */
 void relay_fail_event(const struct relay *r, enum err_code code,
     const char *text, struct buf *out);
+/* A comment: a sign of life that the SDKs of all but Anthropic's API expect. */
+void relay_keep_alive(struct relay *r, struct buf *out);
 /* -1 ERR_OVERLOADED when out had no room for all of it. */
 int relay_check_room(const struct buf *out, struct err *err) MUST_CHECK;
 /* The client's name for the model as JSON text; `quoted` is initialised. */

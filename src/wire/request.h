@@ -116,7 +116,7 @@ struct wire_request {
 	   provider by way of us (messages_relay.c). */
 	bool has_unsigned_thinking;
 	/* What some providers do not take (openai_messages.h). */
-	bool has_developer_role, has_names, has_cache_control;
+	bool has_developer_role, has_names, has_thought, has_cache_control;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */
@@ -138,6 +138,10 @@ struct wire_request {
 	 * (wire/prompt_bound.h has the rules).
 	 */
 	int64_t prompt_bound_tokens;
+	/* Of these: what a chat template may add that PROVIDER_BARE ones do
+	 * not.
+	 */
+	int64_t template_bound_tokens;
 	/* Of these: what may be billed at the price of images, of audio. */
 	int64_t image_bound_tokens, audio_bound_tokens;
 	bool audio_output; /* the answer may be sound */

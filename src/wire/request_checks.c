@@ -97,6 +97,7 @@ take_prompt(struct request_parse *p)
 	r->has_unsigned_thinking = p->size.has_unsigned;
 	r->has_developer_role = p->size.has_developer;
 	r->has_names = p->size.has_names;
+	r->has_thought = p->size.has_thought;
 	r->has_cache_control = p->size.has_cache;
 	p->size.is_chat = r->api != WIRE_COMPLETIONS &&
 			  r->api != WIRE_EMBEDDINGS &&
@@ -106,13 +107,14 @@ take_prompt(struct request_parse *p)
 	/* A request without any prompt (rerank of nothing). */
 	if (r->prompt_bound_tokens < r->prompt_guess_tokens)
 		r->prompt_bound_tokens = r->prompt_guess_tokens;
+	r->template_bound_tokens = prompt_template_bound(&p->size);
 	r->image_bound_tokens = prompt_image_bound(&p->size);
 	r->audio_bound_tokens = p->size.has_sound ? r->prompt_bound_tokens : 0;
 	r->audio_output = wants_sound(r);
 	/* Counting is free. */
 	if (r->api == WIRE_COUNT)
-		r->prompt_bound_tokens = r->image_bound_tokens =
-		    r->audio_bound_tokens = 0;
+		r->prompt_bound_tokens = r->template_bound_tokens =
+		    r->image_bound_tokens = r->audio_bound_tokens = 0;
 	return 0;
 }
 

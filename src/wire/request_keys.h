@@ -104,7 +104,8 @@ L(22) \
 X(DROP_MORE,         "additional_drop_params", CUT,     false, "parameters to drop in any case") \
 L(24) \
 X(CONTEXT_FALLBACKS, "context_window_fallbacks", CUT,   false, "groups for prompts that are too long") \
-X(POLICY_FALLBACKS,  "content_policy_fallbacks", CUT,   false, "groups for refused content")
+X(POLICY_FALLBACKS,  "content_policy_fallbacks", CUT,   false, "groups for refused content") \
+X(USE_CHAT,          "use_chat_completions_api", CUT,   false, "no effect: the deployment's affair")
 /* clang-format on */
 
 #define REQUEST_KEY_MAX_LENGTH 24

@@ -262,20 +262,25 @@ usage_json_write(const struct usage *u, struct buf *out)
 	jsonw_int(&w, u->completion_tokens);
 	jsonw_key(&w, "total_tokens");
 	jsonw_int(&w, u->prompt_tokens + u->completion_tokens);
-	if (u->cached_tokens + u->cache_write_tokens + u->audio_input_tokens >
+	if (u->cached_tokens + u->cache_write_tokens + u->audio_input_tokens +
+		u->image_input_tokens >
 	    0) {
 		jsonw_key(&w, "prompt_tokens_details");
 		jsonw_open(&w, '{');
 		write_count(&w, "cached_tokens", u->cached_tokens);
 		write_count(&w, "cache_write_tokens", u->cache_write_tokens);
 		write_count(&w, "audio_tokens", u->audio_input_tokens);
+		write_count(&w, "image_tokens", u->image_input_tokens);
 		jsonw_close(&w, '}');
 	}
-	if (u->reasoning_tokens + u->audio_output_tokens > 0) {
+	if (u->reasoning_tokens + u->audio_output_tokens +
+		u->image_output_tokens >
+	    0) {
 		jsonw_key(&w, "completion_tokens_details");
 		jsonw_open(&w, '{');
 		write_count(&w, "reasoning_tokens", u->reasoning_tokens);
 		write_count(&w, "audio_tokens", u->audio_output_tokens);
+		write_count(&w, "image_tokens", u->image_output_tokens);
 		jsonw_close(&w, '}');
 	}
 	/* Where LiteLLM's users look for them. */

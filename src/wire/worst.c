@@ -193,6 +193,14 @@ find_factors(const struct wire_request *r, const struct candidate *c,
 		b->geo = GEO_US;
 }
 
+/* Asked at the provider's own address, not at a server that speaks like it. */
+static bool
+adds_nothing(const struct config_deployment *d)
+{
+	return (d->provider->flags & PROVIDER_BARE) != 0 &&
+	       strcmp(d->api_base, d->provider->base_url) == 0;
+}
+
 static void
 find_prompt(const struct wire_request *r, const struct candidate *c,
     struct worst *w)
@@ -214,6 +222,8 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.searches = w->searches.at_most,
 		.search_size = w->searches.size,
 	};
+	if (adds_nothing(c->deployment->config))
+		b->prompt_tokens -= r->template_bound_tokens;
 	find_factors(r, c, b);
 	/* A longer prompt is refused by the provider, not billed. One that
 	   is longer by any count says that the figure is wrong. */

@@ -25,6 +25,7 @@
 /* After a failed transaction: the jobs that must not be lost are tried again
    this often. */
 #define BATCH_RETRY_MSECS 100
+#define STORE_SAID_NSECS  (10 * NSECS_PER_SEC)
 #define HIGH_WATER_BYTES  (256 * 1024)
 #define TRIM_BYTES        (4 * 1024 * 1024)
 #define MMAP_BYTES        (2 * 1024 * 1024)
@@ -32,6 +33,18 @@
 #define ROUNDS_PER_TURN 4
 
 /* ---- the turn ----------------------------------------------------------- */
+
+/* It is tried again ten times a second. */
+static void
+say_store_error(struct worker *w, const struct err *err)
+{
+	int64_t now = clock_mono_nsecs();
+
+	if (now < w->store_said_nsecs)
+		return;
+	w->store_said_nsecs = now + STORE_SAID_NSECS;
+	log_error("store: %s", err->text);
+}
 
 static void
 run_batch(struct worker *w)
@@ -43,7 +56,7 @@ run_batch(struct worker *w)
 	     i++) {
 		if (batch_run(&w->station.batch, &err) == 0)
 			continue;
-		log_error("store: %s", err.text);
+		say_store_error(w, &err);
 		event_add(&w->batch_retry, &tv);
 		return;
 	}

@@ -32,7 +32,8 @@ struct worker {
 	struct exchange_env env;
 	struct admin_env admin;
 	struct event heartbeat, life, term, drain_deadline, batch_retry;
-	size_t new_records; /* of settlements committed in this turn */
+	size_t new_records;       /* of settlements committed in this turn */
+	int64_t store_said_nsecs; /* mono: not again before */
 	bool draining, termed, stopping;
 };
 

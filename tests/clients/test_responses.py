@@ -102,6 +102,26 @@ def test_the_next_turn_by_id(client):
     first = client.responses.create(model="primary-agent-model", input="Hello")
     second = client.responses.create(model="primary-agent-model", input="And?", previous_response_id=first.id)
     assert second.previous_response_id == first.id
+    assert second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens
+
+
+def test_what_is_kept(client):
+    with client.responses.stream(model="primary-agent-model", input="Hello") as stream:
+        made = stream.get_final_response()
+    kept = client.responses.retrieve(made.id)
+    assert kept.id == made.id and kept.output_text == made.output_text and kept.model == made.model
+    items = client.responses.input_items.list(made.id).data
+    assert [i.content[0].text for i in items] == ["Hello"]
+    with pytest.raises(openai.BadRequestError, match="synchronous"):
+        client.responses.cancel(made.id)
+    client.responses.delete(made.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(made.id)
+    with pytest.raises(openai.BadRequestError, match="not found"):
+        client.responses.create(model="primary-agent-model", input="And?", previous_response_id=made.id)
+    forgotten = client.responses.create(model="primary-agent-model", input="Hello", store=False)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(forgotten.id)
 
 
 def test_state_is_refused_where_nobody_keeps_it(client):

@@ -1,12 +1,14 @@
 /*
  * Forms: any bytes as a body. Parts stand inside of the body, in order, and
  * cover it; as a request, what goes up is what stays of the body with another
- * model's name in it. Corpus: tests/fuzz/corpus/fuzz_form.
+ * model's name in it. The same bytes as a sound file have some length. Corpus:
+ * tests/fuzz/corpus/fuzz_form.
  */
 #include "fuzz.h"
 
 #include "wire/media/form.h"
 #include "wire/media/form_request.h"
+#include "wire/media/sound.h"
 
 #define TYPE "multipart/form-data; boundary=B"
 
@@ -70,6 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, 4096);
 	f = arena_alloc(&arena, sizeof(*f));
 	body = fuzz_text(data + 1, size - 1);
+	FUZZ_CHECK(sound_millis(body) >= 0);
 	/* A type of any bytes. */
 	if (form_is_type(body))
 		(void)form_read(body, str_of("--B--"), f, &err);

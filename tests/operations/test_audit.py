@@ -466,10 +466,11 @@ def test_power_a_logger_that_hangs_holds_an_answer_up_for_a_second(
     gateway.kill("logger", signo=signal.SIGSTOP)
     began = time.monotonic()
     assert gateway.chat("small").status == 200
-    assert time.monotonic() - began > 0.9
+    held_up = time.monotonic() - began
+    assert held_up > 0.9
     gateway.await_log("before its record is on the disk")
     gateway.kill("logger", signo=signal.SIGCONT)
     gateway.await_traces(2)
     began = time.monotonic()
     assert gateway.chat("small").status == 200
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < held_up

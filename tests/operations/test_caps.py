@@ -332,7 +332,7 @@ def test_a_budget_set_by_hand_counts_at_once_for_all_workers(make_gateway,
     assert gateway.ctl("budget", "unset", "key:anonymous").status == 0
     assert gateway.ctl("budget", "unset", "key:anonymous").status == 1
     for wrong in (["planet", "1"], ["global", "much"], ["global:x", "1"],
-                  ["key:a", "1", "--duration", "soon"], ["global"]):
+                  ["key:anonymous", "1", "--duration", "soon"], ["global"]):
         assert gateway.ctl("budget", "set", *wrong).status == 2, wrong
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from decimal import Decimal
 
 import pytest
 
@@ -51,6 +52,82 @@ def test_mistakes_are_one_clear_line_and_exit_2(make_gateway, directory):
         assert result.status == 2, result
         assert text in result.err and not result.out, result
         assert len(result.err.strip().splitlines()) == 1, result
+
+
+def test_what_changes_something_answers_programs_too(make_gateway):
+    gateway = make_gateway(config(mock()))
+    deployment_id = gateway.ctl("health", "--json").json()[0]["deployment"]
+    told = gateway.ctl("budget", "set", "global", "0.50", "--json").json()
+    assert told == {"scope": "global", "id": None, "window": None,
+                    "max_budget_usd": Decimal("0.5")}
+    told = gateway.ctl("budget", "unset", "global", "--json").json()
+    assert told["max_budget_usd"] is None
+    told = gateway.ctl("breaker", "trip", deployment_id, "--json").json()
+    assert told == {"deployment": deployment_id, "breaker": "open"}
+    told = gateway.ctl("breaker", "reset", deployment_id, "--json").json()
+    assert told == {"deployment": deployment_id, "breaker": "closed"}
+    assert gateway.ctl("reload", "--json").json() == {"asked": True}
+    gateway.await_log("generation 2 serves")
+
+
+def test_help_for_one_command_and_for_a_group(make_gateway):
+    gateway = make_gateway(config(mock()))
+    for args in (("budget", "set", "--help"), ("help", "budget", "set"),
+                 ("budget", "set", "global", "5", "-h")):
+        result = gateway.ctl(*args)
+        assert result.status == 0 and not result.err, result
+        assert "budget set SCOPE" in result.out, result
+        assert "budget list" not in result.out, result
+    for args in (("budget", "--help"), ("help", "budget")):
+        result = gateway.ctl(*args)
+        assert result.status == 0 and "budget list" in result.out, result
+        assert "budget set" in result.out and "key list" not in result.out
+    assert gateway.ctl("budget", "list").out.startswith("no budgets")
+    for args, text in ((("budget",), "budget list, budget set, budget unset"),
+                       (("team", "member"), "team member add"),
+                       (("tag", "crate", "x"), "did you mean 'tag create'"),
+                       (("help", "bugdet"), "unknown command"),
+                       (("budget", "set"), "usage: tallyctl budget set")):
+        result = gateway.ctl(*args)
+        assert result.status == 2 and text in result.err, result
+
+
+def test_a_cap_by_hand_finds_its_key(make_gateway):
+    """A key is counted by its hash; an alias, or the key, is looked up. One
+    that is not there would cap nobody: refused."""
+    gateway = make_gateway(config(mock(), more="general_settings: "
+                                  "{master_key: sk-master}\n"))
+    made = gateway.ctl("key", "create", "--alias", "anna", "--json").json()
+    for name in ("anna", made["key"], made["token"]):
+        result = gateway.ctl("budget", "set", f"key:{name}", "0")
+        assert result.status == 0, result
+        shown = gateway.ctl("budget", "list").out
+        assert f"anna ({made['token'][:12]}...)" in shown, shown
+        assert [(b["id"], b["alias"]) for b in gateway.ctl(
+            "budget", "list", "--json").json()["budgets"]] == \
+            [(made["token"], "anna")]
+        assert made["token"] in result.out and made["key"] not in result.out
+        answer = gateway.chat("small", headers={
+            "authorization": f"Bearer {made['key']}"})
+        assert answer.status == 429, answer.describe()
+        assert gateway.ctl("budget", "unset", f"key:{name}").status == 0
+    for name in ("nobody", "sk-nobody"):
+        result = gateway.ctl("budget", "set", f"key:{name}", "0")
+        assert result.status == 1 and "no such key" in result.err, result
+        assert "sk-nobody" not in result.err
+    gateway.ctl("budget", "set", "key:anna", "1")
+    gateway.ctl("key", "delete", "anna")
+    assert gateway.ctl("budget", "unset",
+                       f"key:{made['token']}").status == 0
+    result = gateway.ctl("key", "show", "nobody")
+    assert result.status == 1 and "nobody" in result.err, result
+
+
+def test_money_reads_as_money(make_gateway):
+    gateway = make_gateway(config(mock()))
+    made = gateway.ctl("team", "create", "t", "--spend", "0.00001305")
+    assert made.status == 0 and "0.00001305" in made.out, made
+    assert "e-05" not in gateway.ctl("team", "show", "t").out
 
 
 def test_status_tells_what_runs(make_gateway):

@@ -146,7 +146,12 @@ def test_twice_is_once_and_here_counts_on(make_gateway, exports):
     assert alice["rpm_limit"] == 60 and alice["spend"] == before["spend"]
 
 
-def test_a_members_cap_goes_on(make_gateway, exports):
+@pytest.mark.parametrize("window", ["", "30d"])
+def test_a_members_cap_goes_on(make_gateway, exports, window):
+    write_csv(exports / "LiteLLM_BudgetTable.csv", [
+        {"budget_id": "b1", "max_budget": "5"},
+        {"budget_id": "b2", "max_budget": "3", "budget_duration": window,
+         "budget_reset_at": FAR}])
     (exports / "LiteLLM_TeamMembership.json").write_text(json.dumps([
         {"user_id": "u1", "team_id": "t1", "budget_id": "b2", "spend": 3}]))
     gateway = make_gateway(config(mock(), more=SETTINGS))
@@ -154,6 +159,25 @@ def test_a_members_cap_goes_on(make_gateway, exports):
     answer = asks(gateway, KEYS["alice"])
     assert answer.status in (400, 429), answer.describe()
     assert "member" in answer.body.decode(), answer.describe()
+    rows = gateway.ctl("budget", "list", "--json").json()["budgets"]
+    assert [(r["id"], r["spent_usd"], r["carried_usd"]) for r in rows
+            if r["scope"] == "team_member"] == [("t1/u1", 3, 3)]
+
+
+def test_what_has_no_effect_here_is_named(make_gateway, exports):
+    write_csv(exports / "LiteLLM_VerificationToken.csv", [
+        token("alice", user_id="chief", team_id="t1", auto_rotate="t",
+              rotation_interval="30d", organization_id="org2"),
+        token("ci", auto_rotate="f")])
+    (exports / "LiteLLM_UserTable.jsonl").write_text(json.dumps(
+        {"user_id": "chief", "user_role": "proxy_admin"}) + "\n")
+    gateway = make_gateway(config(mock(), more=SETTINGS))
+    left = report_of(run(gateway, exports))["left"]
+    alice = hash_of(KEYS["alice"])[:12]
+    assert [(r["kind"], r["id"]) for r in left] == [
+        ("key", alice), ("key", alice), ("organization", "org1"),
+        ("organization", "org2")]
+    assert "rotated" in left[0]["why"] and "proxy_admin" in left[1]["why"]
 
 
 def test_one_refused_row_refuses_all(make_gateway, exports):

@@ -1,5 +1,6 @@
 """The host goes down while the gateway works: what is left of store/live is
-not to be trusted, and the trace file is the ledger.
+not to be trusted, and the trace file is the ledger. The same when nothing is
+left of it.
 
 A test cannot pull the plug. It kills all processes at once, puts an older,
 torn copy of the file in the place of the one that was never synced, and gives
@@ -140,11 +141,14 @@ def test_when_the_first_files_are_gone_it_builds_on_a_snapshot(make_gateway):
     taken = set()
 
     def another():
-        # Named by the second: each needs one of its own.
-        ask(gateway, 60)
         taken.update(p.name for p in snapshots.glob("*-auto"))
-        return len(taken) > 3
-    wait_until(another, 30, lambda: f"snapshots are taken: {taken}")
+        return taken
+    for i in range(1, 5):
+        # More than a file's worth; the next ones only when there is a
+        # snapshot of it, as slow as this machine may be.
+        ask(gateway, 90)
+        wait_until(lambda: len(another()) >= i, 20,
+                   lambda: f"{i} snapshots are taken: {taken}")
     asked = 0
     while gateway.chat("small").status == 200 and asked < 20:
         asked += 1
@@ -173,3 +177,74 @@ def test_a_clean_stop_is_trusted_after_a_boot(make_gateway):
     gateway.start()
     assert "built anew" not in gateway.log_text()
     assert gateway.ctl("audit").status == 0
+
+
+# ---- nothing is left of it ---------------------------------------------------
+
+
+def test_a_start_without_live_builds_it_anew_too(make_gateway):
+    """As after a restore of the traces alone, or a careless rm: a store that
+    begins empty would have forgotten what the caps were used up by."""
+    gateway = start(make_gateway)
+    ask(gateway, 6)
+    assert gateway.ctl("key", "create", "--alias", "anna").status == 0
+    gateway.await_traces(6)
+    gateway.stop()
+    spent = books.total(gateway.traces())
+    shutil.rmtree(gateway.state / "store" / "live")
+    # Nobody makes an empty one by the way.
+    result = gateway.ctl("key", "create", "--alias", "bob")
+    assert result.status == 1 and "recover" in result.err, result
+    gateway.start()
+    assert gateway.log_text().count("is built anew from the trace files") == 1
+    assert budgets(gateway)[("global", None)] == spent > 0
+    assert gateway.ctl("key", "show", "anna").status == 0
+    assert gateway.ctl("audit").status == 0
+
+
+def test_lost_accounts_come_back_from_a_snapshot(make_gateway):
+    """Also when live/ needs none, since all lines are there."""
+    gateway = start(make_gateway)
+    ask(gateway, 3)
+    assert gateway.ctl("key", "create", "--alias", "anna").status == 0
+    assert gateway.ctl("snapshot").status == 0
+    gateway.await_traces(3)
+    gateway.stop()
+    store = gateway.state / "store"
+    shutil.rmtree(store)
+    result = gateway.ctl("recover", "--json")
+    assert result.status == 0, result
+    assert result.json()["accounts"] == "copied"
+    assert result.json()["snapshot"] is None
+    assert gateway.ctl("key", "show", "anna").status == 0
+    # A start does the same.
+    shutil.rmtree(store)
+    gateway.start()
+    gateway.await_log("keys, teams and caps are those of")
+    assert gateway.ctl("key", "show", "anna").status == 0
+    gateway.stop()
+    # Without a snapshot they are gone, and that is said.
+    shutil.rmtree(store)
+    shutil.rmtree(gateway.state / "snapshots")
+    result = gateway.ctl("recover")
+    assert result.status == 0 and "no snapshot has them" in result.out, result
+    assert gateway.ctl("key", "list", "--json").json() == []
+    gateway.checks_books = False    # the price book was in it, too
+
+
+def test_live_that_vanishes_under_a_gateway_is_not_made_anew(make_gateway):
+    """Those who have it open go on with it; a second one beside it would
+    count for itself."""
+    gateway = start(make_gateway)
+    ask(gateway, 2)
+    gateway.await_traces(2)
+    live = gateway.state / "store" / "live"
+    live.rename(live.with_name("elsewhere"))
+    gateway.kill("worker", 0)
+    gateway.await_log("still at work on")
+    ask(gateway, 2)
+    live.with_name("elsewhere").rename(live)
+    wait_until(lambda: len([c for c in gateway.children("worker")
+                            if c["state"] == "ready"]) == 3, 20,
+               "all three are back")
+    gateway.await_traces(4)

@@ -33,7 +33,7 @@ def held_stream(release):
 def test_a_quick_start_and_a_clean_stop(make_gateway):
     begun = time.monotonic()
     gateway = make_gateway(config(mock()), workers=2)
-    assert time.monotonic() - begun < seconds(3)
+    assert time.monotonic() - begun < seconds(10)
     roles = sorted((c["role"], c["slot"]) for c in gateway.children())
     assert roles == [("keeper", 0), ("logger", 0), ("worker", 0),
                      ("worker", 1)]
@@ -41,7 +41,7 @@ def test_a_quick_start_and_a_clean_stop(make_gateway):
     assert gateway.log_contains(f"ready: {gateway.base_url}, 2 workers")
     begun = time.monotonic()
     gateway.stop()
-    assert time.monotonic() - begun < seconds(3)
+    assert time.monotonic() - begun < seconds(10)
     assert gateway.ctl("status", "--json").json()["running"] is False
 
 
@@ -57,7 +57,7 @@ def test_idle_connections_do_not_hold_up_a_stop(make_gateway):
     connections = [gateway.connect() for _ in range(20)]
     begun = time.monotonic()
     gateway.stop()
-    assert time.monotonic() - begun < seconds(3)
+    assert time.monotonic() - begun < seconds(10)
     for connection in connections:
         connection.close()
 

@@ -259,6 +259,28 @@ def test_rates_are_those_of_the_span(make_gateway):
     assert round(frame["total"]["requests_per_s"] * frame["span_s"]) == 4
 
 
+def test_how_long_requests_took(make_gateway, make_provider):
+    """The median of those that went well, from the traces of the last minute."""
+    waits = iter([0, 0.4, 0, 0.4, 0])
+
+    def handler(_request, talk):
+        time.sleep(next(waits))
+        send_json(talk, completion())
+    provider = make_provider(handler)
+    gateway = make_gateway(config(deployment("small", provider.base_url)))
+
+    def total():
+        return gateway.ctl("top", "--once", "--interval", "0.1",
+                           "--json").json()["total"]
+    assert total()["p50_latency_s"] is None
+    for _ in range(5):
+        assert gateway.chat("small").status == 200
+    assert gateway.chat("none").status == 400
+    gateway.await_traces(6)
+    seen = total()
+    assert 0 < seen["p50_latency_s"] < 0.4 <= seen["p95_latency_s"]
+
+
 def test_mistakes(make_gateway):
     gateway = make_gateway(config(mock()))
     for args, text in ((("top",), "--once"), (("top", "--interval", "0"), "0"),

@@ -13,6 +13,9 @@ static const struct provider providers[] = {
 
 static const struct config_policy no_policy = { -1, -1, -1, -1, -1, -1, -1, -1,
 	-1 };
+/* As the loader leaves it: the last three are no classes of it. */
+static const struct config_policy no_fails_policy = { -1, -1, -1, -1, -1, -1, 0,
+	0, 0 };
 
 static bool
 state_health(void *arg, const struct deployment *d, struct health_row *row_r)
@@ -76,9 +79,10 @@ fix_init(struct fix *f)
 	f->config.router.stream_timeout_msecs = CONFIG_UNSET;
 	f->config.router.cooldown_msecs = 5000;
 	f->config.router.allowed_fails = CONFIG_UNSET;
+	f->config.router.max_parallel_requests = CONFIG_UNSET;
 	f->config.router.max_fallbacks = 5;
 	f->config.router.tag_match_any = true;
-	f->config.router.allowed_fails_policy = no_policy;
+	f->config.router.allowed_fails_policy = no_fails_policy;
 	f->config.router.retry_policy = no_policy;
 	f->config.router.aliases = f->aliases;
 	f->config.router.fallbacks.items = f->fallbacks[FALLBACK_ANY];
@@ -132,7 +136,7 @@ fix_group(struct fix *f, const char *name)
 		.allowed_fails = CONFIG_UNSET,
 		.cooldown_msecs = CONFIG_UNSET,
 		.max_cooldown_msecs = CONFIG_UNSET,
-		.allowed_fails_policy = no_policy,
+		.allowed_fails_policy = no_fails_policy,
 		.retry_policy = no_policy,
 		.file = "test.yaml",
 		.line = 99,
@@ -161,6 +165,7 @@ fix_add(struct fix *f, const char *name, const char *id, const char *model)
 		.stream_timeout_msecs = CONFIG_UNSET,
 		.cooldown_msecs = CONFIG_UNSET,
 		.allowed_fails = CONFIG_UNSET,
+		.allowed_fails_policy = no_fails_policy,
 		.num_retries = CONFIG_UNSET,
 		.rpm = CONFIG_UNSET,
 		.tpm = CONFIG_UNSET,

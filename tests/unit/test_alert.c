@@ -11,6 +11,7 @@ tell(struct live *l, uint64_t number, const struct hold_request *r,
 {
 	struct hold h = hold_of(l, number);
 	struct store_txn *t = live_write(l);
+	struct spend_row rows[LEDGER_MAX_CAPS];
 	struct hold_answer answer;
 	struct err err;
 
@@ -19,7 +20,13 @@ tell(struct live *l, uint64_t number, const struct hold_request *r,
 	live_commit(t);
 	settle(l, number, cost);
 	t = live_write(l);
-	assert_int_equal(alert_check_spent(t, r, &h, NOW + DAY, &err), 0);
+	for (size_t i = 0; i < h.scope_count; i++)
+		assert_int_equal(ledger_spend(t, &h.scopes[i], &rows[i], &err),
+		    0);
+	/* What the settlement says of the rows, or the store itself. */
+	assert_int_equal(alert_check_spent(t, r, &h, number % 2 ? rows : NULL,
+			     NOW + DAY, &err),
+	    0);
 	live_commit(t);
 	return live_rows(l, STORE_ALERTS);
 }

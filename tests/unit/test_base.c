@@ -215,23 +215,26 @@ test_jsonw_escapes_each_byte_at_each_place(void **state)
 	(void)state;
 	buf_init(&b, 4096);
 	buf_init(&want, 4096);
-	for (int c = 0; c < 256; c++) {
-		for (size_t at = 0; at < 20; at++) {
-			char text[20];
+	for (size_t i = 0; i < 256 * 20 * 20; i++) {
+		char c = (char)(i / 400), text[20];
+		size_t n = 1 + i / 20 % 20, at = i % 20;
 
-			memset(text, 'a', sizeof(text));
-			text[at] = (char)c;
-			buf_clear(&want);
-			buf_add_char(&want, '"');
-			for (size_t i = 0; i < sizeof(text); i++)
-				jsonw_escape(&want, str_make(text + i, 1));
-			buf_add_char(&want, '"');
-			buf_clear(&b);
-			jsonw_init(&w, &b);
-			jsonw_str(&w, str_make(text, sizeof(text)));
-			assert_string_equal(buf_cstr(&b), buf_cstr(&want));
-			assert_int_equal(b.len, strlen(buf_cstr(&b)));
-		}
+		if (at >= n)
+			continue;
+		memset(text, 'a', n);
+		text[at] = c;
+		assert_int_equal(str_plain_run(str_make(text, n)),
+		    c >= ' ' && c <= '~' && c != '"' && c != '\\' ? n : at);
+		buf_clear(&want);
+		buf_add_cstr(&want, "\"k\":\"");
+		for (size_t j = 0; j < n; j++)
+			jsonw_escape(&want, str_make(text + j, 1));
+		buf_add_char(&want, '"');
+		buf_clear(&b);
+		jsonw_init(&w, &b);
+		jsonw_member_str(&w, JSON_KEY("k"), str_make(text, n));
+		assert_string_equal(buf_cstr(&b), buf_cstr(&want));
+		assert_int_equal(b.len, strlen(buf_cstr(&b)));
 	}
 	buf_fini(&b);
 	buf_fini(&want);

@@ -229,6 +229,42 @@ test_full_map_rolls_back_all_and_keeps_retries(void **state)
 	assert_int_equal(f->batch.queued, 0);
 }
 
+/* What makes room does not wait for what needs it. */
+static void
+test_full_map_runs_by_themselves_what_frees(void **state)
+{
+	struct fixture *f = *state;
+	struct job jobs[3];
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+		job_init(&jobs[i], f, i);
+		jobs[i].job.retry = true;
+		batch_add(&f->batch, &jobs[i].job);
+	}
+	jobs[0].value = f->big;
+	jobs[1].job.frees = true;
+	assert_int_equal(batch_run(&f->batch, &err), -1);
+	assert_int_equal(err.code, ERR_STORE_FULL);
+	assert_int_equal(jobs[1].dones, 1);
+	assert_int_equal(jobs[1].code, ERR_NONE);
+	assert_int_equal(count_rows(f), 1);
+	assert_int_equal(jobs[0].dones + jobs[2].dones, 0);
+	assert_int_equal(f->batch.queued, 2);
+	/* The room is there now. */
+	jobs[0].value = str_of("small");
+	assert_int_equal(batch_run(&f->batch, &err), 0);
+	assert_int_equal(count_rows(f), 3);
+	assert_int_equal(f->batch.queued, 0);
+	/* One that cannot be run by itself either is kept like the others. */
+	jobs[1].value = f->big;
+	batch_add(&f->batch, &jobs[1].job);
+	assert_int_equal(batch_run(&f->batch, &err), -1);
+	assert_int_equal(jobs[1].dones, 1);
+	assert_int_equal(f->batch.queued, 1);
+	batch_cancel(&f->batch, &jobs[1].job);
+}
+
 static void
 test_transaction_that_cannot_begin_fails_all(void **state)
 {
@@ -463,6 +499,7 @@ main(void)
 		BATCH_TEST(test_all_jobs_share_a_commit_in_order),
 		BATCH_TEST(test_one_refusal_does_not_stop_the_others),
 		BATCH_TEST(test_full_map_rolls_back_all_and_keeps_retries),
+		BATCH_TEST(test_full_map_runs_by_themselves_what_frees),
 		BATCH_TEST(test_transaction_that_cannot_begin_fails_all),
 		BATCH_TEST(test_done_may_add_for_the_next_turn),
 		BATCH_TEST(test_done_may_cancel_another_of_its_turn),

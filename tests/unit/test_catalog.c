@@ -388,6 +388,35 @@ test_groups_have_their_own_strategy(void **state)
 	assert_in_range(g->strategy.latency_buffer * 1000, 250, 250);
 }
 
+/* The deployment's, else the group's, else the router's: each as a whole. */
+static void
+test_whose_allowed_fails_policy_counts(void **state)
+{
+	struct breaker_rule r;
+
+	(void)state;
+	f.config.router.allowed_fails_policy.timeout = 5;
+	f.config.router.max_parallel_requests = 7;
+	fix_group(&f, "b")->num_retries = 4;
+	fix_group(&f, "c")->allowed_fails_policy.rate_limit = 1;
+	fix_add(&f, "b", "1", "openai/gpt-4o");
+	fix_add(&f, "c", "2", "openai/gpt-4o");
+	fix_add(&f, "c", "3", "openai/gpt-4o")
+	    ->allowed_fails_policy.internal_server = 0;
+	f.config.deployments[2].max_parallel_requests = 2;
+	fix_build(&f);
+	route_breaker_rule(f.catalog, &f.catalog->deployments[0], &r);
+	assert_int_equal(r.own_limits[HEALTH_TIMEOUT], 6);
+	route_breaker_rule(f.catalog, &f.catalog->deployments[1], &r);
+	assert_int_equal(r.own_limits[HEALTH_TIMEOUT], 0);
+	assert_int_equal(r.own_limits[HEALTH_RATE_LIMIT], 2);
+	route_breaker_rule(f.catalog, &f.catalog->deployments[2], &r);
+	assert_int_equal(r.own_limits[HEALTH_RATE_LIMIT], 0);
+	assert_int_equal(r.own_limits[HEALTH_FAILURE], 1);
+	assert_int_equal(f.catalog->deployments[1].limits.parallel, 7);
+	assert_int_equal(f.catalog->deployments[2].limits.parallel, 2);
+}
+
 static void
 test_groups_have_their_own_retries_and_breaker(void **state)
 {
@@ -620,6 +649,7 @@ main(void)
 		T(test_opening_without_wildcards_keeps_no_table),
 		T(test_what_cannot_be_built_says_where),
 		T(test_groups_have_their_own_strategy),
+		T(test_whose_allowed_fails_policy_counts),
 		T(test_groups_have_their_own_retries_and_breaker),
 		T(test_breaker_rules),
 		T(test_breaker_rules_from_the_router),

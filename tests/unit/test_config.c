@@ -373,6 +373,18 @@ test_the_state_directory_has_its_order(void **state)
 	dir = config_state_dir(p.config, "st");
 	assert_true(dir[0] == '/' && str_ends(str_of(dir), "/st"));
 	free(dir);
+	dir = config_state_dir(p.config, "././st");
+	assert_true(
+	    str_ends(str_of(dir), "/st") && str_find(str_of(dir), "./") < 0);
+	free(dir);
+	setenv("TALLYGATE_STATE_DIR", "/named", 1);
+	dir = config_state_dir(p.config, NULL);
+	assert_string_equal(dir, "/from/file");
+	free(dir);
+	dir = config_state_dir(NULL, NULL);
+	assert_string_equal(dir, "/named");
+	free(dir);
+	unsetenv("TALLYGATE_STATE_DIR");
 	parsed_free(&p);
 	setenv("XDG_STATE_HOME", "/xdg", 1);
 	dir = config_state_dir(NULL, "");

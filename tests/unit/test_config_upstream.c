@@ -8,14 +8,80 @@
 	"aws_access_key_id: AKID, aws_secret_access_key: s, "                  \
 	"aws_region_name: us-east-1"
 
+#define BEDROCK(params)                                                        \
+	ENTRY("model: bedrock/m, aws_region_name: us-east-1, " params)
+
+static const char credentials[] = "[default]\n"
+				  "aws_access_key_id=AKIDDEFAULT\n"
+				  "aws_secret_access_key = d\n"
+				  "[ team ]\n"
+				  "# aws_access_key_id = AKIDOLD\n"
+				  "aws_access_key_id = AKIDTEAM\r\n"
+				  "aws_secret_access_key = t=/+\n"
+				  "  nested = x\n";
+static const char aws_config[] =
+    "[default]\nregion = eu-north-1\n"
+    "[profile team]\nregion = eu-west-1\n"
+    "[team]\nrole_arn = arn:not-this-one\n"
+    "[profile taker]\nrole_arn = arn:r\nsource_profile = team\n"
+    "external_id = e\nrole_session_name = s\n"
+    "[profile \"web id\"]\nrole_arn = arn:w\n"
+    "web_identity_token_file = /run/t\n"
+    "[profile twice]\nrole_arn = arn:2\nsource_profile = taker\n"
+    "[profile sso]\nsso_start_url = https://x\n"
+    "[profile empty]\nregion = x\n"
+    "[profile machine]\nrole_arn = arn:m\n"
+    "credential_source = Ec2InstanceMetadata\n";
+
+static void
+clear_variables(void)
+{
+	static const char *const names[] = { "AZURE_API_VERSION", "AWS_REGION",
+		"AWS_REGION_NAME", "AWS_DEFAULT_REGION", "AWS_PROFILE",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+		"AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_STS_ENDPOINT",
+		"AWS_WEB_IDENTITY_TOKEN_FILE",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AZURE_TENANT_ID",
+		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_SCOPE",
+		"AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST" };
+
+	env_clear();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		unsetenv(names[i]);
+	setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+}
+
+static void
+add_file(struct bundle *b, enum bundle_kind kind, const char *text)
+{
+	struct bundle_file *f = &b->files[b->count++];
+
+	f->kind = kind;
+	f->path = xstrdup("aws");
+	f->text = xstrdup(text);
+	f->len = strlen(text);
+}
+
+/* With AWS's files beside it. */
+static void
+parse_aws(struct parsed *p, const char *text)
+{
+	struct bundle *b = bundle_of("t.yaml", str_of(text));
+
+	add_file(b, BUNDLE_AWS_CREDENTIALS, credentials);
+	add_file(b, BUNDLE_AWS_CONFIG, aws_config);
+	memset(p, 0, sizeof(*p));
+	config_report_init(&p->report);
+	(void)!config_parse(b, &p->config, &p->report, &p->err);
+	bundle_free(&b);
+}
+
 static const struct config_deployment *
 only(struct parsed *p, const char *text)
 {
-	env_clear();
-	unsetenv("AZURE_API_VERSION");
-	unsetenv("AWS_REGION");
-	unsetenv("AWS_REGION_NAME");
-	unsetenv("AWS_DEFAULT_REGION");
+	clear_variables();
 	parse_text(p, text);
 	assert_non_null(p->config);
 	assert_int_equal(p->config->deployment_count, 1);
@@ -120,6 +186,206 @@ test_bedrock_regions_come_from_the_name(void **state)
 	}
 }
 
+static void
+test_profiles(void **state)
+{
+	static const struct {
+		const char *text, *id, *region; /* id "": a login */
+		const char *role, *refused;
+	} rows[] = {
+		{ ENTRY("model: bedrock/m, aws_profile_name: team"), "AKIDTEAM",
+		    "eu-west-1", NULL, NULL },
+		{ ENTRY("model: bedrock/m"), "AKIDDEFAULT", "eu-north-1", NULL,
+		    NULL },
+		{ BEDROCK("aws_profile_name: taker"), "", "us-east-1", "arn:r",
+		    NULL },
+		{ BEDROCK("aws_profile_name: \"web id\""), "", "us-east-1",
+		    "arn:w", NULL },
+		{ BEDROCK("aws_profile_name: team, aws_role_name: \"arn:o\""),
+		    "", "us-east-1", "arn:o", NULL },
+		{ BEDROCK("aws_profile_name: twice"), NULL, NULL, NULL,
+		    "roles behind roles" },
+		{ BEDROCK("aws_profile_name: taker, aws_role_name: \"arn:o\""),
+		    NULL, NULL, NULL, "roles behind roles" },
+		{ BEDROCK("aws_profile_name: sso"), NULL, NULL, NULL,
+		    "needs a program or a person" },
+		{ BEDROCK("aws_profile_name: empty"), NULL, NULL, NULL,
+		    "has no aws_access_key_id" },
+		{ BEDROCK("aws_profile_name: nobody"), NULL, NULL, NULL,
+		    "AWS's profile nobody: it is neither in" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config_deployment *d;
+		struct parsed p;
+
+		clear_variables();
+		parse_aws(&p, rows[i].text);
+		if (rows[i].refused != NULL) {
+			assert_null(p.config);
+			if (!has_remark(&p, rows[i].refused))
+				fail_msg("%s", p.err.text);
+			parsed_free(&p);
+			continue;
+		}
+		assert_non_null(p.config);
+		d = &p.config->deployments[0];
+		assert_string_equal(d->aws_access_key_id, rows[i].id);
+		assert_string_equal(d->aws_region, rows[i].region);
+		assert_int_equal(d->login != NULL, rows[i].role != NULL);
+		if (d->login != NULL)
+			assert_string_equal(d->login->role_arn, rows[i].role);
+		parsed_free(&p);
+	}
+}
+
+static void
+test_a_profile_of_a_role_in_full(void **state)
+{
+	const struct config_login *l;
+	struct parsed p;
+
+	(void)state;
+	clear_variables();
+	parse_aws(&p, BEDROCK("aws_profile_name: taker"));
+	assert_non_null(p.config);
+	l = p.config->deployments[0].login;
+	assert_int_equal(l->source, LOGIN_KEYS);
+	assert_string_equal(l->access_key_id, "AKIDTEAM");
+	assert_string_equal(l->secret_access_key, "t=/+");
+	assert_string_equal(l->external_id, "e");
+	assert_string_equal(l->session_name, "s");
+	assert_string_equal(l->sts_url, "https://sts.us-east-1.amazonaws.com/");
+	parsed_free(&p);
+}
+
+/* name=value, or NULL. */
+struct variables {
+	const char *names[3][2];
+};
+
+static void
+test_the_environment_has_logins(void **state)
+{
+	static const struct {
+		const char *text;
+		struct variables set;
+		enum login_source source;
+		const char *url, *role, *file;
+	} rows[] = {
+		{ BEDROCK(""),
+		    { { { "AWS_WEB_IDENTITY_TOKEN_FILE", "/t" },
+			{ "AWS_ROLE_ARN", "arn:irsa" } } },
+		    LOGIN_WEB_IDENTITY, "", "arn:irsa", "/t" },
+		{ BEDROCK("aws_role_name: \"arn:irsa\""),
+		    { { { "AWS_WEB_IDENTITY_TOKEN_FILE", "/t" },
+			{ "AWS_ROLE_ARN", "arn:irsa" } } },
+		    LOGIN_WEB_IDENTITY, "", "arn:irsa", "/t" },
+		{ BEDROCK(""),
+		    { { { "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+			"/v2/x" } } },
+		    LOGIN_CONTAINER, "http://169.254.170.2/v2/x", "", "" },
+		{ BEDROCK("aws_role_name: \"arn:o\""),
+		    { { { "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			    "http://169.254.170.23/v1/credentials" },
+			{ "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/a" } } },
+		    LOGIN_CONTAINER, "http://169.254.170.23/v1/credentials",
+		    "arn:o", "/a" },
+		{ BEDROCK(""),
+		    { { { "AWS_EC2_METADATA_DISABLED", "false" },
+			{ "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+			    "http://[fd00:ec2::254]/" } } },
+		    LOGIN_INSTANCE, "http://[fd00:ec2::254]", "", "" },
+		{ BEDROCK("aws_role_name: \"arn:o\", "
+			  "aws_web_identity_token: oidc/file//run/x"),
+		    { { { NULL, NULL } } }, LOGIN_WEB_IDENTITY, "", "arn:o",
+		    "/run/x" },
+		{ ENTRY(
+		      "model: azure/m, api_base: \"https://x\", tenant_id: t, "
+		      "client_id: c, client_secret: s"),
+		    { { { NULL, NULL } } }, LOGIN_AZURE,
+		    "https://login.microsoftonline.com/t/oauth2/v2.0/token", "",
+		    "" },
+		{ ENTRY("model: azure/m, api_base: \"https://x\""),
+		    { { { "AZURE_TENANT_ID", "t" }, { "AZURE_CLIENT_ID", "c" },
+			{ "AZURE_FEDERATED_TOKEN_FILE", "/aks" } } },
+		    LOGIN_AZURE,
+		    "https://login.microsoftonline.com/t/oauth2/v2.0/token", "",
+		    "/aks" },
+		{ ENTRY("model: azure/m, api_base: \"https://x\", "
+			"azure_ad_token: oidc/file//f"),
+		    { { { "AZURE_TENANT_ID", "t" }, { "AZURE_CLIENT_ID", "c" },
+			{ "AZURE_AUTHORITY_HOST",
+			    "https://login.microsoftonline.us/" } } },
+		    LOGIN_AZURE,
+		    "https://login.microsoftonline.us/t/oauth2/v2.0/token", "",
+		    "/f" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config_login *l;
+		struct parsed p;
+
+		clear_variables();
+		for (size_t k = 0; k < 3; k++) {
+			const char *const *v = rows[i].set.names[k];
+
+			if (v[0] != NULL)
+				setenv(v[0], v[1], 1);
+		}
+		parse_text(&p, rows[i].text);
+		assert_non_null(p.config);
+		l = p.config->deployments[0].login;
+		assert_non_null(l);
+		assert_int_equal(l->source, rows[i].source);
+		assert_string_equal(l->url, rows[i].url);
+		assert_string_equal(l->role_arn, rows[i].role);
+		assert_string_equal(l->token_file, rows[i].file);
+		assert_true(config_login_eq(l, l));
+		assert_true(has_remark(&p, "note t.yaml:2: model_list[0]: "
+					   "asked as th"));
+		parsed_free(&p);
+	}
+	clear_variables();
+}
+
+static void
+test_what_a_login_lacks_is_said(void **state)
+{
+	static const char *const rows[][2] = {
+		{ BEDROCK("aws_web_identity_token: /t"),
+		    "aws_web_identity_token needs aws_role_name" },
+		{ BEDROCK("aws_role_name: \"arn:o\", aws_web_identity_token: "
+			  "oidc/google/x"),
+		    "must be a path, oidc/file/PATH" },
+		{ ENTRY("model: azure/m, api_base: \"https://x\", "
+			"client_secret: hidden"),
+		    "client_secret needs tenant_id and client_id" },
+		{ ENTRY("model: azure/m, api_base: \"https://x\", "
+			"azure_ad_token: oidc/github/x"),
+		    "only oidc/file/PATH is read here" },
+		{ ENTRY("model: azure/m, api_base: \"https://x\", tenant_id: "
+			"\"a/b\", client_id: c, client_secret: hidden"),
+		    "client_secret needs tenant_id" },
+		{ BEDROCK("aws_role_name: \"arn:o\""),
+		    "nor is there a profile" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct parsed p;
+
+		clear_variables();
+		parse_text(&p, rows[i][0]);
+		assert_null(p.config);
+		assert_true(has_remark(&p, rows[i][1]));
+		assert_false(has_remark(&p, "hidden"));
+		parsed_free(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -127,6 +393,10 @@ main(void)
 		cmocka_unit_test(test_azure_series_and_versions),
 		cmocka_unit_test(test_bedrock_names),
 		cmocka_unit_test(test_bedrock_regions_come_from_the_name),
+		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_a_profile_of_a_role_in_full),
+		cmocka_unit_test(test_the_environment_has_logins),
+		cmocka_unit_test(test_what_a_login_lacks_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,7 +361,7 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    " completion=%lld cached=%lld write=%lld write_1h=%lld"
 	    " reasoning=%lld tier=%d model=%s guess=%lld delivered=%lld"
 	    " images=%lld image_out=%lld audio_ms=%lld characters=%lld"
-	    " searches=%lld type=%s ",
+	    " searches=%lld type=%s outcome=%s ",
 	    result == 0 ? "ok" : err_info(code)->name, f->finish_reason,
 	    f->finished, f->first_token, f->done_marker, f->error_event,
 	    f->error_status, f->malformed, f->stopped, sources[u->source],
@@ -371,7 +371,8 @@ facts_text(const struct relay *relay, int result, enum err_code code,
 	    (int)u->tier, f->model, (long long)f->output_guess_tokens,
 	    (long long)f->delivered_bytes, (long long)u->images,
 	    (long long)u->image_output_tokens, (long long)u->audio_millis,
-	    (long long)u->characters, (long long)u->searches, f->content_type);
+	    (long long)u->characters, (long long)u->searches, f->content_type,
+	    f->error_event ? outcome_info(f->error_outcome)->word : "");
 }
 
 /* The answer's bytes: as written, or the messages its lines stand for. */
@@ -561,11 +562,95 @@ every_golden_case_comes_out_as_written(void **state)
 	assert_true(cases_run > 40);
 }
 
+/* An answer's bounds that would make a case of many pages. */
+static void
+more_calls_than_there_may_be_cannot_be_used(void **state)
+{
+	struct buf answer, out, facts;
+	struct wire_request r;
+	struct kase k;
+
+	(void)state;
+	arena_reset(&arena);
+	set_defaults(&k);
+	copy(k.provider, sizeof(k.provider), str_of("hosted_vllm"));
+	copy(k.api, sizeof(k.api), str_of("messages"));
+	k.request =
+	    str_of("{\"model\":\"mine\",\"max_tokens\":9,\"stream\":true,"
+		   "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}"
+		   "]}");
+	buf_init(&answer, OUT_BYTES);
+	buf_init(&out, OUT_BYTES);
+	for (int i = 0; i <= 128; i++)
+		buf_printf(&answer,
+		    "data: "
+		    "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":["
+		    "{\"index\":%d,\"id\":\"c%d\",\"function\":{\"name\":\"f\","
+		    "\"arguments\":\"{}\"}}]}}]}\n\n",
+		    i, i);
+	k.answer = buf_str(&answer);
+	parse(&k, &r);
+	run_answer(&k, &r, SIZE_MAX, &out, &facts);
+	assert_non_null(strstr(buf_cstr(&facts), " malformed=1 "));
+	assert_non_null(strstr(buf_cstr(&out), "\"index\":127"));
+	assert_null(strstr(buf_cstr(&out), "\"index\":128"));
+	buf_fini(&answer);
+	buf_fini(&out);
+	buf_fini(&facts);
+}
+
+/* Members nobody knows are the provider's own: all of them go on. */
+static void
+members_nobody_knows_go_on(void **state)
+{
+	static const char *const heads[][3] = {
+		{ "messages",
+		    "\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
+		    "\"content\":\"x\"}]",
+		    "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],"
+		    "\"max_tokens\":9" },
+		{ "responses", "\"input\":\"x\"", "" },
+	};
+	struct buf request, upstream;
+	struct kase k;
+
+	(void)state;
+	for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
+		arena_reset(&arena);
+		set_defaults(&k);
+		copy(k.provider, sizeof(k.provider), str_of("hosted_vllm"));
+		copy(k.model, sizeof(k.model), str_of("q"));
+		copy(k.api, sizeof(k.api), str_of(heads[h][0]));
+		buf_init(&request, OUT_BYTES);
+		buf_init(&upstream, OUT_BYTES);
+		buf_printf(&request, "{\"model\":\"mine\",%s", heads[h][1]);
+		buf_printf(&upstream, "{\"model\":\"q\"%s%s",
+		    heads[h][2][0] != '\0' ? "," : "", heads[h][2]);
+		for (int i = 0; i < 500; i++) {
+			buf_printf(&request, ",\"x_%d\":{\"n\":1e400}", i);
+			buf_printf(&upstream, ",\"x_%d\":{\"n\":1e400}", i);
+		}
+		buf_add_cstr(&request, "}");
+		if (h == 1)
+			buf_add_cstr(&upstream,
+			    ",\"messages\":[{\"role\":\"user\","
+			    "\"content\":\"x\"}]");
+		buf_add_cstr(&upstream, "}");
+		k.request = buf_str(&request);
+		k.upstream = buf_str(&upstream);
+		run_encode(&k);
+		buf_fini(&request);
+		buf_fini(&upstream);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_golden_case_comes_out_as_written),
+		cmocka_unit_test(more_calls_than_there_may_be_cannot_be_used),
+		cmocka_unit_test(members_nobody_knows_go_on),
 	};
 	int result;
 

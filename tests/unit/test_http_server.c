@@ -704,6 +704,8 @@ test_added_headers_cannot_break_the_answer(void **state)
 	assert_true(WITHIN(fx, 500, fx->call != NULL));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		http_add_header(fx->call, rows[i].name, rows[i].value);
+	http_add_line(fx->call, HTTP_LINE("x-known"), str_of("a \"b\""));
+	http_add_line(fx->call, HTTP_LINE("x-bad"), str_of("a\r\nx-b: c"));
 	http_reply(fx->call, 429, "text/x", str_of("the end"));
 	assert_true(client_read(fx, fd, &b, "the end", 500));
 	assert_true(
@@ -717,6 +719,8 @@ test_added_headers_cannot_break_the_answer(void **state)
 			fail_msg("%s", buf_cstr(&line));
 	}
 	assert_int_equal(str_find(buf_str(&b), "Set-Cookie"), -1);
+	assert_true(str_find(buf_str(&b), "\r\nx-known: a \"b\"\r\n") > 0);
+	assert_int_equal(str_find(buf_str(&b), "x-bad"), -1);
 	buf_fini(&b);
 	buf_fini(&line);
 	close(fd);

@@ -393,6 +393,7 @@ test_two_holds_settle_as_one(void **state)
 	struct hold_request r1 = request(first, 2, 1000, 1000);
 	struct hold_request r2 = request(second, 2, 3000, 3000);
 	struct charge charges[] = { charge_of(40), charge_of(500) };
+	struct spend_row rows[ARRAY_LEN(second)];
 	struct settlement s = { .owner = l->owner.id,
 		.number = 2,
 		.second_number = 1,
@@ -402,7 +403,8 @@ test_two_holds_settle_as_one(void **state)
 		.charges = charges,
 		.now_nsecs = NOW,
 		.record = str_of("{}"),
-		.outbox_owner = &l->owner };
+		.outbox_owner = &l->owner,
+		.rows_r = rows };
 	struct store_txn *t;
 	struct err err;
 
@@ -412,6 +414,12 @@ test_two_holds_settle_as_one(void **state)
 	t = live_write(l);
 	assert_int_equal(ledger_settle(t, &s, &err), 0);
 	live_commit(t);
+	/* As they are when both holds are settled. */
+	for (size_t i = 0; i < ARRAY_LEN(second); i++) {
+		struct spend_row row = spend_at(l, &second[i], NOW);
+
+		assert_memory_equal(&row, &rows[i], sizeof(row));
+	}
 	assert_false(s.overrun_r);
 	assert_false(s.uneven_r);
 	assert_spend(l, &key, 540, 0);

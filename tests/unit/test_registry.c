@@ -417,6 +417,161 @@ test_every_change_is_logged_without_secrets(void **state)
 	registry_close(&r);
 }
 
+/* Every field that LiteLLM takes (notes on it, section 3), with a value: it has
+   its effect, or is named as one that has none; and stays in the row where it
+   is no order. */
+static const struct {
+	enum entity_kind kind;
+	const char *field, *json;
+	bool kept;      /* named in the warnings */
+	const char *at; /* what it becomes; NULL: itself */
+} litellm_fields[] = {
+	{ ENTITY_KEY, "key_alias", "\"a\"", false, NULL },
+	{ ENTITY_KEY, "duration", "\"30d\"", false, "expires" },
+	{ ENTITY_KEY, "models", "[\"m\"]", false, NULL },
+	{ ENTITY_KEY, "max_budget", "1.5", false, NULL },
+	{ ENTITY_KEY, "budget_duration", "\"30d\"", false, NULL },
+	{ ENTITY_KEY, "soft_budget", "1", false, NULL },
+	{ ENTITY_KEY, "budget_id", "\"plan\"", false, NULL },
+	{ ENTITY_KEY, "spend", "0.5", false, "_carried" },
+	{ ENTITY_KEY, "user_id", "\"u\"", false, NULL },
+	{ ENTITY_KEY, "team_id", "\"team\"", false, NULL },
+	{ ENTITY_KEY, "organization_id", "\"o\"", true, NULL },
+	{ ENTITY_KEY, "max_parallel_requests", "3", false, NULL },
+	{ ENTITY_KEY, "rpm_limit", "3", false, NULL },
+	{ ENTITY_KEY, "tpm_limit", "3", false, NULL },
+	{ ENTITY_KEY, "rpm_limit_type", "\"guaranteed_throughput\"", true,
+	    NULL },
+	{ ENTITY_KEY, "tpm_limit_type", "\"guaranteed_throughput\"", true,
+	    NULL },
+	{ ENTITY_KEY, "model_max_budget",
+	    "{\"m\":{\"budget_limit\":1,\"time_period\":\"1d\"}}", false,
+	    NULL },
+	{ ENTITY_KEY, "model_rpm_limit", "{\"m\":1}", false, NULL },
+	{ ENTITY_KEY, "model_tpm_limit", "{\"m\":1}", false, NULL },
+	{ ENTITY_KEY, "metadata", "{\"x\":1}", false, NULL },
+	{ ENTITY_KEY, "tags", "[\"t\"]", false, NULL },
+	{ ENTITY_KEY, "aliases", "{\"a\":\"m\"}", false, NULL },
+	{ ENTITY_KEY, "config", "{\"x\":1}", true, NULL },
+	{ ENTITY_KEY, "permissions", "{\"x\":1}", true, NULL },
+	{ ENTITY_KEY, "guardrails", "[\"g\"]", true, NULL },
+	{ ENTITY_KEY, "enforced_params", "[\"user\"]", true, NULL },
+	{ ENTITY_KEY, "allowed_routes", "[\"/key/*\"]", false, NULL },
+	{ ENTITY_KEY, "allowed_cache_controls", "[\"no-cache\"]", true, NULL },
+	{ ENTITY_KEY, "blocked", "true", false, NULL },
+	{ ENTITY_KEY, "key", "\"sk-own-0123456789\"", false, "token" },
+	{ ENTITY_KEY, "key_type", "\"llm_api\"", false, "allowed_routes" },
+	{ ENTITY_KEY, "router_settings", "{\"x\":1}", true, NULL },
+	{ ENTITY_KEY, "object_permission", "{\"x\":1}", true, NULL },
+	{ ENTITY_KEY, "auto_rotate", "true", true, NULL },
+	{ ENTITY_KEY, "rotation_interval", "\"30d\"", true, NULL },
+	{ ENTITY_KEY, "send_invite_email", "true", true, NULL },
+	{ ENTITY_KEY, "budget_limits",
+	    "[{\"budget_duration\":\"1d\",\"max_budget\":1}]", false, NULL },
+	{ ENTITY_KEY, "temp_budget_increase", "5", false, NULL },
+	{ ENTITY_KEY, "temp_budget_expiry", "\"2026-12-01T00:00:00Z\"", false,
+	    NULL },
+	{ ENTITY_KEY, "no_such_field", "1", true, NULL },
+	{ ENTITY_TEAM, "team_alias", "\"a\"", false, NULL },
+	{ ENTITY_TEAM, "team_id", "\"fresh\"", false, NULL },
+	{ ENTITY_TEAM, "organization_id", "\"o\"", true, NULL },
+	{ ENTITY_TEAM, "members_with_roles",
+	    "[{\"role\":\"admin\",\"user_id\":\"u\"}]", false, NULL },
+	{ ENTITY_TEAM, "models", "[\"m\"]", false, NULL },
+	{ ENTITY_TEAM, "model_aliases", "{\"a\":\"m\"}", false, NULL },
+	{ ENTITY_TEAM, "max_budget", "1", false, NULL },
+	{ ENTITY_TEAM, "soft_budget", "1", false, NULL },
+	{ ENTITY_TEAM, "budget_duration", "\"1mo\"", false, NULL },
+	{ ENTITY_TEAM, "rpm_limit", "1", false, NULL },
+	{ ENTITY_TEAM, "tpm_limit", "1", false, NULL },
+	{ ENTITY_TEAM, "model_rpm_limit", "{\"m\":1}", false, NULL },
+	{ ENTITY_TEAM, "model_tpm_limit", "{\"m\":1}", false, NULL },
+	{ ENTITY_TEAM, "team_member_budget", "1", false, NULL },
+	{ ENTITY_TEAM, "blocked", "true", false, NULL },
+	{ ENTITY_TEAM, "metadata", "{\"x\":1}", false, NULL },
+	{ ENTITY_TEAM, "tags", "[\"t\"]", false, NULL },
+	{ ENTITY_TEAM, "spend", "1", false, "_carried" },
+	{ ENTITY_TEAM, "guardrails", "[\"g\"]", true, NULL },
+	{ ENTITY_TEAM, "object_permission", "{\"x\":1}", true, NULL },
+	{ ENTITY_USER, "user_id", "\"fresh\"", false, NULL },
+	{ ENTITY_USER, "user_email", "\"a@b\"", false, NULL },
+	{ ENTITY_USER, "user_alias", "\"a\"", false, NULL },
+	{ ENTITY_USER, "user_role", "\"internal_user\"", false, NULL },
+	{ ENTITY_USER, "max_budget", "1", false, NULL },
+	{ ENTITY_USER, "budget_duration", "\"1d\"", false, NULL },
+	{ ENTITY_USER, "models", "[\"m\"]", false, NULL },
+	{ ENTITY_USER, "sso_user_id", "\"s\"", true, NULL },
+	{ ENTITY_CUSTOMER, "alias", "\"a\"", false, NULL },
+	{ ENTITY_CUSTOMER, "max_budget", "1", false, NULL },
+	{ ENTITY_CUSTOMER, "budget_id", "\"plan\"", false, NULL },
+	{ ENTITY_CUSTOMER, "default_model", "\"m\"", true, NULL },
+	{ ENTITY_CUSTOMER, "allowed_model_region", "\"eu\"", true, NULL },
+	{ ENTITY_CUSTOMER, "blocked", "true", false, NULL },
+	{ ENTITY_BUDGET, "max_budget", "1", false, NULL },
+	{ ENTITY_BUDGET, "soft_budget", "1", false, NULL },
+	{ ENTITY_BUDGET, "budget_duration", "\"1d\"", false, NULL },
+	{ ENTITY_BUDGET, "rpm_limit", "1", false, NULL },
+	{ ENTITY_BUDGET, "tpm_limit", "1", false, NULL },
+	{ ENTITY_BUDGET, "max_parallel_requests", "1", false, NULL },
+	{ ENTITY_BUDGET, "model_max_budget", "{\"m\":1}", false, NULL },
+	{ ENTITY_TAG, "description", "\"d\"", false, NULL },
+	{ ENTITY_TAG, "models", "[\"m\"]", true, NULL },
+	{ ENTITY_TAG, "max_budget", "1", false, NULL },
+	{ ENTITY_TAG, "budget_duration", "\"1d\"", false, NULL },
+};
+
+static json_t *
+create_with(struct registry *r, enum entity_kind kind, const char *field,
+    const char *json)
+{
+	char body[300];
+	struct vkey_secret s;
+
+	if (kind == ENTITY_KEY)
+		snprintf(body, sizeof(body), "{\"%s\":%s}", field, json);
+	else if (strcmp(field, entity_id_name(kind)) == 0)
+		snprintf(body, sizeof(body), "{\"%s\":%s}", field, json);
+	else
+		snprintf(body, sizeof(body), "{\"%s\":\"%s\",\"%s\":%s}",
+		    entity_id_name(kind), field, field, json);
+	return kind == ENTITY_KEY ? create_key(r, body, &s)
+				  : create(r, kind, body);
+}
+
+static void
+test_no_field_of_litellm_is_lost_in_silence(void **state)
+{
+	struct registry r;
+
+	registry_open(&r, *state);
+	must_create(&r, ENTITY_TEAM, "{\"team_id\": \"team\"}");
+	must_create(&r, ENTITY_BUDGET, "{\"budget_id\": \"plan\"}");
+	for (size_t i = 0; i < ARRAY_LEN(litellm_fields); i++) {
+		const char *field = litellm_fields[i].field;
+		const char *at = litellm_fields[i].at;
+		json_t *body = json_object(), *warnings, *row, *v;
+
+		row = create_with(&r, litellm_fields[i].kind, field,
+		    litellm_fields[i].json);
+		if (row == NULL)
+			fail_msg("%s: %s", field, r.err.text);
+		v = json_object_get(row, at != NULL ? at : field);
+		if (v == NULL)
+			fail_msg("%s is lost", field);
+		json_object_set_new(body, field,
+		    json_loads(litellm_fields[i].json, JSON_DECODE_ANY, NULL));
+		if (at == NULL && !json_equal(v, json_object_get(body, field)))
+			fail_msg("%s is changed", field);
+		warnings =
+		    entity_warnings(litellm_fields[i].kind, body, "key:string");
+		if ((warnings != NULL) != litellm_fields[i].kept)
+			fail_msg("%s: kept without effect?", field);
+		json_decref(warnings);
+		json_decref(body);
+		json_decref(row);
+	}
+}
+
 int
 main(void)
 {
@@ -428,6 +583,7 @@ main(void)
 		LIVE_TEST(test_own_keys_and_aliases_are_unique),
 		cmocka_unit_test(test_a_short_key_is_not_half_shown),
 		LIVE_TEST(test_defaults_fill_and_bounds_hold),
+		LIVE_TEST(test_no_field_of_litellm_is_lost_in_silence),
 		LIVE_TEST(test_a_regenerated_key_keeps_all_but_its_secret),
 		LIVE_TEST(test_members_come_and_go),
 		LIVE_TEST(test_every_change_is_logged_without_secrets),

@@ -1,6 +1,8 @@
 /* What the simulator writes: answers, streams, errors, in every dialect. */
 #include "unit.h"
 
+#include "talk_fixture.h"
+
 #include "base/fd.h"
 #include "sim/board.h"
 #include "sim/chat_anthropic.h"
@@ -9,175 +11,6 @@
 #include "sim/embeddings.h"
 
 #include <unistd.h>
-
-struct fixture {
-	struct chat chat;
-	struct faults faults;
-	struct arena arena;
-	struct answer answer;
-	struct talk talk;
-	json_t *schema;
-	struct chat_tool tools[2];
-	/* the last stream: its chunks as a JSON array, [DONE] as a string */
-	json_t *chunks;
-	json_t *events; /* their names */
-	int64_t tokens;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-
-	chat_init(&f->chat);
-	faults_init(&f->faults);
-	arena_init(&f->arena, 1024);
-	buf_init(&f->talk.prefix, 4096);
-	f->schema = json_loads("{\"type\":\"object\",\"properties\":{\"q\":{"
-			       "\"type\":\"string\"}}}",
-	    0, NULL);
-	f->tools[0].name = str_of("weather");
-	f->tools[1].name = str_of("calc");
-	f->tools[0].schema = f->tools[1].schema = f->schema;
-	f->chat.model = str_of("m\"1");
-	f->chat.messages = 1;
-	f->chat.text_bytes = 4;
-	f->chat.last = CHAT_LAST_USER;
-	f->chat.user_text = str_of("Hi");
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	json_decref(f->schema);
-	json_decref(f->chunks);
-	json_decref(f->events);
-	arena_fini(&f->arena);
-	buf_fini(&f->talk.prefix);
-	free(f);
-	return 0;
-}
-
-static void
-make(struct fixture *f)
-{
-	answer_make(&f->answer, &f->chat, &f->faults, &f->arena, "alpha", 7);
-	f->talk.chat = &f->chat;
-	f->talk.answer = &f->answer;
-	f->talk.id = "abcdefghi";
-	f->talk.created_secs = 1700000000;
-	f->talk.stage = TALK_OPENING;
-	f->talk.choice = 0;
-	f->talk.word = 0;
-	f->talk.call = 0;
-	f->talk.at = 0;
-	buf_clear(&f->talk.prefix);
-}
-
-static void
-use_tools(struct fixture *f)
-{
-	f->chat.tools = f->tools;
-	f->chat.tool_count = 2;
-	f->chat.user_text = str_of("Weather in Oslo and 1 + 1?");
-}
-
-/* A whole answer, parsed; the caller owns it. */
-static json_t *
-whole(struct fixture *f, void (*write)(const struct talk *t, struct buf *out))
-{
-	struct buf out;
-	struct err err;
-	json_t *json;
-
-	make(f);
-	buf_init(&out, 1 << 20);
-	write(&f->talk, &out);
-	json = jsonx_parse(buf_str(&out), &err);
-	if (json == NULL)
-		fail_msg("%s: %s", err.text, buf_cstr(&out));
-	buf_fini(&out);
-	return json;
-}
-
-static void
-stream(struct fixture *f, reply_source next)
-{
-	struct reply_chunk chunk;
-	struct err err;
-
-	make(f);
-	json_decref(f->chunks);
-	json_decref(f->events);
-	f->chunks = json_array();
-	f->events = json_array();
-	f->tokens = 0;
-	memset(&chunk, 0, sizeof(chunk));
-	buf_init(&chunk.json, 1 << 20);
-	for (bool last = false; next(&f->talk, &chunk) == 1;) {
-		json_t *json;
-
-		assert_false(last); /* nothing comes behind the terminal one */
-		last = chunk.last;
-		if (strcmp(buf_cstr(&chunk.json), "[DONE]") == 0)
-			json = json_string("[DONE]");
-		else
-			json = jsonx_parse(buf_str(&chunk.json), &err);
-		if (json == NULL)
-			fail_msg("%s: %s", err.text, buf_cstr(&chunk.json));
-		json_array_append_new(f->chunks, json);
-		json_array_append_new(f->events,
-		    chunk.event == NULL ? json_null()
-					: json_string(chunk.event));
-		f->tokens += chunk.tokens;
-		buf_clear(&chunk.json);
-		chunk.event = NULL;
-		chunk.tokens = 0;
-		chunk.last = false;
-	}
-	buf_fini(&chunk.json);
-}
-
-static int64_t
-number(const json_t *json, const char *path)
-{
-	const json_t *v = jsonx_path(json, path);
-
-	if (!json_is_integer(v))
-		fail_msg("no number at %s", path);
-	return json_integer_value(v);
-}
-
-static const json_t *
-choice(const json_t *json, size_t i)
-{
-	return json_array_get(json_object_get(json, "choices"), i);
-}
-
-/* The text of the choice `index` over all chunks. */
-static char *
-joined(const struct fixture *f, int index, const char *path)
-{
-	struct buf text;
-	json_t *chunk;
-	size_t i;
-
-	buf_init(&text, 1 << 20);
-	json_array_foreach(f->chunks, i, chunk) {
-		const json_t *c = choice(chunk, 0), *v;
-
-		if (c == NULL || number(c, "index") != index)
-			continue;
-		v = jsonx_path(c, path);
-		if (json_is_string(v))
-			buf_add_cstr(&text, json_string_value(v));
-	}
-	return buf_take(&text, NULL);
-}
 
 static void
 test_openai_answer(void **state)
@@ -708,7 +541,28 @@ test_settings_hold_for_so_many_requests(void **state)
 	board_free(&b);
 }
 
-#define WIRE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void
+test_kept_responses_give_way(void **state)
+{
+	struct kept *k = xcalloc(1, sizeof(*k));
+	struct kept_row *row;
+
+	(void)state;
+	assert_null(kept_find(k, str_of("")));
+	for (int i = 0; i <= KEPT_ROWS; i++) {
+		row = kept_new(k);
+		assert_int_equal(row->body_bytes, 0);
+		snprintf(row->id, sizeof(row->id), "resp_%d", i);
+		row->body_bytes = 1;
+	}
+	assert_null(kept_find(k, str_of("resp_0")));
+	row = kept_find(k, str_of("resp_1"));
+	assert_non_null(row);
+	row->id[0] = '\0'; /* deleted */
+	assert_null(kept_find(k, str_of("resp_1")));
+	assert_non_null(kept_find(k, str_of("resp_32")));
+	free(k);
+}
 
 int
 main(void)
@@ -729,6 +583,7 @@ main(void)
 		cmocka_unit_test(test_error_bodies),
 		cmocka_unit_test(test_mistral_422_has_an_object_for_message),
 		cmocka_unit_test(test_log_line),
+		cmocka_unit_test(test_kept_responses_give_way),
 		cmocka_unit_test(test_board_counts_and_resets),
 		cmocka_unit_test(test_settings_hold_for_so_many_requests),
 	};

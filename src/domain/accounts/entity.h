@@ -81,7 +81,7 @@ struct entity_field {
 	enum field_type type;
 	unsigned kinds; /* 1 << enum entity_kind, of those that have it */
 	enum field_effect effect;
-	const char *help;
+	const char *help; /* KEPT: why not, or what does it instead; "" */
 };
 const struct entity_field *entity_fields(size_t *count_r);
 /* NULL: unknown there. */
@@ -98,6 +98,13 @@ const struct entity_field *entity_field(enum entity_kind kind, struct str name);
  */
 int entity_check(enum entity_kind kind, const json_t *body,
     const char **param_r, struct err *err) MUST_CHECK;
+/*
+ * What a body asks for and does not get, as texts for whoever sent it: fields
+ * that are only kept, and names that nobody knows. more: further names that are
+ * known there ("key:string new_key:string"). NULL: all has its effect.
+ */
+json_t *entity_warnings(enum entity_kind kind, const json_t *body,
+    const char *more);
 /* An id that may become a row's key: 1..200 bytes of UTF-8 without control
    characters. ERR_BAD_FIELD. */
 int entity_check_id(enum entity_kind kind, struct str id,

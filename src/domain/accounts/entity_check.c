@@ -288,6 +288,61 @@ entity_check(enum entity_kind kind, const json_t *body, const char **param_r,
 	return 0;
 }
 
+/* null, false, "", [] and {} ask for nothing. */
+static bool
+asks_for_nothing(const json_t *v)
+{
+	return json_is_null(v) || json_is_false(v) ||
+	       (json_is_string(v) && json_string_length(v) == 0) ||
+	       (json_is_array(v) && json_array_size(v) == 0) ||
+	       (json_is_object(v) && json_object_size(v) == 0);
+}
+
+/* "name:type name:type" has the name. */
+static bool
+is_among(const char *name, const char *more)
+{
+	struct str rest = str_of(more);
+
+	while (rest.n > 0) {
+		struct str pair = str_cut(&rest, ' ');
+
+		if (str_is(str_cut(&pair, ':'), name))
+			return true;
+	}
+	return false;
+}
+
+json_t *
+entity_warnings(enum entity_kind kind, const json_t *body, const char *more)
+{
+	json_t *list = NULL, *value;
+	const char *name;
+
+	json_object_foreach(jsonx_iterable(body), name, value) {
+		const struct entity_field *f = entity_field(kind, str_of(name));
+		char text[400];
+
+		if (asks_for_nothing(value) || is_among(name, more) ||
+		    (f != NULL && f->effect == FIELD_USED))
+			continue;
+		if (f == NULL)
+			snprintf(text, sizeof(text),
+			    "%.200s is not known here: it is kept", name);
+		else if (f->effect == FIELD_GIVEN)
+			snprintf(text, sizeof(text),
+			    "%s is not taken from a request", name);
+		else
+			snprintf(text, sizeof(text),
+			    "%s is kept and has no effect here%s%s", name,
+			    f->help[0] != '\0' ? ": " : "", f->help);
+		if (list == NULL)
+			list = json_array();
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
 int
 entity_check_id(enum entity_kind kind, struct str id, struct err *err)
 {

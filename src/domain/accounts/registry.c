@@ -147,6 +147,7 @@ registry_carry(const struct edit *e, json_t *row, int64_t nanos)
 	struct window_rule rule;
 	uint32_t start, end = 0;
 	json_t *plan = NULL;
+	int64_t cap;
 
 	/* One that cannot be read limits nobody's window; it is refused where
 	   the names are checked. */
@@ -155,7 +156,7 @@ registry_carry(const struct edit *e, json_t *row, int64_t nanos)
 	max = allowance_member(row, plan, "max_budget");
 	window = allowance_member(row, plan, "budget_duration");
 	/* Without a cap it is counted in the scope without end. */
-	if (json_is_number(max) &&
+	if (entity_money(max, &cap) == 1 &&
 	    window_parse(str_of(json_string_value(window)), e->rules->zone,
 		&rule, NULL) == 0)
 		window_at(&rule, e->actor->now_nsecs, &start, &end);

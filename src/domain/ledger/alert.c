@@ -144,57 +144,63 @@ tell_budget(struct store_txn *t, enum alert a, const struct cap *cap,
 	return draft_put(&d, t, err);
 }
 
-/* The window of h that the cap counts in: two caps may share one. NULL: it was
-   not held for this cap. */
-static const struct hold_scope *
-scope_of(const struct cap *cap, const struct hold *h, int64_t held_nsecs)
+/* The scope of h that the cap counts in, by index: two caps may share one. -1:
+   it was not held for this cap. */
+static int
+scope_of(const struct cap *cap, const struct hold *h, uint32_t start,
+    uint32_t end)
 {
-	uint32_t start, end;
-
-	window_at(&cap->rule, held_nsecs, &start, &end);
 	for (size_t i = 0; i < h->scope_count; i++) {
 		const struct hold_scope *s = &h->scopes[i];
 
 		if (s->kind == cap->kind && s->window_start == start &&
 		    s->window_end == end && str_is(s->id, cap->id))
-			return s;
+			return (int)i;
 	}
-	return NULL;
+	return -1;
 }
 
 static int
 check_cap(struct store_txn *t, const struct cap *cap,
-    const struct hold_scope *scope, int64_t now_nsecs, struct err *err)
+    const struct hold_scope *scope, const struct spend_row *row,
+    int64_t now_nsecs, struct err *err)
 {
-	struct spend_row row;
-
-	if (ledger_spend(t, scope, &row, err) != 0)
-		return -1;
-	if (cap->soft_nanos > 0 &&
-	    counted_nanos(cap, &row) >= cap->soft_nanos &&
-	    (row.alerts & bits[ALERT_BUDGET_SOFT]) == 0 &&
-	    tell_budget(t, ALERT_BUDGET_SOFT, cap, scope, &row, now_nsecs,
+	if (cap->soft_nanos > 0 && counted_nanos(cap, row) >= cap->soft_nanos &&
+	    (row->alerts & bits[ALERT_BUDGET_SOFT]) == 0 &&
+	    tell_budget(t, ALERT_BUDGET_SOFT, cap, scope, row, now_nsecs,
 		err) != 0)
 		return -1;
-	if (ledger_counted_nanos(&row) < cap->cap_nanos ||
-	    (row.alerts & bits[ALERT_BUDGET_EXHAUSTED]) != 0)
+	if (ledger_counted_nanos(row) < cap->cap_nanos ||
+	    (row->alerts & bits[ALERT_BUDGET_EXHAUSTED]) != 0)
 		return 0;
-	return tell_budget(t, ALERT_BUDGET_EXHAUSTED, cap, scope, &row,
+	return tell_budget(t, ALERT_BUDGET_EXHAUSTED, cap, scope, row,
 	    now_nsecs, err);
 }
 
 int
 alert_check_spent(struct store_txn *t, const struct hold_request *request,
-    const struct hold *h, int64_t now_nsecs, struct err *err)
+    const struct hold *h, const struct spend_row *rows, int64_t now_nsecs,
+    struct err *err)
 {
+	const struct window_rule *rule = NULL;
+	uint32_t start = 0, end = 0;
+
 	for (size_t i = 0; i < request->cap_count; i++) {
 		const struct cap *cap = &request->caps[i];
-		const struct hold_scope *scope =
-		    scope_of(cap, h, request->now_nsecs);
+		struct spend_row row;
+		int at;
 
-		if (scope == NULL || cap->cap_nanos == 0)
+		window_next(&cap->rule, rule, request->now_nsecs, &start, &end);
+		rule = &cap->rule;
+		at = scope_of(cap, h, start, end);
+		if (at < 0 || cap->cap_nanos == 0)
 			continue;
-		if (check_cap(t, cap, scope, now_nsecs, err) != 0)
+		if (rows != NULL)
+			row = rows[at];
+		else if (ledger_spend(t, &h->scopes[at], &row, err) != 0)
+			return -1;
+		if (check_cap(t, cap, &h->scopes[at], &row, now_nsecs, err) !=
+		    0)
 			return -1;
 	}
 	return 0;

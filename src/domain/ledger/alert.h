@@ -31,9 +31,11 @@ int alert_parse(struct str word, enum alert *alert_r) MUST_CHECK;
 /*
  * After a settlement: tells of every cap of the request that `h` was taken for
  * whose spend has passed its threshold or the cap itself, once per window.
+ * rows: what h's scopes have come to (settlement.rows_r); NULL: to be read.
  */
 int alert_check_spent(struct store_txn *t, const struct hold_request *request,
-    const struct hold *h, int64_t now_nsecs, struct err *err) MUST_CHECK;
+    const struct hold *h, const struct spend_row *rows, int64_t now_nsecs,
+    struct err *err) MUST_CHECK;
 /* After a refusal: the cap is used up, if it is by what is spent. */
 int alert_check_refused(struct store_txn *t, const struct hold_request *request,
     const struct hold_answer *answer, struct err *err) MUST_CHECK;

@@ -292,6 +292,9 @@ find_windows(struct store_txn *t, const struct hold_request *request,
     struct hold *h, struct spend_set *set, struct cap_view *views,
     struct err *err)
 {
+	const struct window_rule *rule = NULL;
+	uint32_t start = 0, end = 0;
+
 	h->scope_count = 0;
 	for (size_t i = 0; i < request->cap_count + request->track_count; i++) {
 		const struct cap *cap = &request->caps[i];
@@ -299,10 +302,12 @@ find_windows(struct store_txn *t, const struct hold_request *request,
 		struct spend_slot *slot;
 		size_t before = set->count;
 
+		window_next(&cap->rule, rule, request->now_nsecs, &start, &end);
+		rule = &cap->rule;
 		scope->kind = (uint8_t)cap->kind;
 		scope->id = str_of(cap->id);
-		window_at(&cap->rule, request->now_nsecs, &scope->window_start,
-		    &scope->window_end);
+		scope->window_start = start;
+		scope->window_end = end;
 		slot = add_slot(t, set, scope, err);
 		if (slot == NULL)
 			return -1;
@@ -628,17 +633,17 @@ remove_hold(struct store_txn *t, uint64_t owner, uint64_t number,
 /* One of a settlement's holds, in the set; nothing for number 0. */
 static int
 settle_hold(struct store_txn *t, struct settlement *s, uint64_t number,
-    int64_t cost_nanos, struct spend_set *set, struct err *err)
+    int64_t cost_nanos, struct hold *h, struct spend_set *set, struct err *err)
 {
-	struct hold h;
 	bool even;
 
+	h->scope_count = 0;
 	if (number == 0)
 		return 0;
-	if (read_hold(t, s->owner, number, &h, err) != 0 ||
-	    settle_windows(t, &h, cost_nanos, set, &even, err) != 0)
+	if (read_hold(t, s->owner, number, h, err) != 0 ||
+	    settle_windows(t, h, cost_nanos, set, &even, err) != 0)
 		return -1;
-	s->overrun_r |= unbooked(&h, cost_nanos) > h.amount_nanos;
+	s->overrun_r |= unbooked(h, cost_nanos) > h->amount_nanos;
 	s->uneven_r |= !even;
 	return 0;
 }
@@ -659,9 +664,22 @@ put_record(struct store_txn *t, struct settlement *s, struct err *err)
 	return 0;
 }
 
+/* The windows of the first hold are the first of the set. */
+static void
+tell_rows(const struct hold *first, const struct spend_set *set,
+    struct spend_row *rows)
+{
+	for (size_t i = 0; rows != NULL && i < first->scope_count; i++) {
+		rows[i] = set->slots[i].row;
+		rows[i].window_start = first->scopes[i].window_start;
+		rows[i].window_end = first->scopes[i].window_end;
+	}
+}
+
 int
 ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 {
+	struct hold first, second;
 	struct spend_set set;
 
 	if (check_settlement(s, err) != 0)
@@ -669,9 +687,9 @@ ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 	set.count = 0;
 	s->overrun_r = s->uneven_r = false;
 	if (settle_hold(t, s, s->number, s->cost_nanos - s->second_cost_nanos,
-		&set, err) != 0 ||
-	    settle_hold(t, s, s->second_number, s->second_cost_nanos, &set,
-		err) != 0)
+		&first, &set, err) != 0 ||
+	    settle_hold(t, s, s->second_number, s->second_cost_nanos, &second,
+		&set, err) != 0)
 		return -1;
 	/* From here on the transaction writes. */
 	if (put_record(t, s, err) != 0)
@@ -682,9 +700,11 @@ ledger_settle(struct store_txn *t, struct settlement *s, struct err *err)
 			return ledger_store_error(t, err);
 	}
 	if (write_set(t, &set, err) != 0 ||
-	    remove_hold(t, s->owner, s->number, err) != 0)
+	    remove_hold(t, s->owner, s->number, err) != 0 ||
+	    remove_hold(t, s->owner, s->second_number, err) != 0)
 		return -1;
-	return remove_hold(t, s->owner, s->second_number, err);
+	tell_rows(&first, &set, s->rows_r);
+	return 0;
 }
 
 int

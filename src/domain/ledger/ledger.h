@@ -108,6 +108,19 @@ int ledger_mark(struct store_txn *t, uint64_t owner, uint64_t number,
 int ledger_progress(struct store_txn *t, uint64_t owner, uint64_t number,
     int64_t output_tokens, int64_t output_nanos, struct err *err) MUST_CHECK;
 
+/* What one scope spent and holds in one window. There are rows only for
+   scopes that had a cap when something was held. */
+struct spend_row {
+	int64_t spent_nanos, held_nanos;
+	/* Spent in the window before the cap was there, as the roll-ups knew
+	   it; and which setting of the cap that was (cap.since; 0 none). Counts
+	   against the cap; the audit proves it by the roll-ups. */
+	int64_t before_nanos;
+	uint32_t before_since;
+	uint32_t window_start, window_end;
+	uint8_t alerts; /* thresholds already told of; ledger_alerted */
+};
+
 struct settlement {
 	uint64_t owner, number; /* the hold; number 0: none was taken */
 	/* A second hold of the same request (two attempts ran at a time),
@@ -124,6 +137,8 @@ struct settlement {
 	bool overrun_r;             /* out: cost > held, under either */
 	bool uneven_r; /* out: a scope held less than this hold; its held is
 			  0 now, and the caller says so in the log */
+	struct spend_row *rows_r; /* out: what the first hold's scopes have
+				     come to, in their order; NULL: not asked */
 };
 
 /*
@@ -138,18 +153,6 @@ int ledger_settle(struct store_txn *t, struct settlement *s,
 int ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
     struct err *err) MUST_CHECK;
 
-/* What one scope spent and holds in one window. There are rows only for
-   scopes that had a cap when something was held. */
-struct spend_row {
-	int64_t spent_nanos, held_nanos;
-	/* Spent in the window before the cap was there, as the roll-ups knew
-	   it; and which setting of the cap that was (cap.since; 0 none). Counts
-	   against the cap; the audit proves it by the roll-ups. */
-	int64_t before_nanos;
-	uint32_t before_since;
-	uint32_t window_start, window_end;
-	uint8_t alerts; /* thresholds already told of; ledger_alerted */
-};
 /* spent and before: what counts as spent against a cap. */
 int64_t ledger_counted_nanos(const struct spend_row *row);
 /* cap - counted - held; negative after an overrun or when the cap was lowered.

@@ -123,17 +123,17 @@ ledger_write_scopes(struct jsonw *w, const struct hold_scope *scopes,
 
 	if (count == 0)
 		return;
-	jsonw_key(w, "scopes");
+	jsonw_known_key(w, JSON_KEY("scopes"));
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < count; i++) {
 		const struct hold_scope *s = &scopes[i];
 
 		jsonw_open(w, '{');
-		member_str(w, "kind", str_of(scope_name(s->kind)));
-		jsonw_key(w, "id");
-		jsonw_str(w, rollup_value(s->id, cut));
-		member_int(w, "start", s->window_start);
-		member_int(w, "end", s->window_end);
+		jsonw_member_str(w, JSON_KEY("kind"),
+		    str_of(scope_name(s->kind)));
+		jsonw_member_str(w, JSON_KEY("id"), rollup_value(s->id, cut));
+		jsonw_member_int(w, JSON_KEY("start"), s->window_start);
+		jsonw_member_int(w, JSON_KEY("end"), s->window_end);
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');

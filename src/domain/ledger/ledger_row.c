@@ -43,16 +43,15 @@ store_le(unsigned char *out, uint64_t v, size_t width)
 	memcpy(out, &v, width);
 }
 
-static void
+/* Of known width, as take_number() below: a handful of instructions each. */
+static inline void
 put_number(struct buf *b, uint64_t v, size_t width)
 {
-	unsigned char bytes[8];
-
-	store_le(bytes, v, width);
-	buf_add(b, bytes, width);
+	v = htole64(v);
+	buf_add(b, &v, width);
 }
 
-static void
+static inline void
 put_i64(struct buf *b, int64_t v)
 {
 	put_number(b, (uint64_t)v, 8);
@@ -171,7 +170,7 @@ struct reader {
 	bool bad;
 };
 
-static const unsigned char *
+static inline const unsigned char *
 take(struct reader *r, size_t n)
 {
 	const unsigned char *p = r->p;
@@ -185,7 +184,7 @@ take(struct reader *r, size_t n)
 	return p;
 }
 
-static uint64_t
+static inline uint64_t
 take_number(struct reader *r, size_t width)
 {
 	const unsigned char *p = take(r, width);
@@ -196,7 +195,7 @@ take_number(struct reader *r, size_t width)
 	return le64toh(v);
 }
 
-static int64_t
+static inline int64_t
 take_i64(struct reader *r)
 {
 	return (int64_t)take_number(r, 8);

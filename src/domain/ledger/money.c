@@ -34,12 +34,6 @@ saturated(__int128 nanos)
 }
 
 int64_t
-money_add(int64_t a, int64_t b)
-{
-	return saturated((__int128)a + b);
-}
-
-int64_t
 money_from_picos(__int128 picos)
 {
 	__int128 nanos, rest;

@@ -22,7 +22,17 @@ int money_parse(struct str s, int64_t *nanos_r) MUST_CHECK;
 /* Exact decimal USD: "0.000123". Returns its length. */
 size_t money_format(int64_t nanos, char out[MONEY_TEXT_BYTES]);
 /* Saturating sum. */
-int64_t money_add(int64_t a, int64_t b);
+static inline int64_t
+money_add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? -MONEY_MAX : MONEY_MAX;
+	return sum > MONEY_MAX    ? MONEY_MAX
+	       : sum < -MONEY_MAX ? -MONEY_MAX
+				  : sum;
+}
 /* Σ in pico-dollars → nano-dollars, half up, saturating. */
 int64_t money_from_picos(__int128 picos);
 

@@ -127,13 +127,14 @@ rollup_row_encode(const struct rollup_row *row,
 int
 rollup_row_decode(struct str bytes, struct rollup_row *row_r)
 {
-	union fields f = { .at = { 0 } };
+	unsigned char whole[ROLLUP_ROW_BYTES] = { 0 };
+	union fields f;
 
 	if (bytes.n == 0 || bytes.n % 8 != 0 || bytes.n > ROLLUP_ROW_BYTES)
 		return -1;
-	for (size_t i = 0; i < bytes.n / 8; i++)
-		f.at[i] =
-		    (int64_t)get_le64((const unsigned char *)bytes.p + 8 * i);
+	memcpy(whole, bytes.p, bytes.n);
+	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
+		f.at[i] = (int64_t)get_le64(whole + 8 * i);
 	*row_r = f.row;
 	return 0;
 }

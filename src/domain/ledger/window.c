@@ -179,3 +179,12 @@ window_at(const struct window_rule *rule, int64_t now_nsecs, uint32_t *start_r,
 	*start_r = clamp_u32(start);
 	*end_r = clamp_u32(end);
 }
+
+void
+window_next(const struct window_rule *rule, const struct window_rule *before,
+    int64_t now_nsecs, uint32_t *start, uint32_t *end)
+{
+	if (before == NULL || before->unit != rule->unit ||
+	    before->count != rule->count || before->zone != rule->zone)
+		window_at(rule, now_nsecs, start, end);
+}

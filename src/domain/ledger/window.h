@@ -38,5 +38,10 @@ int window_parse(struct str duration, const struct window_zone *zone,
 /* The window `now` is in: [start, end) in seconds; end 0 = never. */
 void window_at(const struct window_rule *rule, int64_t now_nsecs,
     uint32_t *start_r, uint32_t *end_r);
+/* The same for one rule of a row of them, at one moment: *start and *end are
+   those of the rule before it (NULL: none), which often is the same. */
+void window_next(const struct window_rule *rule,
+    const struct window_rule *before, int64_t now_nsecs, uint32_t *start,
+    uint32_t *end);
 
 #endif

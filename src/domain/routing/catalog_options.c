@@ -138,17 +138,31 @@ read_hedge(const struct config_group *own, struct group_hedge *h,
 	    own->file, own->line, own->name);
 }
 
-/* A policy of its own replaces the router's, as in LiteLLM. */
-static const struct config_policy *
-policy_of(const struct config_policy *own, const struct config_policy *common)
+static bool
+has_class(const struct config_policy *p)
 {
-	bool given = own->bad_request >= 0 || own->authentication >= 0 ||
-		     own->timeout >= 0 || own->rate_limit >= 0 ||
-		     own->content_policy >= 0 || own->internal_server >= 0 ||
-		     own->service_unavailable >= 0 || own->not_found >= 0 ||
-		     own->other >= 0;
+	return p->bad_request >= 0 || p->authentication >= 0 ||
+	       p->timeout >= 0 || p->rate_limit >= 0 ||
+	       p->content_policy >= 0 || p->internal_server >= 0;
+}
+
+/* A policy of its own replaces the common one, as in LiteLLM. */
+static const struct config_policy *
+retry_policy_of(const struct config_policy *own,
+    const struct config_policy *common)
+{
+	bool given = has_class(own) || own->service_unavailable >= 0 ||
+		     own->not_found >= 0 || own->other >= 0;
 
 	return given ? own : common;
+}
+
+/* The last three classes are those of retry_policy only. */
+static const struct config_policy *
+fails_policy_of(const struct config_policy *own,
+    const struct config_policy *common)
+{
+	return has_class(own) ? own : common;
 }
 
 static int
@@ -171,9 +185,10 @@ add_own(const struct config_group *own, struct group_options *o,
 	if (own->allowed_fails >= 0)
 		o->allowed_fails = own->allowed_fails;
 	o->max_cooldown_msecs = own->max_cooldown_msecs;
-	o->retries.policy = policy_of(&own->retry_policy, o->retries.policy);
-	o->allowed_fails_policy =
-	    policy_of(&own->allowed_fails_policy, o->allowed_fails_policy);
+	o->retries.policy =
+	    retry_policy_of(&own->retry_policy, o->retries.policy);
+	o->allowed_fails_policy = fails_policy_of(&own->allowed_fails_policy,
+	    o->allowed_fails_policy);
 	return 0;
 }
 
@@ -224,15 +239,16 @@ void
 limits_make(const struct config *c, const struct config_deployment *d,
     const struct group_strategy *s, struct deployment_limits *limits_r)
 {
+	int64_t parallel = d->max_parallel_requests > 0
+			       ? d->max_parallel_requests
+			       : c->router.max_parallel_requests;
 	bool hard = s->name == STRATEGY_USAGE ||
 		    c->router.enable_pre_call_checks ||
 		    has_check(c, "enforce_model_rate_limits");
 	struct deployment_limits l = {
 		.requests = hard ? d->rpm : CONFIG_UNSET,
 		.tokens = hard ? d->tpm : CONFIG_UNSET,
-		.parallel = d->max_parallel_requests > 0
-				? d->max_parallel_requests
-				: CONFIG_UNSET,
+		.parallel = parallel > 0 ? parallel : CONFIG_UNSET,
 		.count_minute = s->name == STRATEGY_USAGE,
 		.count_calls = s->name == STRATEGY_LEAST_BUSY,
 	};
@@ -276,7 +292,8 @@ static void
 set_limits(const struct config_deployment *d, const struct group_options *o,
     struct breaker_rule *rule)
 {
-	const struct config_policy *policy = o->allowed_fails_policy;
+	const struct config_policy *policy =
+	    fails_policy_of(&d->allowed_fails_policy, o->allowed_fails_policy);
 	int64_t allowed = d->allowed_fails;
 
 	if (allowed < 0)

@@ -56,7 +56,7 @@ anthropic_encode(const struct wire_request *r, const struct wire_choice *choice,
 	struct wire_request chat;
 	int result = -1;
 
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (r->api == WIRE_RESPONSES) {
 		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
@@ -100,7 +100,7 @@ static int
 list_models(const struct wire_choice *choice, struct arena *arena,
     struct wire_call *call_r, struct err *err)
 {
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (call_head_write(choice, "/v1/models", false, arena, call_r, err) !=
 	    0)
 		return -1;

@@ -4,6 +4,7 @@
  */
 #include "wire/anthropic/anthropic_chat.h"
 
+#include "base/num.h"
 #include "wire/usage_json.h"
 
 /* What an answer's blocks come to, as JSON text: strings without quotes, lists
@@ -33,14 +34,6 @@ close_parts(struct parts *p, struct buf *out)
 	buf_fini(&p->reasoning);
 	buf_fini(&p->thinking_blocks);
 	buf_fini(&p->tool_calls);
-}
-
-/* The inside of a string, as written. */
-static void
-add_inside(const struct skim_value *v, struct buf *out)
-{
-	if (v->type == SKIM_STRING)
-		buf_add(out, v->value.p + 1, v->value.n - 2);
 }
 
 /* A JSON value as text inside of a string: an input becomes arguments. */
@@ -97,7 +90,7 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 	case BLOCK_TEXT:
 		p->has_text = true;
 		if (!p->has_json)
-			add_inside(&b->text, &p->text);
+			buf_add_str(&p->text, pick_inside(&b->text));
 		break;
 	case BLOCK_JSON:
 		/* What was said around it would make it no JSON. */
@@ -107,7 +100,7 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 		break;
 	case BLOCK_THINKING:
 		p->has_reasoning = true;
-		add_inside(&b->thinking, &p->reasoning);
+		buf_add_str(&p->reasoning, pick_inside(&b->thinking));
 		add_thinking(b, &p->thinking_blocks);
 		break;
 	case BLOCK_REDACTED:
@@ -124,15 +117,15 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 
 /* with_index: as deltas have it. */
 static void
-read_parts(const struct skim_value *message, bool with_index, struct parts *p)
+read_parts(const struct skim_value *content, bool with_index, struct parts *p)
 {
-	struct skim_value content = pick_one(message, "content"), v;
 	struct anthropic_block block;
+	struct skim_value v;
 	struct skim_iter it;
 	struct str key;
 	int64_t tools = 0;
 
-	skim_iter_init(&it, content.value);
+	skim_iter_init(&it, content->value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		anthropic_block_read(&v, &block);
 		take_block(p, &block, with_index ? tools : -1);
@@ -155,12 +148,15 @@ static void
 write_message(const struct skim_value *message, bool with_index,
     struct buf *out)
 {
-	struct skim_value details = pick_one(message, "stop_details");
-	struct skim_value refusal = pick_one(&details, "explanation");
+	struct skim_value content, details, refusal;
+	const struct skim_wanted wanted[] = { { "content", &content },
+		{ "stop_details", &details } };
 	struct parts p;
 
+	pick(message, wanted, ARRAY_LEN(wanted));
+	refusal = pick_one(&details, "explanation");
 	open_parts(&p, out->max);
-	read_parts(message, with_index, &p);
+	read_parts(&content, with_index, &p);
 	buf_add_cstr(out, "{\"role\":\"assistant\",\"content\":");
 	if (p.has_text || p.tool_calls.len == 0) {
 		buf_add_char(out, '"');
@@ -194,17 +190,19 @@ anthropic_chat_plain(struct relay *r, const struct skim_value *message,
     struct buf *out)
 {
 	struct anthropic_relay *s = r->state;
+	char created[NUM_TEXT_BYTES];
 
 	buf_add_cstr(out, "{\"id\":");
 	buf_add_cstr(out, s->id[0] != '\0' ? s->id : "\"chatcmpl-0\"");
-	buf_printf(out,
-	    ",\"object\":\"chat.completion\",\"created\":%lld,\"model\":",
-	    (long long)s->created);
+	buf_add_cstr(out, ",\"object\":\"chat.completion\",\"created\":");
+	buf_add(out, created, num_format(s->created, 0, created));
+	buf_add_cstr(out, ",\"model\":");
 	buf_add_str(out, buf_str(&s->model));
 	buf_add_cstr(out, ",\"choices\":[{\"index\":0,\"message\":");
 	write_message(message, false, out);
-	buf_printf(out, ",\"logprobs\":null,\"finish_reason\":\"%s\"}]",
-	    finish_reason(r));
+	buf_add_cstr(out, ",\"logprobs\":null,\"finish_reason\":\"");
+	buf_add_cstr(out, finish_reason(r));
+	buf_add_cstr(out, "\"}]");
 	if (r->facts.usage.source != USAGE_NONE) {
 		buf_add_cstr(out, ",\"usage\":");
 		usage_json_write(&r->facts.usage, out);

@@ -89,7 +89,9 @@ write_string(struct relay *r, const char *key, const struct skim_value *v,
 	if (pick_is_empty(v))
 		return;
 	open_delta(r, out);
-	buf_printf(out, "\"%s\":", key);
+	buf_add_char(out, '"');
+	buf_add_cstr(out, key);
+	buf_add_cstr(out, "\":");
 	buf_add_str(out, v->value);
 	close_delta(r, out);
 }

@@ -96,7 +96,7 @@ cut_short(struct relay *r, struct buf *out)
 
 	if (s->block != BLOCK_NONE)
 		messages_event_block_stop(s->block_index, out);
-	messages_event_end("max_tokens", &u, out);
+	messages_event_end("max_tokens", str_of(""), &u, out);
 	r->facts.chunks += 2;
 	write_stop(r, out);
 }
@@ -190,6 +190,7 @@ write_wrapped(struct relay *r, const struct skim_value *message,
 	const struct anthropic_relay *s = r->state;
 	struct skim_value content = pick_one(message, "content"), v;
 	struct skim_value reason = pick_one(message, "stop_reason");
+	struct skim_value stop = pick_one(message, "stop_sequence");
 	struct usage u = relay_known_usage(r);
 	struct anthropic_block block;
 	char word[48] = "end_turn";
@@ -207,7 +208,8 @@ write_wrapped(struct relay *r, const struct skim_value *message,
 	    !memchr(reason.value.p, '\\', reason.value.n))
 		snprintf(word, sizeof(word), "%.*s", (int)reason.value.n - 2,
 		    reason.value.p + 1);
-	messages_event_end(word, &u, out);
+	messages_event_end(word,
+	    stop.type == SKIM_STRING ? stop.value : str_of(""), &u, out);
 	write_stop(r, out);
 }
 

@@ -21,7 +21,7 @@ note_text(struct relay *r, int64_t bytes)
 		return;
 	f->first_token = true;
 	f->delivered_bytes += bytes;
-	s->deltas += s->form == FORM_EVENTS;
+	s->deltas += s->in.form == INPUT_EVENTS;
 	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 	if (f->usage.source == USAGE_NONE)
 		return;
@@ -65,7 +65,7 @@ note_stop(struct relay *r, const struct skim_value *stop_reason)
 	if (s->json_answer && strcmp(reason, "tool_calls") == 0 &&
 	    s->tool_count == 0)
 		reason = "stop";
-	snprintf(f->finish_reason, sizeof(f->finish_reason), "%s", reason);
+	str_keep(str_of(reason), f->finish_reason, sizeof(f->finish_reason));
 	f->finished = true;
 }
 
@@ -155,7 +155,7 @@ set_ended(struct relay *r)
 
 	r->facts.finished = true;
 	r->facts.done_marker = true;
-	s->ended = true;
+	s->in.ended = true;
 }
 
 static void
@@ -217,40 +217,10 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 }
 
 static int
-feed_events(struct relay *r, struct str bytes, struct buf *out, struct err *err)
+end_events(struct relay *r, struct buf *out, struct err *err)
 {
 	struct anthropic_relay *s = r->state;
-	struct sse_event event;
-	int got;
 
-	while (
-	    !s->ended && (got = sse_next(&s->sse, &bytes, &event, err)) != 0) {
-		if (got < 0) {
-			r->facts.too_large = true;
-			return relay_malformed(r, err, "%s", err->text);
-		}
-		if (take_event(r, &event, out, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-finish_events(struct relay *r, struct buf *out, struct err *err)
-{
-	struct anthropic_relay *s = r->state;
-	struct sse_event event;
-
-	if (sse_finish(&s->sse, &event) == 1 &&
-	    take_event(r, &event, out, err) != 0) {
-		if (!r->facts.malformed)
-			return -1;
-		/* A last line that makes no sense is one that was cut. */
-		r->facts.malformed = false;
-		r->facts.error_text[0] = '\0';
-	}
-	if (s->ended)
-		return 0;
 	if (!r->facts.finished)
 		return err_set(err, ERR_UPSTREAM_CUT,
 		    "the stream ended without a stop_reason");
@@ -261,39 +231,10 @@ finish_events(struct relay *r, struct buf *out, struct err *err)
 
 /* ---- plain ------------------------------------------------------------- */
 
-static int
-collect(struct relay *r, struct str bytes, struct err *err)
-{
-	struct anthropic_relay *s = r->state;
-
-	if (buf_add_str(&s->answer, bytes) == 0)
-		return 0;
-	r->facts.too_large = true;
-	return relay_malformed(r, err, "the answer is larger than %zu bytes",
-	    r->options.max_answer_bytes);
-}
-
-/* An answer of another kind than JSON: says which. */
-static int
-not_json(struct relay *r, struct str text, struct err *err)
-{
-	if (text.n == 0)
-		return relay_malformed(r, err, "the answer is empty");
-	if (str_starts(text, "event:") || str_starts(text, "data:") ||
-	    text.p[0] == ':')
-		return relay_malformed(r, err,
-		    "a stream came although none was asked for");
-	if (text.p[0] == '<')
-		return relay_malformed(r, err, "an HTML page came");
-	return relay_malformed(r, err, "the answer is no JSON object");
-}
-
 static void
 note_answer(struct relay *r, const struct skim_value *message,
-    const struct skim_value *content)
+    const struct skim_value *content, const struct skim_value *stop_reason)
 {
-	struct skim_value stop_reason = pick_one(message, "stop_reason");
-	struct skim_value usage = pick_one(message, "usage");
 	struct anthropic_block block;
 	struct skim_iter it;
 	struct skim_value v;
@@ -306,42 +247,48 @@ note_answer(struct relay *r, const struct skim_value *message,
 		note_text(r, anthropic_block_bytes(&block));
 	}
 	note_message(r, message);
-	note_usage(r, &usage);
-	note_stop(r, &stop_reason);
+	note_stop(r, stop_reason);
 	r->facts.finished = true;
 }
 
+#define MAX_DEPTH 512
+
 static int
-finish_plain(struct relay *r, struct buf *out, struct err *err)
+take_answer(struct relay *r, struct buf *out, struct err *err)
 {
-	static const struct skim_options deep = { .max_depth = 512 };
 	struct anthropic_relay *s = r->state;
-	struct str text = str_trim(buf_str(&s->answer));
-	struct skim_value message, content, error;
+	struct str text = relay_input_text(&s->in);
+	struct skim_value message, content, error, stop_reason;
+	const struct skim_wanted wanted[] = { { "error", &error },
+		{ "content", &content }, { "stop_reason", &stop_reason } };
 
 	if (text.n == 0 || text.p[0] != '{')
-		return not_json(r, text, err);
-	if (skim(text, NULL, 0, &deep, err) != 0)
+		return relay_input_no_object(&s->in, r, err);
+	if (pick_checked(text, MAX_DEPTH, wanted, ARRAY_LEN(wanted), err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	message = pick_root(text);
-	error = pick_one(&message, "error");
 	if (error.type != SKIM_ABSENT && error.type != SKIM_FALSE)
 		return take_error(r, text, err);
-	content = pick_one(&message, "content");
 	if (content.type != SKIM_ARRAY)
 		return relay_malformed(r, err,
 		    "the answer has no list of content");
-	note_answer(r, &message, &content);
-	if (s->stream)
+	note_answer(r, &message, &content, &stop_reason);
+	if (r->options.request->stream)
 		s->writer->wrap(r, &message, out);
 	else
 		s->writer->plain(r, &message, out);
-	r->facts.done_marker = s->stream;
-	s->ended = true;
+	r->facts.done_marker = r->options.request->stream;
+	s->in.ended = true;
 	return 0;
 }
 
 /* ---- ops --------------------------------------------------------------- */
+
+static const struct relay_taker taker = {
+	.event = take_event,
+	.whole = take_answer,
+	.end = end_events,
+};
 
 static int
 start(struct relay *r, struct err *err)
@@ -351,13 +298,11 @@ start(struct relay *r, struct err *err)
 
 	(void)err;
 	s->writer = chat ? &anthropic_chat_writer : &anthropic_pass_writer;
-	s->stream = r->options.request->stream;
+	relay_input_init(&s->in, r, &taker);
 	s->created = clock_wall_nsecs() / NSECS_PER_SEC;
-	buf_init(&s->answer, r->options.max_answer_bytes);
 	s->holds_text = chat && anthropic_chunk_holds_text(r);
 	buf_init(&s->held, r->options.max_answer_bytes);
 	buf_init(&s->input, r->options.max_event_bytes);
-	sse_reader_init(&s->sse, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -367,55 +312,26 @@ stop(struct relay *r)
 {
 	struct anthropic_relay *s = r->state;
 
-	buf_fini(&s->answer);
+	relay_input_fini(&s->in);
 	buf_fini(&s->held);
 	buf_fini(&s->input);
 	buf_fini(&s->model);
-	sse_reader_fini(&s->sse);
-}
-
-/* The first byte that is no blank tells events from a JSON answer. */
-static void
-find_form(struct anthropic_relay *s, struct str bytes)
-{
-	struct str rest = str_trim(bytes);
-
-	if (!s->stream)
-		s->form = FORM_JSON;
-	else if (rest.n > 0)
-		s->form =
-		    rest.p[0] == '{' || rest.p[0] == '[' || rest.p[0] == '<'
-			? FORM_JSON
-			: FORM_EVENTS;
 }
 
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct anthropic_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	if (s->form == FORM_UNKNOWN)
-		find_form(s, bytes);
-	result = s->form == FORM_JSON ? collect(r, bytes, err)
-				      : feed_events(r, bytes, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_feed(&s->in, r, bytes, out, err);
 }
 
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct anthropic_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->form == FORM_JSON || !s->stream
-		     ? finish_plain(r, out, err)
-		     : finish_events(r, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_finish(&s->in, r, out, err);
 }
 
 static void
@@ -423,9 +339,9 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct anthropic_relay *s = r->state;
 
-	if (s->ended)
+	if (s->in.ended)
 		return;
-	s->ended = true;
+	s->in.ended = true;
 	relay_fail_event(r, code, text, out);
 }
 

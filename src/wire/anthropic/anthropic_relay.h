@@ -16,8 +16,8 @@
 
 #include "wire/anthropic/anthropic_usage.h"
 #include "wire/pick.h"
+#include "wire/relay_input.h"
 #include "wire/relay_note.h"
-#include "wire/sse.h"
 
 #define ANTHROPIC_ID_BYTES 128
 
@@ -94,16 +94,8 @@ extern const struct anthropic_writer anthropic_pass_writer;
 /* The private part of a relay. */
 struct anthropic_relay {
 	const struct anthropic_writer *writer;
-	bool stream; /* the client asked for one */
-	bool ended;  /* nothing may follow in out */
-	enum {
-		FORM_UNKNOWN, /* nothing but blanks so far */
-		FORM_EVENTS,
-		FORM_JSON,
-	} form;
-	struct buf answer; /* plain JSON as it comes */
-	struct buf model;  /* the client's name, quoted */
-	struct sse_reader sse;
+	struct relay_input in;
+	struct buf model; /* the client's name, quoted */
 	struct anthropic_usage usage;
 	int64_t deltas;        /* with text */
 	bool has_started;      /* message_start was seen */

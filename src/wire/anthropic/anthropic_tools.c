@@ -160,34 +160,43 @@ is_allowed(const struct choice *c, const struct skim_value *name)
 	return false;
 }
 
-static void
-write_function(struct anthropic_body *b, const struct skim_value *tool,
-    const struct skim_value *function, struct jsonw *w)
-{
-	struct skim_value name, description, parameters, strict;
-	const struct skim_wanted wanted[] = { { "name", &name },
-		{ "description", &description }, { "parameters", &parameters },
-		{ "strict", &strict } };
-	struct skim_value cache_control = pick_one(tool, "cache_control");
+/* The members of a tool's function. */
+struct function {
+	struct skim_value name, description, parameters, strict, cache_control;
+};
 
-	pick(function, wanted, ARRAY_LEN(wanted));
-	if (cache_control.type == SKIM_ABSENT)
-		cache_control = pick_one(function, "cache_control");
+static void
+read_function(const struct skim_value *v, struct function *f)
+{
+	const struct skim_wanted wanted[] = { { "name", &f->name },
+		{ "description", &f->description },
+		{ "parameters", &f->parameters }, { "strict", &f->strict },
+		{ "cache_control", &f->cache_control } };
+
+	pick(v, wanted, ARRAY_LEN(wanted));
+}
+
+static void
+write_function(const struct anthropic_body *b, const struct function *f,
+    const struct skim_value *cache_control, struct jsonw *w)
+{
+	if (cache_control->type == SKIM_ABSENT)
+		cache_control = &f->cache_control;
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
-	jsonw_raw(w, name.value);
-	if (!pick_is_empty(&description)) {
+	jsonw_raw(w, f->name.value);
+	if (!pick_is_empty(&f->description)) {
 		jsonw_key(w, "description");
-		jsonw_raw(w, description.value);
+		jsonw_raw(w, f->description.value);
 	}
-	write_input_schema(&parameters, w);
-	if (strict.type == SKIM_TRUE && b->claude->has_schema) {
+	write_input_schema(&f->parameters, w);
+	if (f->strict.type == SKIM_TRUE && b->claude->has_schema) {
 		jsonw_key(w, "strict");
 		jsonw_bool(w, true);
 	}
-	if (cache_control.type == SKIM_OBJECT) {
+	if (cache_control->type == SKIM_OBJECT) {
 		jsonw_key(w, "cache_control");
-		jsonw_raw(w, cache_control.value);
+		jsonw_raw(w, cache_control->value);
 	}
 	jsonw_close(w, '}');
 }
@@ -196,22 +205,25 @@ static int
 write_tool(struct anthropic_body *b, const struct skim_value *tool,
     const struct choice *c, struct jsonw *w)
 {
-	struct skim_value function = pick_one(tool, "function");
-	struct skim_value type = pick_one(tool, "type");
-	struct skim_value name = pick_one(&function, "name");
+	struct skim_value function, type, name, cache_control;
+	const struct skim_wanted wanted[] = { { "function", &function },
+		{ "type", &type }, { "name", &name },
+		{ "cache_control", &cache_control } };
+	struct function f;
 
-	if (function.type == SKIM_OBJECT && !pick_is_empty(&name)) {
-		if (skim_string_is(&name, ANTHROPIC_JSON_TOOL))
+	pick(tool, wanted, ARRAY_LEN(wanted));
+	read_function(&function, &f);
+	if (!pick_is_empty(&f.name)) {
+		if (skim_string_is(&f.name, ANTHROPIC_JSON_TOOL))
 			return err_set(b->err, ERR_BAD_REQUEST,
 			    "tools: the name \"" ANTHROPIC_JSON_TOOL
 			    "\" is taken here for structured output");
-		if (is_allowed(c, &name))
-			write_function(b, tool, &function, w);
+		if (is_allowed(c, &f.name))
+			write_function(b, &f, &cache_control, w);
 		return 0;
 	}
 	/* Anthropic's own form: web_search_20250305, {name, input_schema} ...
 	 */
-	name = pick_one(tool, "name");
 	if (!pick_is_empty(&name) && function.type == SKIM_ABSENT) {
 		if (is_allowed(c, &name))
 			jsonw_raw(w, tool->value);

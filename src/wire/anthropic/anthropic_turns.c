@@ -8,7 +8,9 @@
  */
 #include "wire/anthropic/anthropic_body.h"
 
-#define WHERE_BYTES 32
+#include "base/num.h"
+
+#define WHERE_BYTES 48
 
 enum side {
 	SIDE_NONE,
@@ -64,6 +66,42 @@ take_side(struct turn *t, enum side side)
 	t->side = side;
 }
 
+/* Text that ends the conversation is one Claude goes on from, and must not end
+   in blanks. */
+static struct skim_value
+trimmed(struct turn *t, const struct skim_value *string)
+{
+	struct str text = pick_text(string, t->b->arena);
+	struct skim_value v = *string;
+	struct jsonw w;
+	struct buf q;
+
+	while (text.n > 0 && strchr(" \n\r\t", text.p[text.n - 1]) != NULL)
+		text.n--;
+	buf_init(&q, 6 * text.n + 2);
+	jsonw_init(&w, &q);
+	jsonw_str(&w, text);
+	v.value = arena_str(t->b->arena, buf_str(&q));
+	buf_fini(&q);
+	return v;
+}
+
+/* A part of text, without the blanks at its end; false: it is none. */
+static bool
+write_last_text(struct turn *t, const struct skim_value *part, struct buf *list)
+{
+	struct skim_value type, text, cache_control;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "text", &text }, { "cache_control", &cache_control } };
+
+	pick(part, wanted, ARRAY_LEN(wanted));
+	if (!skim_string_is(&type, "text") || text.type != SKIM_STRING)
+		return false;
+	text = trimmed(t, &text);
+	anthropic_text_write(&text, &cache_control, list);
+	return true;
+}
+
 /* Content that is a string or a list of parts. */
 static int
 write_content(struct turn *t, const struct message *m, struct buf *list)
@@ -71,6 +109,7 @@ write_content(struct turn *t, const struct message *m, struct buf *list)
 	struct skim_iter it;
 	struct skim_value part;
 	struct str key;
+	size_t i = 0;
 
 	if (m->content.type == SKIM_STRING)
 		anthropic_text_write(&m->content, &m->cache_control, list);
@@ -80,6 +119,10 @@ write_content(struct turn *t, const struct message *m, struct buf *list)
 	while (skim_iter_next(&it, &key, &part) == 1) {
 		const struct skim_value none = { .type = SKIM_ABSENT };
 
+		if (++i == m->content.count && t->is_last &&
+		    t->side == SIDE_ASSISTANT &&
+		    write_last_text(t, &part, list))
+			continue;
 		if (part.type == SKIM_STRING)
 			anthropic_text_write(&part, &none, list);
 		else if (anthropic_part_write(t->b, &part, t->where, list) != 0)
@@ -253,26 +296,6 @@ write_call(struct turn *t, const struct skim_value *call)
 	return 0;
 }
 
-/* Text that ends the conversation is one Claude goes on from, and must not end
-   in blanks. */
-static struct skim_value
-trimmed(struct turn *t, const struct skim_value *string)
-{
-	struct str text = pick_text(string, t->b->arena);
-	struct skim_value v = *string;
-	struct jsonw w;
-	struct buf q;
-
-	while (text.n > 0 && strchr(" \n\r\t", text.p[text.n - 1]) != NULL)
-		text.n--;
-	buf_init(&q, 6 * text.n + 2);
-	jsonw_init(&w, &q);
-	jsonw_str(&w, text);
-	v.value = arena_str(t->b->arena, buf_str(&q));
-	buf_fini(&q);
-	return v;
-}
-
 static int
 take_assistant(struct turn *t, struct message *m)
 {
@@ -375,6 +398,19 @@ take_message(struct turn *t, const struct skim_value *v)
 	    arena_strndup(t->b->arena, m.role.p, m.role.n));
 }
 
+/* For errors: "messages[3]". */
+static void
+name_place(struct turn *t, size_t i)
+{
+	static const char name[] = "messages[";
+	char *p = t->where + sizeof(name) - 1;
+
+	_Static_assert(sizeof(name) + NUM_TEXT_BYTES < WHERE_BYTES, "room");
+	memcpy(t->where, name, sizeof(name) - 1);
+	p += num_format_uint(i, p);
+	memcpy(p, "]", 2);
+}
+
 int
 anthropic_turns_write(struct anthropic_body *b)
 {
@@ -389,7 +425,7 @@ anthropic_turns_write(struct anthropic_body *b)
 	buf_init(&t.blocks, b->turns.max);
 	skim_iter_init(&it, b->r->messages.value);
 	while (result == 0 && skim_iter_next(&it, &key, &v) == 1) {
-		snprintf(t.where, sizeof(t.where), "messages[%zu]", i++);
+		name_place(&t, i++);
 		t.is_last = i == b->r->messages.count;
 		result = take_message(&t, &v);
 	}

@@ -11,6 +11,7 @@
 #include "wire/bedrock/bedrock_relay.h"
 #include "wire/call_head.h"
 #include "wire/call_url.h"
+#include "wire/login/login.h"
 #include "wire/messages/count_relay.h"
 #include "wire/openai/openai_body.h"
 #include "wire/responses/responses_chat.h"
@@ -27,7 +28,7 @@ write_messages(const struct wire_request *r, const struct wire_choice *choice,
 	struct wire_call call;
 	char *p;
 
-	memset(&call, 0, sizeof(call));
+	wire_call_init(&call);
 	if (r->api == WIRE_RESPONSES) {
 		if (responses_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
@@ -72,12 +73,25 @@ split_url(struct str url, struct str *host_r, struct str *path_r)
 	*host_r = host;
 }
 
+static struct sigv4_keys
+keys_of(const struct wire_choice *choice)
+{
+	const struct config_deployment *d = choice->deployment;
+	const struct login_keys *k = choice->keys;
+
+	if (k != NULL)
+		return (struct sigv4_keys){ k->access_key_id,
+			k->secret_access_key, k->token };
+	return (struct sigv4_keys){ d->aws_access_key_id,
+		d->aws_secret_access_key, d->aws_session_token };
+}
+
 static int
-sign(const struct config_deployment *d, struct arena *arena,
+sign(const struct wire_choice *choice, struct arena *arena,
     struct wire_call *call, struct err *err)
 {
-	struct sigv4_keys keys = { d->aws_access_key_id,
-		d->aws_secret_access_key, d->aws_session_token };
+	const struct config_deployment *d = choice->deployment;
+	struct sigv4_keys keys = keys_of(choice);
 	struct sigv4_request r = { .method = call->method,
 		.query = str_make("", 0),
 		.header_count = 2,
@@ -115,7 +129,7 @@ bedrock_encode(const struct wire_request *r, const struct wire_choice *choice,
 	struct str messages;
 	const char *path;
 
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (write_messages(r, choice, arena, &messages, err) != 0 ||
 	    bedrock_body_write(messages, r, choice, arena, &call_r->pieces[0],
 		err) != 0)
@@ -127,9 +141,10 @@ bedrock_encode(const struct wire_request *r, const struct wire_choice *choice,
 	    call_url_segment(model, arena), r->stream ? "-stream" : "");
 	if (call_head_write(choice, path, r->stream, arena, call_r, err) != 0)
 		return -1;
-	return d->api_key[0] != '\0' || d->aws_access_key_id[0] == '\0'
-		   ? 0
-		   : sign(d, arena, call_r, err);
+	if (choice->keys == NULL &&
+	    (d->api_key[0] != '\0' || d->aws_access_key_id[0] == '\0'))
+		return 0;
+	return sign(choice, arena, call_r, err);
 }
 
 static const struct relay_ops *

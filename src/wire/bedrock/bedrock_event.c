@@ -223,7 +223,7 @@ bedrock_event_end(struct bedrock_events *e, const struct usage *u,
 	e->ended = true;
 	start(e, out);
 	close_block(e, out);
-	messages_event_end(e->stop_reason, u, out);
+	messages_event_end(e->stop_reason, str_of(""), u, out);
 	messages_event_stop(out);
 }
 

@@ -9,27 +9,17 @@
 
 static const char trailing[] = "something follows the JSON text";
 
-static enum skim_type
-type_of(uint8_t c)
-{
-	switch (c) {
-	case '{':
-		return SKIM_OBJECT;
-	case '[':
-		return SKIM_ARRAY;
-	case '"':
-		return SKIM_STRING;
-	case 't':
-		return SKIM_TRUE;
-	case 'f':
-		return SKIM_FALSE;
-	case 'n':
-		return SKIM_NULL;
-	default:
-		return c == '-' || (c >= '0' && c <= '9') ? SKIM_NUMBER
-							  : SKIM_ABSENT;
-	}
-}
+/* What a value is, by its first byte. */
+static const uint8_t types[256] = {
+	['{'] = SKIM_OBJECT,
+	['['] = SKIM_ARRAY,
+	['"'] = SKIM_STRING,
+	['t'] = SKIM_TRUE,
+	['f'] = SKIM_FALSE,
+	['n'] = SKIM_NULL,
+	['-'] = SKIM_NUMBER,
+	['0' ... '9'] = SKIM_NUMBER,
+};
 
 /* ---- the walk ---------------------------------------------------------- */
 
@@ -40,35 +30,22 @@ iter_place(const struct skim_iter *it)
 }
 
 static inline void
-iter_scan(const struct skim_iter *it, struct scan *s)
-{
-	s->end = (const uint8_t *)it->text.p + it->text.n;
-	s->max_depth = it->max_depth;
-	s->at = s->end;
-	s->wrong = NULL;
-	s->escaped = false;
-	s->count = 0;
-}
-
-static inline void
 iter_move(struct skim_iter *it, const uint8_t *p)
 {
 	it->at = (size_t)(p - (const uint8_t *)it->text.p);
 }
 
 static int
-iter_fail(struct skim_iter *it, const struct scan *s)
+iter_fail(struct skim_iter *it, const uint8_t *p, const char *what)
 {
-	iter_move(it, s->at);
-	it->wrong = s->wrong;
+	scan_fail(it, p, what);
 	return -1;
 }
 
 void
 skim_iter_init(struct skim_iter *it, struct str container)
 {
-	struct scan s;
-	const uint8_t *p;
+	const uint8_t *end, *p;
 
 	it->text = container;
 	it->at = 0;
@@ -77,15 +54,17 @@ skim_iter_init(struct skim_iter *it, struct str container)
 	it->max_depth = SKIM_MAX_DEPTH;
 	it->begun = false;
 	it->is_object = false;
+	it->escaped = false;
+	it->count = 0;
 	it->wrong = NULL;
 	if (container.n == 0) {
 		it->wrong = "the text is empty";
 		return;
 	}
-	iter_scan(it, &s);
-	p = scan_blank(&s, iter_place(it));
+	end = scan_end(it);
+	p = scan_blank(iter_place(it), end);
 	iter_move(it, p);
-	if (scan_peek(&s, p) != '{' && scan_peek(&s, p) != '[') {
+	if (scan_peek(p, end) != '{' && scan_peek(p, end) != '[') {
 		it->wrong = "not a JSON object or array";
 		return;
 	}
@@ -131,65 +110,50 @@ decode_key(struct skim_iter *it, struct str raw)
 	return str_make(it->key, n);
 }
 
-/* Behind the comma, or at the first element, or 0 at the closing bracket. */
-static int
-iter_advance(struct skim_iter *it, struct scan *s)
+/* At a key, which is read: 1 in front of its value. */
+static inline int
+iter_key(struct skim_iter *it, const uint8_t *p, struct str *key_r)
 {
-	const uint8_t *p = scan_blank(s, iter_place(it));
-	uint8_t close = it->is_object ? '}' : ']';
+	const uint8_t *end = scan_end(it), *behind;
 
-	if (scan_peek(s, p) == close) {
-		iter_move(it, p + 1);
-		return 0;
-	}
-	if (it->begun) {
-		if (scan_peek(s, p) != ',') {
-			scan_fail(s, p,
-			    "a comma or closing bracket is missing");
-			return iter_fail(it, s);
-		}
-		p = scan_blank(s, p + 1);
-	}
-	it->begun = true;
-	iter_move(it, p);
+	if (scan_peek(p, end) != '"')
+		return iter_fail(it, p, "a key in quotes is missing");
+	behind = scan_string(it, p);
+	if (behind == NULL)
+		return -1;
+	*key_r = str_make((const char *)p + 1, (size_t)(behind - p) - 2);
+	if (it->escaped)
+		*key_r = decode_key(it, *key_r);
+	p = scan_blank(behind, end);
+	if (scan_peek(p, end) != ':')
+		return iter_fail(it, p, "a colon is missing behind a key");
+	iter_move(it, scan_blank(p + 1, end));
 	return 1;
 }
 
 int
 skim_iter_peek(struct skim_iter *it, struct str *key_r)
 {
-	struct scan s;
-	const uint8_t *p, *key_end;
-	int r;
+	const uint8_t *end = scan_end(it), *p;
 
+	*key_r = str_make("", 0);
 	if (it->wrong != NULL)
 		return -1;
-	iter_scan(it, &s);
-	r = iter_advance(it, &s);
-	*key_r = str_make("", 0);
-	if (r <= 0)
-		return r;
+	p = scan_blank(iter_place(it), end);
+	if (scan_peek(p, end) == (it->is_object ? '}' : ']')) {
+		iter_move(it, p + 1);
+		return 0;
+	}
+	if (it->begun) {
+		if (scan_peek(p, end) != ',')
+			return iter_fail(it, p,
+			    "a comma or closing bracket is missing");
+		p = scan_blank(p + 1, end);
+	}
+	it->begun = true;
+	iter_move(it, p);
 	it->key_start = it->at;
-	if (!it->is_object)
-		return 1;
-	p = iter_place(it);
-	if (scan_peek(&s, p) != '"') {
-		scan_fail(&s, p, "a key in quotes is missing");
-		return iter_fail(it, &s);
-	}
-	key_end = scan_string(&s, p);
-	if (key_end == NULL)
-		return iter_fail(it, &s);
-	*key_r = str_make(it->text.p + it->at + 1, (size_t)(key_end - p) - 2);
-	if (s.escaped)
-		*key_r = decode_key(it, *key_r);
-	p = scan_blank(&s, key_end);
-	if (scan_peek(&s, p) != ':') {
-		scan_fail(&s, p, "a colon is missing behind a key");
-		return iter_fail(it, &s);
-	}
-	iter_move(it, scan_blank(&s, p + 1));
-	return 1;
+	return it->is_object ? iter_key(it, p, key_r) : 1;
 }
 
 enum skim_type
@@ -197,28 +161,30 @@ skim_iter_type(const struct skim_iter *it)
 {
 	if (it->at >= it->text.n)
 		return SKIM_ABSENT;
-	return type_of((uint8_t)it->text.p[it->at]);
+	return types[(uint8_t)it->text.p[it->at]];
 }
 
 int
 skim_iter_skip(struct skim_iter *it, struct skim_value *value_r)
 {
 	const uint8_t *start = iter_place(it), *p;
-	struct scan s;
 
 	if (it->wrong != NULL)
 		return -1;
-	iter_scan(it, &s);
-	p = scan_value(&s, start, it->depth);
+	it->count = 0;
+	if (scan_peek(start, scan_end(it)) == '"')
+		p = scan_string(it, start);
+	else
+		p = scan_value(it, start, it->depth);
 	if (p == NULL)
-		return iter_fail(it, &s);
-	value_r->type = type_of(*start);
+		return -1;
+	value_r->type = types[*start];
 	value_r->key_start = it->key_start;
 	value_r->value_start = it->at;
-	value_r->value = str_make(it->text.p + it->at, (size_t)(p - start));
+	value_r->value = str_make((const char *)start, (size_t)(p - start));
 	iter_move(it, p);
 	value_r->value_end = it->at;
-	value_r->count = s.count;
+	value_r->count = it->count;
 	return 1;
 }
 
@@ -234,10 +200,7 @@ skim_iter_next(struct skim_iter *it, struct str *key_r,
 bool
 skim_iter_at_end(struct skim_iter *it)
 {
-	struct scan s;
-
-	iter_scan(it, &s);
-	iter_move(it, scan_blank(&s, iter_place(it)));
+	iter_move(it, scan_blank(iter_place(it), scan_end(it)));
 	if (it->at == it->text.n)
 		return true;
 	it->wrong = trailing;
@@ -323,17 +286,14 @@ skim_iter_err(const struct skim_iter *it, struct err *err)
 static int
 check_text(struct str text, size_t max_depth, struct err *err)
 {
-	const uint8_t *start = (const uint8_t *)text.p, *p;
-	struct scan s = { .end = start + text.n, .max_depth = max_depth };
+	struct skim_iter it = { .text = text, .max_depth = max_depth };
+	const uint8_t *p;
 
-	p = scan_value(&s, scan_blank(&s, start), 0);
+	p = scan_value(&it, scan_blank(iter_place(&it), scan_end(&it)), 0);
 	if (p == NULL)
-		return bad_json(err, (size_t)(s.at - start), s.wrong,
-		    max_depth);
-	p = scan_blank(&s, p);
-	if (p != s.end)
-		return bad_json(err, (size_t)(p - start), trailing, max_depth);
-	return 0;
+		return skim_iter_err(&it, err);
+	iter_move(&it, p);
+	return skim_iter_at_end(&it) ? 0 : skim_iter_err(&it, err);
 }
 
 static int

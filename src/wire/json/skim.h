@@ -80,6 +80,8 @@ struct skim_iter {
 	size_t max_depth;
 	bool is_object;
 	bool begun;               /* an element was given out */
+	bool escaped;             /* the last string had a backslash */
+	size_t count;             /* children of the last value */
 	const char *wrong;        /* static; NULL while all is well */
 	char key[SKIM_KEY_BYTES]; /* the last key when it had escapes */
 };

@@ -14,20 +14,13 @@
 
 #include "wire/json/skim_text.h"
 
-#if defined(__SSE2__) && !defined(SKIM_PORTABLE)
-#include <emmintrin.h>
-#define SKIM_SSE2 1
-#else
-#define SKIM_SSE2 0
-#endif
-
 const char scan_too_deep[] = "nested too deep";
 
 const uint8_t *
-scan_fail(struct scan *s, const uint8_t *p, const char *what)
+scan_fail(struct skim_iter *it, const uint8_t *p, const char *what)
 {
-	s->at = p;
-	s->wrong = p < s->end ? what : "the text ends too early";
+	it->at = (size_t)(p - (const uint8_t *)it->text.p);
+	it->wrong = p < scan_end(it) ? what : "the text ends too early";
 	return NULL;
 }
 
@@ -38,25 +31,12 @@ is_plain(uint8_t c)
 }
 
 #if SKIM_SSE2
-/* Bit i is set when byte i is not plain. A signed compare finds control bytes
-   and non-ASCII at once. */
-static inline unsigned
-special_mask(const uint8_t *p)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i hit = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
-
-	hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-	hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-	return (unsigned)_mm_movemask_epi8(hit);
-}
-
 /* The first byte at or behind p that is not plain, or end. */
 static inline const uint8_t *
 plain_end(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p >= 16) {
-		unsigned mask = special_mask(p);
+		unsigned mask = scan_special(p);
 
 		if (mask != 0)
 			return p + __builtin_ctz(mask);
@@ -149,7 +129,7 @@ common_end(const uint8_t *p, const uint8_t *end)
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 		__m128i tail = _mm_cmplt_epi8(v, _mm_set1_epi8((char)0xc0));
 		unsigned tails = (unsigned)_mm_movemask_epi8(tail);
-		unsigned plain = ~special_mask(p) & 0xffff;
+		unsigned plain = ~scan_special(p) & 0xffff;
 		unsigned two = between_mask(v, 0xc1, 0xe0);
 		unsigned three =
 		    between_mask(v, 0xe0, 0xed) | between_mask(v, 0xed, 0xf0);
@@ -191,10 +171,12 @@ has_hex4(const uint8_t *p, const uint8_t *end)
 
 /* p is at a backslash: behind the escape, or NULL. */
 static const uint8_t *
-scan_escape(struct scan *s, const uint8_t *p)
+scan_escape(struct skim_iter *it, const uint8_t *p)
 {
-	s->escaped = true;
-	switch (scan_peek(s, p + 1)) {
+	const uint8_t *end = scan_end(it);
+
+	it->escaped = true;
+	switch (scan_peek(p + 1, end)) {
 	case '"':
 	case '\\':
 	case '/':
@@ -205,143 +187,148 @@ scan_escape(struct scan *s, const uint8_t *p)
 	case 't':
 		return p + 2;
 	case 'u':
-		if (has_hex4(p + 2, s->end))
+		if (has_hex4(p + 2, end))
 			return p + 6;
-		return scan_fail(s, p, "\\u needs four hexadecimal digits");
+		return scan_fail(it, p, "\\u needs four hexadecimal digits");
 	default:
-		if (p + 1 == s->end)
+		if (p + 1 == end)
 			p++; /* cut, not unknown */
-		return scan_fail(s, p, "unknown escape in a string");
+		return scan_fail(it, p, "unknown escape in a string");
 	}
 }
 
 /* p is at a backslash: behind the escape and those right behind it, or NULL.
    Text that is all escapes has nothing plain to look for in between. */
 static const uint8_t *
-scan_escapes(struct scan *s, const uint8_t *p)
+scan_escapes(struct skim_iter *it, const uint8_t *p)
 {
+	const uint8_t *end = scan_end(it);
+
 	do {
-		p = scan_escape(s, p);
-	} while (p != NULL && p < s->end && *p == '\\');
+		p = scan_escape(it, p);
+	} while (p != NULL && p < end && *p == '\\');
 	return p;
 }
 
 /* p is at a byte above 0x7f: behind the run of such, or farther, or NULL. */
 static const uint8_t *
-scan_utf8(struct scan *s, const uint8_t *p)
+scan_utf8(struct skim_iter *it, const uint8_t *p)
 {
-	const uint8_t *next;
+	const uint8_t *end = scan_end(it), *next;
 
-	p = common_end(p, s->end);
-	while (p < s->end && *p >= 0x80) {
-		next = utf8_next(p, s->end);
+	p = common_end(p, end);
+	while (p < end && *p >= 0x80) {
+		next = utf8_next(p, end);
 		if (next == NULL)
-			return scan_fail(s, p, "invalid UTF-8");
+			return scan_fail(it, p, "invalid UTF-8");
 		p = next;
 	}
 	return p;
 }
 
-/* p is at the opening quote: behind the closing one, or NULL. */
 const uint8_t *
-scan_string(struct scan *s, const uint8_t *p)
+scan_long_string(struct skim_iter *it, const uint8_t *p)
 {
-	s->escaped = false;
+	const uint8_t *end = scan_end(it);
+
+	it->escaped = false;
 	p++;
 	for (;;) {
-		p = plain_end(p, s->end);
-		if (p == s->end)
-			return scan_fail(s, p, "");
+		p = plain_end(p, end);
+		if (p == end)
+			return scan_fail(it, p, "");
 		if (*p == '"')
 			return p + 1;
 		if (*p < 0x20)
-			return scan_fail(s, p, "control character in a string");
-		p = *p == '\\' ? scan_escapes(s, p) : scan_utf8(s, p);
+			return scan_fail(it, p,
+			    "control character in a string");
+		p = *p == '\\' ? scan_escapes(it, p) : scan_utf8(it, p);
 		if (p == NULL)
 			return NULL;
 	}
 }
 
-static inline const uint8_t *
-skip_digits(const struct scan *s, const uint8_t *p)
-{
-	while (p < s->end && *p >= '0' && *p <= '9')
-		p++;
-	return p;
-}
-
 /* At least one digit at p: behind them, or NULL. */
 static const uint8_t *
-scan_digits(struct scan *s, const uint8_t *p, const char *what)
+scan_digits(struct skim_iter *it, const uint8_t *p, const char *what)
 {
-	const uint8_t *q = skip_digits(s, p);
+	const uint8_t *end = scan_end(it), *q = p;
 
-	return q == p ? scan_fail(s, p, what) : q;
+	while (q < end && *q >= '0' && *q <= '9')
+		q++;
+	return q == p ? scan_fail(it, p, what) : q;
 }
 
 static const uint8_t *
-scan_number(struct scan *s, const uint8_t *p)
+scan_number(struct skim_iter *it, const uint8_t *p)
 {
+	const uint8_t *end = scan_end(it);
+
 	if (*p == '-')
 		p++;
-	if (scan_peek(s, p) == '0')
+	if (scan_peek(p, end) == '0')
 		p++;
 	else
-		p = scan_digits(s, p, "not a JSON value");
-	if (p != NULL && scan_peek(s, p) == '.')
-		p = scan_digits(s, p + 1, "digits missing behind the point");
-	if (p != NULL && (scan_peek(s, p) == 'e' || scan_peek(s, p) == 'E')) {
+		p = scan_digits(it, p, "not a JSON value");
+	if (p != NULL && scan_peek(p, end) == '.')
+		p = scan_digits(it, p + 1, "digits missing behind the point");
+	if (p != NULL &&
+	    (scan_peek(p, end) == 'e' || scan_peek(p, end) == 'E')) {
 		p++;
-		if (scan_peek(s, p) == '+' || scan_peek(s, p) == '-')
+		if (scan_peek(p, end) == '+' || scan_peek(p, end) == '-')
 			p++;
-		p = scan_digits(s, p, "digits missing in the exponent");
+		p = scan_digits(it, p, "digits missing in the exponent");
 	}
 	return p;
 }
 
 static const uint8_t *
-scan_word(struct scan *s, const uint8_t *p, const char *word)
+scan_word(struct skim_iter *it, const uint8_t *p, const char *word)
 {
 	size_t n = strlen(word);
 
-	if ((size_t)(s->end - p) < n || memcmp(p, word, n) != 0)
-		return scan_fail(s, p, "not a JSON value");
+	if ((size_t)(scan_end(it) - p) < n || memcmp(p, word, n) != 0)
+		return scan_fail(it, p, "not a JSON value");
 	return p + n;
 }
 
 /* A value that is no container. */
 static inline const uint8_t *
-scan_leaf(struct scan *s, const uint8_t *p)
+scan_leaf(struct skim_iter *it, const uint8_t *p)
 {
-	switch (scan_peek(s, p)) {
+	const uint8_t *end = scan_end(it);
+
+	switch (scan_peek(p, end)) {
 	case '"':
-		return scan_string(s, p);
+		return scan_string(it, p);
 	case 't':
-		return scan_word(s, p, "true");
+		return scan_word(it, p, "true");
 	case 'f':
-		return scan_word(s, p, "false");
+		return scan_word(it, p, "false");
 	case 'n':
-		return scan_word(s, p, "null");
+		return scan_word(it, p, "null");
 	case 0:
-		return scan_fail(s, p, "not a JSON value");
+		return scan_fail(it, p, "not a JSON value");
 	default:
-		return scan_number(s, p);
+		return scan_number(it, p);
 	}
 }
 
 /* p is where a key must stand: at the first byte of its value, or NULL. */
 static inline const uint8_t *
-scan_key(struct scan *s, const uint8_t *p)
+scan_key(struct skim_iter *it, const uint8_t *p)
 {
-	if (scan_peek(s, p) != '"')
-		return scan_fail(s, p, "a key in quotes is missing");
-	p = scan_string(s, p);
+	const uint8_t *end = scan_end(it);
+
+	if (scan_peek(p, end) != '"')
+		return scan_fail(it, p, "a key in quotes is missing");
+	p = scan_string(it, p);
 	if (p == NULL)
 		return NULL;
-	p = scan_blank(s, p);
-	if (scan_peek(s, p) != ':')
-		return scan_fail(s, p, "a colon is missing behind a key");
-	return scan_blank(s, p + 1);
+	p = scan_blank(p, end);
+	if (scan_peek(p, end) != ':')
+		return scan_fail(it, p, "a colon is missing behind a key");
+	return scan_blank(p + 1, end);
 }
 
 static inline bool
@@ -374,62 +361,64 @@ kinds_get(const struct kinds *k, size_t depth)
 
 /*
  * p is at an opening bracket with `outer` containers around it: behind the
- * matching one, or NULL. s->count is the number of its own children.
+ * matching one, or NULL. it->count is the number of its own children.
  */
 static const uint8_t *
-scan_container(struct scan *s, const uint8_t *p, size_t outer)
+scan_container(struct skim_iter *it, const uint8_t *p, size_t outer)
 {
+	const uint8_t *end = scan_end(it);
 	struct kinds kinds;
 	size_t depth = outer, count = 0;
 	bool is_object = false;
 
 	for (;;) { /* p is at a value */
-		bool opens = is_open(scan_peek(s, p));
+		bool opens = is_open(scan_peek(p, end));
 
 		if (opens) {
-			if (depth >= s->max_depth)
-				return scan_fail(s, p, scan_too_deep);
+			if (depth >= it->max_depth)
+				return scan_fail(it, p, scan_too_deep);
 			is_object = *p == '{';
 			kinds_set(&kinds, depth++, is_object);
 			p++;
 		} else {
-			p = scan_leaf(s, p);
+			p = scan_leaf(it, p);
 			if (p == NULL)
 				return NULL;
 		}
-		p = scan_blank(s, p);
-		if (opens && scan_peek(s, p) != (is_object ? '}' : ']')) {
+		p = scan_blank(p, end);
+		if (opens && scan_peek(p, end) != (is_object ? '}' : ']')) {
 			count += depth == outer + 1;
-			p = is_object ? scan_key(s, p) : p;
+			p = is_object ? scan_key(it, p) : p;
 			if (p == NULL)
 				return NULL;
 			continue;
 		}
-		while (scan_peek(s, p) == (is_object ? '}' : ']')) {
+		while (scan_peek(p, end) == (is_object ? '}' : ']')) {
 			p++;
 			if (--depth == outer) {
-				s->count = count;
+				it->count = count;
 				return p;
 			}
 			is_object = kinds_get(&kinds, depth - 1);
-			p = scan_blank(s, p);
+			p = scan_blank(p, end);
 		}
-		if (scan_peek(s, p) != ',')
-			return scan_fail(s, p,
+		if (scan_peek(p, end) != ',')
+			return scan_fail(it, p,
 			    is_object ? "a comma or } is missing"
 				      : "a comma or ] is missing");
 		count += depth == outer + 1;
-		p = scan_blank(s, p + 1);
-		p = is_object ? scan_key(s, p) : p;
+		p = scan_blank(p + 1, end);
+		p = is_object ? scan_key(it, p) : p;
 		if (p == NULL)
 			return NULL;
 	}
 }
 
 const uint8_t *
-scan_value(struct scan *s, const uint8_t *p, size_t outer)
+scan_value(struct skim_iter *it, const uint8_t *p, size_t outer)
 {
-	s->count = 0;
-	return is_open(scan_peek(s, p)) ? scan_container(s, p, outer)
-					: scan_leaf(s, p);
+	it->count = 0;
+	return is_open(scan_peek(p, scan_end(it)))
+		   ? scan_container(it, p, outer)
+		   : scan_leaf(it, p);
 }

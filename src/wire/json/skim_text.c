@@ -195,7 +195,7 @@ skim_string_is(const struct skim_value *v, const char *text)
 		return false;
 	if (raw.n == n)
 		return n == 0 || memcmp(raw.p, text, n) == 0;
-	if (raw.n < n || raw.n > 6 * n)
+	if (raw.n < n || raw.n > 6 * n || memchr(raw.p, '\\', raw.n) == NULL)
 		return false; /* no escape makes it shorter than that */
 	buf_init(&b, 6 * n);
 	same = skim_unescape(v->value, &b) == 0 && str_is(buf_str(&b), text);

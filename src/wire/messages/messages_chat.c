@@ -18,11 +18,14 @@
 	"hosted_vllm vllm openrouter together_ai fireworks_ai deepinfra "      \
 	"ollama ollama_chat"
 
+/* Whose models think or not as {"type":"enabled"} or "disabled" says. */
+#define TAKES_THINKING "deepseek zai"
+
 static const struct chat_param params[] = {
 	{ "model", CHAT_MAPPED },
 	{ "messages", CHAT_MAPPED },
 	{ "system", CHAT_MAPPED },
-	{ "max_tokens", CHAT_COPY },
+	{ "max_tokens", CHAT_MAPPED },
 	{ "temperature", CHAT_COPY },
 	{ "top_p", CHAT_COPY },
 	{ "stream", CHAT_COPY },
@@ -156,6 +159,15 @@ write_effort(struct chat_draft *d)
 	struct skim_value budget = pick_one(&thinking, "budget_tokens");
 	int64_t tokens;
 
+	/* Their own word for it is Anthropic's. */
+	if (type.type == SKIM_STRING && chat_draft_is_for(d, TAKES_THINKING)) {
+		jsonw_key(&d->w, "thinking");
+		jsonw_open(&d->w, '{');
+		jsonw_key(&d->w, "type");
+		jsonw_cstr(&d->w,
+		    skim_string_is(&type, "disabled") ? "disabled" : "enabled");
+		jsonw_close(&d->w, '}');
+	}
 	if (!d->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {
@@ -216,8 +228,12 @@ write_rest(struct chat_draft *d)
 static int
 write_body(struct chat_draft *d)
 {
-	if (messages_turns_write(d) != 0 ||
-	    chat_draft_members(d, params, ARRAY_LEN(params)) != 0 ||
+	struct skim_value limit = chat_draft_param(d, "max_tokens");
+
+	if (messages_turns_write(d) != 0)
+		return -1;
+	chat_draft_limit(d, &limit);
+	if (chat_draft_members(d, params, ARRAY_LEN(params)) != 0 ||
 	    write_tools(d) != 0)
 		return -1;
 	write_stops(d);

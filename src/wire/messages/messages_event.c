@@ -75,13 +75,14 @@ messages_event_block_stop(int64_t index, struct buf *out)
 }
 
 void
-messages_event_end(const char *stop_reason, const struct usage *u,
-    struct buf *out)
+messages_event_end(const char *stop_reason, struct str stop_sequence,
+    const struct usage *u, struct buf *out)
 {
 	open_event("message_delta", out);
-	buf_printf(out,
-	    ",\"delta\":{\"stop_reason\":\"%s\",\"stop_sequence\":null},",
+	buf_printf(out, ",\"delta\":{\"stop_reason\":\"%s\",\"stop_sequence\":",
 	    stop_reason);
+	buf_add_str(out, stop_sequence.n > 0 ? stop_sequence : str_of("null"));
+	buf_add_cstr(out, "},");
 	add_usage(u, out);
 	close_event(out);
 }

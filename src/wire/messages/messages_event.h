@@ -21,9 +21,9 @@ void messages_event_block(int64_t index, struct str block, struct buf *out);
 void messages_event_delta(int64_t index, const char *type, const char *member,
     struct str string, struct buf *out);
 void messages_event_block_stop(int64_t index, struct buf *out);
-/* message_delta; stop_sequence is never known here. */
-void messages_event_end(const char *stop_reason, const struct usage *u,
-    struct buf *out);
+/* message_delta; stop_sequence: a JSON string, "" not known. */
+void messages_event_end(const char *stop_reason, struct str stop_sequence,
+    const struct usage *u, struct buf *out);
 void messages_event_stop(struct buf *out);
 void messages_event_ping(struct buf *out);
 

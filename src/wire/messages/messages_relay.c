@@ -3,6 +3,7 @@
 
 #include "wire/anthropic/anthropic_usage.h"
 #include "wire/chat_source.h"
+#include "wire/json/json_end.h"
 #include "wire/messages/messages_event.h"
 #include "wire/relay_note.h"
 
@@ -15,42 +16,76 @@ enum block {
 	BLOCK_TOOL,
 };
 
+struct tool {
+	int64_t index, block; /* the chat's, and that of its block */
+	bool open;            /* its block has not stopped */
+	struct json_end end;  /* of its arguments */
+};
+
 struct messages {
 	struct chat_source source;
 	struct buf model; /* the client's name, quoted */
 	struct buf work;
+	struct buf stop; /* the sequence that ended it, quoted */
 	bool started, too_many;
-	enum block block;
-	int64_t index;                 /* of the open block, or the next one */
-	int64_t tools;                 /* blocks of tool calls so far */
-	int64_t tool_index[MAX_TOOLS]; /* the chat's index of each */
-	int64_t tool_block[MAX_TOOLS]; /* its block */
+	enum block block; /* what was begun last, and where it is */
+	int64_t index;
+	int64_t next; /* block's index */
+	size_t tool_count;
+	struct tool tools[MAX_TOOLS];
 };
 
 /* Some providers say "stop" behind tool calls. */
 static const char *
 stop_reason(const struct relay *r, bool has_tools)
 {
+	const struct messages *m = r->state;
 	const char *reason = r->facts.finish_reason;
 
-	if (has_tools && strcmp(reason, "stop") == 0)
+	if (strcmp(reason, "stop") != 0)
+		return anthropic_stop_reason(reason);
+	if (has_tools)
 		return "tool_use";
-	return anthropic_stop_reason(reason);
+	return m->stop.len > 0 ? "stop_sequence" : "end_turn";
+}
+
+/* Which of the client's sequences it was; some providers tell. */
+static void
+note_stop(struct messages *m, const struct chat_piece *p)
+{
+	if (!pick_is_empty(&p->stop) && m->stop.len == 0)
+		buf_add_str(&m->stop, p->stop.value);
 }
 
 /* ---- events ------------------------------------------------------------ */
 
 static void
-close_block(struct relay *r, struct buf *out)
+stop_block(struct relay *r, int64_t index, struct buf *out)
+{
+	messages_event_block_stop(index, out);
+	r->facts.chunks++;
+}
+
+/*
+ * Another block begins, or (end) none. Calls may come in pieces that alternate:
+ * the block of one whose arguments are not whole stays open.
+ */
+static void
+leave_block(struct relay *r, bool end, struct buf *out)
 {
 	struct messages *m = r->state;
 
-	if (m->block == BLOCK_NONE)
-		return;
-	messages_event_block_stop(m->index, out);
+	if (m->block == BLOCK_TEXT || m->block == BLOCK_THINKING)
+		stop_block(r, m->index, out);
 	m->block = BLOCK_NONE;
-	m->index++;
-	r->facts.chunks++;
+	for (size_t i = 0; i < m->tool_count; i++) {
+		struct tool *t = &m->tools[i];
+
+		if (!t->open || (!end && !json_end_is_whole(&t->end)))
+			continue;
+		t->open = false;
+		stop_block(r, t->block, out);
+	}
 }
 
 static void
@@ -59,7 +94,8 @@ open_block(struct relay *r, enum block block, struct str object,
 {
 	struct messages *m = r->state;
 
-	close_block(r, out);
+	leave_block(r, false, out);
+	m->index = m->next++;
 	messages_event_block(m->index, object, out);
 	m->block = block;
 	r->facts.chunks++;
@@ -116,60 +152,78 @@ static void
 write_tool_head(const struct chat_call *c, int64_t number, struct buf *out)
 {
 	buf_add_cstr(out, "{\"type\":\"tool_use\",\"id\":");
+	buf_add_char(out, '"');
 	if (pick_is_empty(&c->id))
-		buf_printf(out, "\"toolu_%lld\"", (long long)number);
-	else
-		buf_add_str(out, c->id.value);
-	buf_add_cstr(out, ",\"name\":");
+		buf_printf(out, "toolu_%lld", (long long)number);
+	chat_call_id(c, out);
+	buf_add_cstr(out, "\",\"name\":");
 	if (c->name.type == SKIM_STRING)
 		buf_add_str(out, c->name.value);
 	else
 		buf_add_cstr(out, "\"\"");
 }
 
-/* The block of the chat's tool call; -1 none yet. */
-static int64_t
-find_tool(const struct messages *m, int64_t index)
+/* The chat's call under this index; NULL none yet. */
+static struct tool *
+find_tool(struct messages *m, int64_t index)
 {
-	for (int64_t i = m->tools - 1; i >= 0; i--) {
-		if (m->tool_index[i] == index)
-			return m->tool_block[i];
+	for (size_t i = m->tool_count; i-- > 0;) {
+		if (m->tools[i].index == index)
+			return &m->tools[i];
 	}
-	return -1;
+	return NULL;
 }
 
-static int64_t
+static struct tool *
 open_tool(struct relay *r, const struct chat_call *c, struct buf *out)
 {
 	struct messages *m = r->state;
+	struct tool *t;
 
 	buf_clear(&m->work);
-	write_tool_head(c, m->tools, &m->work);
+	write_tool_head(c, (int64_t)m->tool_count, &m->work);
 	buf_add_cstr(&m->work, ",\"input\":{}}");
 	open_block(r, BLOCK_TOOL, buf_str(&m->work), out);
-	m->tool_index[m->tools] = c->index;
-	m->tool_block[m->tools] = m->index;
-	m->tools++;
-	return m->index;
+	t = &m->tools[m->tool_count++];
+	t->index = c->index;
+	t->block = m->index;
+	t->open = true;
+	return t;
+}
+
+static void
+add_arguments(struct relay *r, struct tool *t, const struct skim_value *piece,
+    struct buf *out)
+{
+	struct messages *m = r->state;
+
+	messages_event_delta(t->block, "input_json_delta", "partial_json",
+	    piece->value, out);
+	r->facts.chunks++;
+	buf_clear(&m->work);
+	pick_add_text(piece, &m->work);
+	json_end_feed(&t->end, buf_str(&m->work));
+	if (!t->open || !json_end_is_whole(&t->end) ||
+	    (m->block == BLOCK_TOOL && m->index == t->block))
+		return;
+	t->open = false;
+	stop_block(r, t->block, out);
 }
 
 static void
 add_call(struct relay *r, const struct chat_call *c, struct buf *out)
 {
 	struct messages *m = r->state;
-	int64_t block = find_tool(m, c->index);
+	struct tool *t = find_tool(m, c->index);
 
-	if (block < 0 && m->tools == MAX_TOOLS) {
+	if (t == NULL && m->tool_count == MAX_TOOLS) {
 		m->too_many = true;
 		return;
 	}
-	if (block < 0)
-		block = open_tool(r, c, out);
-	if (pick_is_empty(&c->arguments))
-		return;
-	messages_event_delta(block, "input_json_delta", "partial_json",
-	    c->arguments.value, out);
-	r->facts.chunks++;
+	if (t == NULL)
+		t = open_tool(r, c, out);
+	if (!pick_is_empty(&c->arguments))
+		add_arguments(r, t, &c->arguments, out);
 }
 
 static void
@@ -183,6 +237,7 @@ take_chunk(struct relay *r, const struct skim_value *root, struct buf *out)
 
 	write_start(r, root, out);
 	chat_piece_read(root, "delta", &p);
+	note_stop(r->state, &p);
 	add_thinking(r, &p.reasoning, out);
 	add_text(r, &p.content, out);
 	add_text(r, &p.refusal, out);
@@ -203,8 +258,9 @@ take_done(struct relay *r, struct buf *out)
 	struct skim_value none = { .type = SKIM_ABSENT };
 
 	write_start(r, &none, out);
-	close_block(r, out);
-	messages_event_end(stop_reason(r, m->tools > 0), &u, out);
+	leave_block(r, true, out);
+	messages_event_end(stop_reason(r, m->tool_count > 0), buf_str(&m->stop),
+	    &u, out);
 	messages_event_stop(out);
 	r->facts.chunks += 2;
 }
@@ -305,7 +361,7 @@ write_thinking(const struct skim_value *v, bool *any, struct buf *out)
 static void
 write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 {
-	const struct messages *m = r->state;
+	struct messages *m = r->state;
 	struct skim_value id = pick_one(root, "id");
 	struct usage u = relay_known_usage(r);
 	struct chat_piece p;
@@ -314,6 +370,7 @@ write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 	int64_t tools;
 
 	chat_piece_read(root, "message", &p);
+	note_stop(m, &p);
 	buf_add_cstr(out, "{\"id\":");
 	buf_add_str(out, pick_is_empty(&id) ? str_of("\"msg_0\"") : id.value);
 	buf_add_cstr(out,
@@ -324,9 +381,10 @@ write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 	write_text(&p.content, &any, out);
 	write_text(&p.refusal, &any, out);
 	tools = write_calls(&p.calls, &any, out);
-	buf_printf(out,
-	    "],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":",
+	buf_printf(out, "],\"stop_reason\":\"%s\",\"stop_sequence\":",
 	    stop_reason(r, tools > 0));
+	buf_add_str(out, m->stop.len > 0 ? buf_str(&m->stop) : str_of("null"));
+	buf_add_cstr(out, ",\"usage\":");
 	jsonw_init(&w, out);
 	anthropic_usage_write(&u, &w);
 	buf_add_char(out, '}');
@@ -350,6 +408,7 @@ start(struct relay *r, struct err *err)
 	if (chat_source_open(&m->source, r, &listener, err) != 0)
 		return -1;
 	buf_init(&m->work, r->options.max_answer_bytes);
+	buf_init(&m->stop, r->options.max_answer_bytes);
 	relay_quote_model(r, &m->model);
 	return 0;
 }
@@ -361,6 +420,7 @@ stop(struct relay *r)
 
 	chat_source_close(&m->source);
 	buf_fini(&m->work);
+	buf_fini(&m->stop);
 	buf_fini(&m->model);
 }
 

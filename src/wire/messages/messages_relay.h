@@ -7,7 +7,9 @@
  *   the first chunk      message_start (usage is not known yet: zeros)
  *   reasoning_content    a thinking block, without a signature
  *   content, refusal     a text block
- *   tool_calls           a tool_use block each
+ *   tool_calls           a tool_use block each, which stops when its input is
+ *                        whole and another begins, or at the end: the pieces of
+ *                        several may alternate
  *   [DONE]               the open block's stop, message_delta with stop_reason
  *                        and usage, message_stop
  *   a comment            ping

@@ -362,7 +362,7 @@ messages_turns_write(struct chat_draft *d)
 	struct skim_value system = chat_draft_param(d, "system"), v;
 	struct skim_iter it;
 	struct str key;
-	struct turn t;
+	struct turn t = { .where = "" };
 	size_t i = 0;
 	int result = 0;
 

@@ -91,6 +91,20 @@ chat_draft_copy(struct chat_draft *d, const char *key,
 	jsonw_raw(&d->w, v->value);
 }
 
+void
+chat_draft_limit(struct chat_draft *d, const struct skim_value *limit)
+{
+	int64_t n;
+
+	if (d->max_output_tokens <= 0 || skim_int(limit, &n) != 0 ||
+	    n <= d->max_output_tokens) {
+		chat_draft_copy(d, "max_tokens", limit);
+		return;
+	}
+	jsonw_key(&d->w, "max_tokens");
+	jsonw_int(&d->w, d->max_output_tokens);
+}
+
 static struct str
 string_or_empty(const struct skim_value *v)
 {
@@ -181,6 +195,10 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	d.drop = rules.drop;
 	d.model = rules.model;
 	d.takes_effort = param_takes_effort(choice->deployment, rules.model);
+	d.thought = param_thought_members(choice->deployment);
+	if (d.thought == NULL)
+		d.thought = "";
+	d.max_output_tokens = choice->max_output_tokens;
 	d.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&d.out, ROOM_FACTOR * r->body.n + ROOM_MORE);

@@ -21,6 +21,8 @@ struct chat_draft {
 	const char *model;            /* as the provider is asked for it */
 	bool drop;                    /* drop_params as it applies */
 	bool takes_effort;            /* reasoning_effort may be sent */
+	const char *thought;          /* param_thought_members(); "" none */
+	int64_t max_output_tokens;    /* the model's own; CONFIG_UNSET, 0 */
 	struct arena *arena;
 	struct buf out;
 	struct jsonw w; /* writes to out */
@@ -62,6 +64,9 @@ bool chat_draft_is_for(const struct chat_draft *d, const char *providers);
    -1. */
 int chat_draft_refuse(struct chat_draft *d, const char *what);
 
+/* "max_tokens": the original's limit, not above what the model can: clients of
+   the other APIs ask for a number that they know from their own. */
+void chat_draft_limit(struct chat_draft *d, const struct skim_value *limit);
 /* A tool of type function; schema: the name of its schema's member. */
 void chat_draft_function(struct chat_draft *d, const struct skim_value *tool,
     const char *schema);

@@ -1,6 +1,7 @@
 /* Messages in the making. See chat_turn.h. */
 #include "wire/openai/chat_turn.h"
 
+#include "wire/openai/call_seal.h"
 #include "wire/openai/openai_params.h"
 
 static struct str
@@ -10,12 +11,18 @@ string_or_empty(const struct skim_value *v)
 }
 
 static void
+write_inside(struct jsonw *w, struct str inside)
+{
+	jsonw_raw(w, str_of("\""));
+	buf_add_str(w->out, inside);
+	buf_add_char(w->out, '"');
+}
+
+static void
 write_text(struct jsonw *w, const char *key, const struct buf *inside)
 {
 	jsonw_key(w, key);
-	jsonw_raw(w, str_of("\""));
-	buf_add_str(w->out, buf_str(inside));
-	buf_add_char(w->out, '"');
+	write_inside(w, buf_str(inside));
 }
 
 static void
@@ -180,9 +187,11 @@ chat_turn_tool(struct chat_draft *d, const struct skim_value *call_id,
     const struct chat_parts *p)
 {
 	struct jsonw *w = open_message(d, "tool");
+	struct str id, seal;
 
+	call_seal_split(pick_inside(call_id), &id, &seal);
 	jsonw_key(w, "tool_call_id");
-	jsonw_raw(w, string_or_empty(call_id));
+	write_inside(w, id);
 	write_text(w, "content", &p->text);
 	jsonw_close(w, '}');
 }
@@ -192,6 +201,7 @@ chat_turn_tool(struct chat_draft *d, const struct skim_value *call_id,
 void
 chat_assistant_init(struct chat_assistant *a, const struct chat_draft *d)
 {
+	a->seals = chat_draft_is_for(d, "gemini");
 	buf_init(&a->text, d->out.max);
 	buf_init(&a->reasoning, d->out.max);
 	buf_init(&a->thinking, d->out.max);
@@ -223,10 +233,12 @@ chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
     const struct skim_value *name, struct str arguments)
 {
 	struct jsonw w = { &a->calls, a->calls.len > 0 };
+	struct str own, seal;
 
+	call_seal_split(pick_inside(id), &own, &seal);
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "id");
-	jsonw_raw(&w, string_or_empty(id));
+	write_inside(&w, own);
 	jsonw_key(&w, "type");
 	jsonw_cstr(&w, "function");
 	jsonw_key(&w, "function");
@@ -236,6 +248,12 @@ chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
 	jsonw_key(&w, "arguments");
 	jsonw_raw(&w, arguments);
 	jsonw_close(&w, '}');
+	if (a->seals && seal.n > 0) {
+		jsonw_key(&w, "extra_content");
+		jsonw_raw(&w, str_of("{\"google\":{\"thought_signature\":\""));
+		call_seal_open(seal, w.out);
+		buf_add_cstr(w.out, "\"}}");
+	}
 	jsonw_close(&w, '}');
 }
 
@@ -250,9 +268,12 @@ chat_turn_assistant(struct chat_draft *d, const struct chat_assistant *a)
 		jsonw_key(w, "content");
 		jsonw_null(w);
 	}
-	if (a->reasoning.len > 0 && param_takes_reasoning(d->provider))
+	/* Its name at this provider is openai_messages.c's affair. */
+	if (a->reasoning.len > 0 &&
+	    str_find(str_of(d->thought), "reasoning") >= 0)
 		write_text(w, "reasoning_content", &a->reasoning);
-	if (a->thinking.len > 0)
+	if (a->thinking.len > 0 &&
+	    param_is_listed(d->thought, str_of("thinking_blocks")))
 		write_list(w, "thinking_blocks", &a->thinking);
 	if (a->calls.len > 0)
 		write_list(w, "tool_calls", &a->calls);

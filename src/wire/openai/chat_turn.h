@@ -41,6 +41,7 @@ void chat_turn_tool(struct chat_draft *d, const struct skim_value *call_id,
     const struct chat_parts *p);
 
 struct chat_assistant {
+	bool seals; /* calls go with their seals (call_seal.h) */
 	struct buf text, reasoning;
 	struct buf thinking; /* thinking_blocks, comma separated */
 	struct buf calls;

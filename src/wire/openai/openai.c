@@ -67,7 +67,7 @@ openai_encode(const struct wire_request *r, const struct wire_choice *choice,
 {
 	struct wire_request chat;
 
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (r->api == WIRE_MESSAGES) {
 		if (messages_chat_write(r, choice, arena, &chat, err) != 0)
 			return -1;
@@ -97,7 +97,7 @@ static int
 list_models(const struct wire_choice *choice, struct arena *arena,
     struct wire_call *call_r, struct err *err)
 {
-	memset(call_r, 0, sizeof(*call_r));
+	wire_call_init(call_r);
 	if (call_head_write(choice, "/models", false, arena, call_r, err) != 0)
 		return -1;
 	call_r->method = "GET";

@@ -318,8 +318,8 @@ decide_member(struct body *b, size_t i)
 		   str_is(m->key, "thinking")) {
 		decide_thinking(b, i);
 	} else if (m->id == KEY_MESSAGES && b->r->api == WIRE_CHAT) {
-		d->value = openai_messages_mend(b->r,
-		    b->choice->deployment->provider, b->rules.model, b->arena);
+		d->value = openai_messages_mend(b->r, b->choice->deployment,
+		    b->rules.model, b->arena);
 		if (d->value.p != m->at.value.p)
 			d->kind = DECIDE_VALUE;
 	} else if (d->kind == DECIDE_KEEP && wire_api_is_anthropic(b->r->api)) {

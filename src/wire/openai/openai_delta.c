@@ -366,13 +366,6 @@ add_reasoning_content(struct delta_reading *d, struct str quoted)
 		STR_ARG(quoted))));
 }
 
-static void
-add_inside(const struct skim_value *v, struct buf *out)
-{
-	if (v->type == SKIM_STRING)
-		buf_add(out, v->value.p + 1, v->value.n - 2);
-}
-
 /* A text chunk's text, or what a thinking chunk holds of them. */
 static void
 add_chunk(const struct skim_value *chunk, struct buf *text,
@@ -386,16 +379,16 @@ add_chunk(const struct skim_value *chunk, struct buf *text,
 
 	pick(chunk, wanted, ARRAY_LEN(wanted));
 	if (skim_string_is(&type, "text"))
-		add_inside(&value, text);
+		buf_add_str(text, pick_inside(&value));
 	if (!skim_string_is(&type, "thinking"))
 		return;
-	add_inside(&list, thinking);
+	buf_add_str(thinking, pick_inside(&list));
 	if (list.type != SKIM_ARRAY)
 		return;
 	skim_iter_init(&it, list.value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
 		item = pick_one(&item, "text");
-		add_inside(&item, thinking);
+		buf_add_str(thinking, pick_inside(&item));
 	}
 }
 

@@ -11,6 +11,17 @@
 #define TAKES_NO_NAMES "groq"
 #define TAKES_CACHE    "openrouter"
 #define IS_STRICT      "mistral codestral"
+#define WANTS_SIGNED   "gemini"
+#define NEEDS_THOUGHT  "deepseek"
+/* Members that hold it, of a message. */
+#define THOUGHT                                                                \
+	"reasoning_content reasoning thinking_blocks "                         \
+	"reasoning_details"
+
+/* Google's word for calls that its model did not make. */
+#define ANY_SIGNATURE                                                          \
+	"{\"google\":{\"thought_signature\":"                                  \
+	"\"skip_thought_signature_validator\"}}"
 
 #define ROOM_FACTOR 3 /* an id of one byte becomes one of nine */
 #define ROOM_MORE   4096
@@ -19,7 +30,10 @@
 
 struct mend {
 	bool no_developer, no_names, no_cache, strict;
-	bool thinks; /* takes thinking chunks */
+	bool signs;          /* calls without a signature get one */
+	bool thinks;         /* takes thinking chunks */
+	const char *thought; /* names it has here; NULL: as it is */
+	bool needs_thought;  /* ... with calls in any case */
 	bool changed;
 	struct arena *arena;
 	struct buf out;
@@ -28,7 +42,8 @@ struct mend {
 };
 
 struct message {
-	struct skim_value object, role, content, tool_calls, reasoning, prefix;
+	struct skim_value object, role, content, tool_calls, prefix;
+	struct skim_value reasoning, other; /* reasoning_content, reasoning */
 	bool is_last;
 };
 
@@ -113,12 +128,34 @@ write_call(struct mend *m, const struct skim_value *call)
 	jsonw_close(&m->w, '}');
 }
 
+/* A call with a signature, when it has none: only the first of a turn needs
+   it. */
+static void
+write_signed(struct mend *m, const struct skim_value *call)
+{
+	struct skim_value extra = pick_one(call, "extra_content");
+
+	if (call->type != SKIM_OBJECT || extra.type != SKIM_ABSENT) {
+		jsonw_raw(&m->w, call->value);
+		return;
+	}
+	m->changed = true;
+	jsonw_open(&m->w, '{');
+	jsonw_key(&m->w, "extra_content");
+	jsonw_raw(&m->w, str_of(ANY_SIGNATURE));
+	if (call->count > 0)
+		buf_add_char(m->w.out, ',');
+	buf_add(m->w.out, call->value.p + 1, call->value.n - 1);
+	m->w.comma = true;
+}
+
 static void
 write_calls(struct mend *m, const struct skim_value *calls)
 {
 	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
+	bool first = true;
 
 	if (calls->type != SKIM_ARRAY) {
 		jsonw_raw(&m->w, calls->value);
@@ -126,8 +163,15 @@ write_calls(struct mend *m, const struct skim_value *calls)
 	}
 	jsonw_open(&m->w, '[');
 	skim_iter_init(&it, calls->value);
-	while (skim_iter_next(&it, &key, &v) == 1)
-		write_call(m, &v);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (m->strict)
+			write_call(m, &v);
+		else if (first)
+			write_signed(m, &v);
+		else
+			jsonw_raw(&m->w, v.value);
+		first = false;
+	}
 	jsonw_close(&m->w, ']');
 }
 
@@ -177,6 +221,9 @@ is_kept(const struct mend *m, const struct message *message, struct str key)
 	if (m->strict)
 		return is_known(message, key) &&
 		       !(str_is(key, "content") && shows_thinking(m, message));
+	if (m->thought != NULL && param_is_listed(THOUGHT, key) &&
+	    !param_is_listed(m->thought, key))
+		return false;
 	return !(m->no_names && str_is(key, "name")) &&
 	       !(m->no_cache && str_is(key, "cache_control"));
 }
@@ -213,6 +260,31 @@ write_uncached(struct mend *m, const struct skim_value *v, bool is_tool)
 	jsonw_close(&m->w, is_array ? ']' : '}');
 }
 
+/* Thoughts under the other of their two names. */
+static void
+write_thought(struct mend *m, const struct message *message)
+{
+	const struct skim_value *have[] = { &message->reasoning,
+		&message->other };
+	static const char *const names[] = { "reasoning_content", "reasoning" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!pick_is_empty(have[i]) || pick_is_empty(have[1 - i]) ||
+		    !param_is_listed(m->thought, str_of(names[i])))
+			continue;
+		m->changed = true;
+		jsonw_key(&m->w, names[i]);
+		jsonw_raw(&m->w, have[1 - i]->value);
+	}
+	if (m->needs_thought && message->reasoning.type != SKIM_STRING &&
+	    pick_is_empty(&message->other) &&
+	    message->tool_calls.type == SKIM_ARRAY) {
+		m->changed = true;
+		jsonw_key(&m->w, "reasoning_content");
+		jsonw_cstr(&m->w, "");
+	}
+}
+
 static void
 write_member(struct mend *m, struct str key, const struct skim_value *v)
 {
@@ -222,7 +294,7 @@ write_member(struct mend *m, struct str key, const struct skim_value *v)
 		jsonw_cstr(&m->w, "system");
 	} else if (m->no_cache && str_is(key, "content")) {
 		write_uncached(m, v, false);
-	} else if (m->strict && str_is(key, "tool_calls")) {
+	} else if ((m->strict || m->signs) && str_is(key, "tool_calls")) {
 		write_calls(m, v);
 	} else if (m->strict && str_is(key, "tool_call_id")) {
 		write_id(m, v);
@@ -252,6 +324,8 @@ write_members(struct mend *m, const struct message *message)
 	}
 	if (m->strict && shows_thinking(m, message))
 		write_thinking(m, message);
+	if (!m->strict && m->thought != NULL && is_role(message, "assistant"))
+		write_thought(m, message);
 	if (m->strict && message->is_last && is_role(message, "assistant") &&
 	    message->tool_calls.type != SKIM_ARRAY &&
 	    message->prefix.type == SKIM_ABSENT) {
@@ -283,6 +357,7 @@ write_message(struct mend *m, const struct skim_value *v, bool is_last)
 		{ "content", &message.content },
 		{ "tool_calls", &message.tool_calls },
 		{ "reasoning_content", &message.reasoning },
+		{ "reasoning", &message.other },
 		{ "prefix", &message.prefix } };
 
 	if (v->type != SKIM_OBJECT) {
@@ -290,6 +365,8 @@ write_message(struct mend *m, const struct skim_value *v, bool is_last)
 		return;
 	}
 	pick(v, wanted, ARRAY_LEN(wanted));
+	if (m->strict && pick_is_empty(&message.reasoning))
+		message.reasoning = message.other;
 	if (m->strict && is_empty_assistant(m, &message)) {
 		m->changed = true;
 		return;
@@ -305,9 +382,9 @@ write_message(struct mend *m, const struct skim_value *v, bool is_last)
 
 struct str
 openai_messages_mend(const struct wire_request *r,
-    const struct provider *provider, const char *model, struct arena *arena)
+    const struct config_deployment *d, const char *model, struct arena *arena)
 {
-	struct str prefix = str_of(provider->prefix), result;
+	struct str prefix = str_of(d->provider->prefix), result;
 	struct mend m = { .arena = arena };
 	struct skim_iter it;
 	struct skim_value v;
@@ -322,7 +399,13 @@ openai_messages_mend(const struct wire_request *r,
 	m.no_cache =
 	    r->has_cache_control && !param_is_listed(TAKES_CACHE, prefix);
 	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
-	if ((!m.strict && !m.no_developer && !m.no_names && !m.no_cache) ||
+	/* The first turn has no calls. */
+	m.signs = r->message_count > 1 && param_is_listed(WANTS_SIGNED, prefix);
+	m.needs_thought = param_is_listed(NEEDS_THOUGHT, prefix);
+	if (r->has_thought || m.needs_thought)
+		m.thought = param_thought_members(d);
+	if ((!m.strict && !m.no_developer && !m.no_names && !m.no_cache &&
+		!m.signs && m.thought == NULL) ||
 	    r->messages.type != SKIM_ARRAY)
 		return result;
 	buf_init(&m.out, ROOM_FACTOR * r->messages.value.n + ROOM_MORE);

@@ -237,8 +237,8 @@ is_of_family(const char *families, const char *model)
 }
 
 /* Beside OpenAI's reasoning models: who takes it from any model. */
-#define TAKES_EFFORT    "anthropic bedrock openrouter hosted_vllm vllm gemini"
-#define TAKES_REASONING "deepseek hosted_vllm vllm moonshot zai openrouter"
+#define TAKES_EFFORT                                                           \
+	"anthropic bedrock openrouter hosted_vllm vllm gemini deepseek"
 /* Anthropic's thinking: who refuses it, and OpenAI itself. */
 #define NO_THINKING                                                            \
 	"azure mistral codestral groq cerebras xai perplexity together_ai "    \
@@ -287,10 +287,41 @@ param_effort_of_budget(int64_t tokens)
 	return tokens >= 2000 ? "low" : "minimal";
 }
 
-bool
-param_takes_reasoning(const char *provider)
+/*
+ * Newer vLLMs read reasoning alone, older ones and llama.cpp reasoning_content;
+ * servers of one's own pass over what they do not know. Groq and OpenAI refuse
+ * it. Mistral's is made a chunk of the content (openai_messages.c). Sources:
+ * notes on the wire formats, section 3; vLLM's entrypoints/chat_utils.py.
+ */
+#define OWN_SERVERS                                                            \
+	"hosted_vllm vllm lm_studio llamafile xinference custom_openai "       \
+	"openai_like"
+static const struct {
+	const char *providers, *members;
+} thought_rows[] = {
+	{ OWN_SERVERS, "reasoning reasoning_content" },
+	{ "deepseek moonshot zai zhipu fireworks_ai", "reasoning_content" },
+	{ "openrouter", "reasoning reasoning_details" },
+	{ "groq cerebras ollama ollama_chat", "reasoning" },
+	{ "mistral codestral", "reasoning_content" },
+	{ "anthropic bedrock", "thinking_blocks" },
+	{ "openai azure gemini", "" },
+};
+
+const char *
+param_thought_members(const struct config_deployment *d)
 {
-	return param_is_listed(TAKES_REASONING, str_of(provider));
+	struct str prefix = str_of(d->provider->prefix);
+
+	/* openai/ with another address is a server of one's own. */
+	if (str_is(prefix, "openai") && d->api_base[0] != '\0' &&
+	    str_find(str_of(d->api_base), ".openai.com") < 0)
+		return thought_rows[0].members;
+	for (size_t i = 0; i < ARRAY_LEN(thought_rows); i++) {
+		if (param_is_listed(thought_rows[i].providers, prefix))
+			return thought_rows[i].members;
+	}
+	return NULL;
 }
 
 void
@@ -314,7 +345,8 @@ param_rules_init(struct param_rules *p, const struct wire_request *r,
 	if (wire_api_is_anthropic(r->api))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (strcmp(groups[i].provider, d->provider->prefix) != 0 ||
+		if (groups[i].provider[0] != d->provider->prefix[0] ||
+		    strcmp(groups[i].provider, d->provider->prefix) != 0 ||
 		    !is_of_family(groups[i].models, param_family(d, p->model)))
 			continue;
 		p->rows = groups[i].rows;

@@ -37,8 +37,13 @@ bool param_takes_effort(const struct config_deployment *d, const char *model);
 bool param_refuses_thinking(const struct config_deployment *d);
 /* A budget of thinking as a reasoning_effort. Source: LiteLLM's steps. */
 const char *param_effort_of_budget(int64_t tokens);
-/* The provider takes a model's reasoning_content back; others refuse it. */
-bool param_takes_reasoning(const char *provider);
+/*
+ * The members of an assistant's message under which the provider takes back
+ * what its model thought in an earlier turn: of reasoning_content, reasoning,
+ * thinking_blocks, reasoning_details, blank separated. "" none of them; NULL
+ * not known: they are the client's affair.
+ */
+const char *param_thought_members(const struct config_deployment *d);
 
 /* The rules for one request to one deployment. */
 struct param_rules {

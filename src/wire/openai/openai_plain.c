@@ -4,50 +4,17 @@
 
 #include "wire/openai/embeddings.h"
 #include "wire/pick.h"
-
-/* Room for a usual answer at once instead of by doubling. */
-#define FIRST_BYTES 4096
+#include "wire/relay_note.h"
 
 int
-openai_plain_feed(struct relay *r, struct str bytes, struct err *err)
-{
-	struct openai_relay *s = r->state;
-
-	if (s->answer.size == 0 && bytes.n < FIRST_BYTES &&
-	    s->answer.max >= FIRST_BYTES)
-		(void)buf_reserve(&s->answer, FIRST_BYTES - 1);
-	if (buf_add_str(&s->answer, bytes) == 0)
-		return 0;
-	r->facts.too_large = true;
-	return openai_malformed(r, err, "the answer is larger than %zu bytes",
-	    r->options.max_answer_bytes);
-}
-
-/* An answer of another kind than JSON: says which. */
-static int
-not_json(struct relay *r, struct str text, struct err *err)
-{
-	if (text.n == 0)
-		return openai_malformed(r, err, "the answer is empty");
-	if (str_starts(text, "data:") || str_starts(text, "event:") ||
-	    text.p[0] == ':')
-		return openai_malformed(r, err,
-		    "a stream came although none was asked for");
-	if (text.p[0] == '<')
-		return openai_malformed(r, err, "an HTML page came");
-	return openai_malformed(r, err, "the answer is no JSON object");
-}
-
-/* [{"error":{...}}]: Gemini's way. */
-static int
-error_list(struct relay *r, struct str text, struct err *err)
+openai_error_list(struct relay *r, struct str text, struct err *err)
 {
 	static const struct skim_options any = { .allow_any_top = true };
 	struct openai_view v = { .text = text };
 
 	if (skim(text, NULL, 0, &any, NULL) != 0 ||
 	    str_find(text, "\"error\"") < 0)
-		return openai_malformed(r, err, "the answer is no JSON object");
+		return relay_malformed(r, err, "the answer is no JSON object");
 	v.error.type = SKIM_ARRAY;
 	v.error.value = text;
 	return openai_check_error(r, &v, err);
@@ -60,9 +27,9 @@ check_shape(struct relay *r, const struct openai_view *v, struct err *err)
 	bool is_list = r->options.request->api == WIRE_EMBEDDINGS;
 
 	if (is_list && v->data.type != SKIM_ARRAY)
-		return openai_malformed(r, err, "the answer has no data list");
+		return relay_malformed(r, err, "the answer has no data list");
 	if (!is_list && v->choice_list.type != SKIM_ARRAY)
-		return openai_malformed(r, err,
+		return relay_malformed(r, err,
 		    "the answer has no list of choices");
 	return 0;
 }
@@ -72,14 +39,14 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
     struct err *err)
 {
 	struct openai_relay *s = r->state;
-	struct str text = str_trim(buf_str(&s->answer));
+	struct str text = relay_input_text(&s->in);
 
 	if (text.n > 0 && text.p[0] == '[')
-		return error_list(r, text, err);
+		return openai_error_list(r, text, err);
 	if (text.n == 0 || text.p[0] != '{')
-		return not_json(r, text, err);
+		return relay_input_no_object(&s->in, r, err);
 	if (openai_view_read(v, kind, text, &s->choices) != 0)
-		return openai_malformed(r, err, "at byte %zu: %s", v->wrong_at,
+		return relay_malformed(r, err, "at byte %zu: %s", v->wrong_at,
 		    v->wrong);
 	if (openai_check_error(r, v, err) != 0 || check_shape(r, v, err) != 0)
 		return -1;
@@ -118,11 +85,13 @@ write_embeddings(struct relay *r, struct openai_view *v, struct buf *out)
 }
 
 int
-openai_plain_finish(struct relay *r, struct buf *out, struct err *err)
+openai_plain_take(struct relay *r, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
 	struct openai_view v;
 
+	if (r->options.request->stream)
+		return openai_wrap(r, out, err);
 	if (openai_read_answer(r, &v, VIEW_ANSWER, err) != 0)
 		return -1;
 	openai_rename_model(r, &v);
@@ -133,6 +102,6 @@ openai_plain_finish(struct relay *r, struct buf *out, struct err *err)
 		openai_view_write(&v, 0, v.text.n, out);
 	}
 	r->facts.finished = true;
-	s->ended = true;
+	s->in.ended = true;
 	return 0;
 }

@@ -9,20 +9,6 @@
 #include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
-#include <stdarg.h>
-
-int
-openai_malformed(struct relay *r, struct err *err, const char *fmt, ...)
-{
-	va_list ap;
-	int result;
-
-	va_start(ap, fmt);
-	result = relay_vmalformed(r, err, fmt, ap);
-	va_end(ap);
-	return result;
-}
-
 static bool
 is_set(const struct skim_value *v)
 {
@@ -59,12 +45,6 @@ tier_of(const struct skim_value *v)
 	if (skim_string_is(v, "batch"))
 		return TIER_BATCH;
 	return TIER_DEFAULT;
-}
-
-int64_t
-openai_guess(int64_t text_bytes, int64_t deltas)
-{
-	return relay_guess(text_bytes, deltas);
 }
 
 /* A usage with nothing in it says nothing about an answer with text. */
@@ -126,8 +106,8 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 		f->usage.tier = tier_of(&v->service_tier);
 	f->first_token = f->first_token || v->has_token;
 	f->delivered_bytes += v->text_bytes;
-	s->deltas += v->text_bytes > 0 && s->stream;
-	f->output_guess_tokens = openai_guess(f->delivered_bytes, s->deltas);
+	s->deltas += v->text_bytes > 0 && r->options.request->stream;
+	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 	note_usage(r, v);
 	if (v->finish_reason[0] != '\0')
 		memcpy(f->finish_reason, v->finish_reason,
@@ -235,10 +215,16 @@ openai_end_stream(struct relay *r, struct buf *out)
 	chat_chunk_done(out);
 	r->facts.finished = true;
 	r->facts.done_marker = true;
-	s->ended = true;
+	s->in.ended = true;
 }
 
 /* ---- ops --------------------------------------------------------------- */
+
+static const struct relay_taker taker = {
+	.event = openai_stream_take,
+	.whole = openai_plain_take,
+	.end = openai_stream_end,
+};
 
 static int
 start(struct relay *r, struct err *err)
@@ -246,13 +232,11 @@ start(struct relay *r, struct err *err)
 	struct openai_relay *s = r->state;
 
 	(void)err;
-	s->stream = r->options.request->stream;
+	relay_input_init(&s->in, r, &taker);
 	arena_init(&s->made, OPENAI_MADE_BYTES);
 	s->choices.made = &s->made;
 	s->choices.seed = random_u64();
-	buf_init(&s->answer, r->options.max_answer_bytes);
 	buf_init(&s->usage, OPENAI_USAGE_BYTES);
-	sse_reader_init(&s->sse, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -263,36 +247,25 @@ stop(struct relay *r)
 	struct openai_relay *s = r->state;
 
 	arena_fini(&s->made);
-	buf_fini(&s->answer);
+	relay_input_fini(&s->in);
 	buf_fini(&s->usage);
 	buf_fini(&s->model);
-	sse_reader_fini(&s->sse);
 }
 
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->stream ? openai_stream_feed(r, bytes, out, err)
-			   : openai_plain_feed(r, bytes, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_feed(&s->in, r, bytes, out, err);
 }
 
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct openai_relay *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->stream ? openai_stream_finish(r, out, err)
-			   : openai_plain_finish(r, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_finish(&s->in, r, out, err);
 }
 
 static void
@@ -300,17 +273,10 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct openai_relay *s = r->state;
 
-	if (s->ended)
+	if (s->in.ended)
 		return;
-	s->ended = true;
+	s->in.ended = true;
 	relay_fail_event(r, code, text, out);
-}
-
-static void
-keep_alive(struct relay *r, struct buf *out)
-{
-	(void)r;
-	buf_add_cstr(out, ": keep-alive\n\n");
 }
 
 #define OPENAI_OPS(word)                                                       \
@@ -318,7 +284,7 @@ keep_alive(struct relay *r, struct buf *out)
 		.name = "openai-" word,                                        \
 		.state_bytes = sizeof(struct openai_relay), .start = start,    \
 		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
-		.keep_alive = keep_alive,                                      \
+		.keep_alive = relay_keep_alive,                                \
 	}
 
 const struct relay_ops *

@@ -20,30 +20,19 @@
 
 #include "wire/openai/chat_chunk.h"
 #include "wire/openai/openai_view.h"
-#include "wire/relay.h"
-#include "wire/sse.h"
+#include "wire/relay_input.h"
 
 #define OPENAI_MADE_BYTES    1024 /* first block; most chunks need none */
 #define OPENAI_ID_BYTES      128
 #define OPENAI_CREATED_BYTES 24
 #define OPENAI_USAGE_BYTES   (64 * 1024)
 
-enum openai_shape {
-	SHAPE_UNKNOWN, /* nothing but blanks so far */
-	SHAPE_EVENTS,
-	SHAPE_JSON,
-};
-
 /* The private part of a relay. */
 struct openai_relay {
-	bool stream; /* the client asked for one */
-	bool ended;  /* nothing may follow in out */
+	struct relay_input in;
 	bool usage_sent;
-	enum openai_shape shape;
-	struct buf answer; /* plain JSON as it comes */
-	struct buf model;  /* the client's name, quoted */
-	struct buf usage;  /* the last usage object, as written */
-	struct sse_reader sse;
+	struct buf model; /* the client's name, quoted */
+	struct buf usage; /* the last usage object, as written */
 	struct view_choices choices;
 	struct arena made; /* texts of the edits of one chunk */
 	int64_t deltas;    /* with text */
@@ -55,17 +44,15 @@ const struct relay_ops *openai_relay_find(enum wire_api api);
 
 /* ---- shared by the files of this relay -------------------------------- */
 
-/* Notes what is wrong and returns -1 with ERR_UPSTREAM_FORMAT. */
-int openai_malformed(struct relay *r, struct err *err, const char *fmt, ...)
-    PRINTF(3, 4);
+/* A list where an object is expected: [{"error":{...}}] is Gemini's way. */
+int openai_error_list(struct relay *r, struct str text,
+    struct err *err) MUST_CHECK;
 /* The answer or chunk holds an error: notes it, -1 with ERR_UPSTREAM; 0 when
    it holds none. */
 int openai_check_error(struct relay *r, const struct openai_view *v,
     struct err *err);
 /* Model, usage, tier, text and finish reason into the facts. */
 void openai_note_facts(struct relay *r, const struct openai_view *v);
-/* The text so far would be this many tokens. */
-int64_t openai_guess(int64_t text_bytes, int64_t deltas);
 /* The model's value becomes the client's name for it. */
 void openai_rename_model(const struct relay *r, struct openai_view *v);
 /* id, object and created where the provider has none or says nothing in them:
@@ -79,11 +66,11 @@ void openai_end_stream(struct relay *r, struct buf *out);
    used. */
 int openai_read_answer(struct relay *r, struct openai_view *v,
     enum view_kind kind, struct err *err);
-int openai_plain_feed(struct relay *r, struct str bytes, struct err *err);
-int openai_plain_finish(struct relay *r, struct buf *out, struct err *err);
-int openai_stream_feed(struct relay *r, struct str bytes, struct buf *out,
-    struct err *err);
-int openai_stream_finish(struct relay *r, struct buf *out, struct err *err);
+/* What comes in (relay_input.h). */
+int openai_plain_take(struct relay *r, struct buf *out, struct err *err);
+int openai_stream_take(struct relay *r, const struct sse_event *event,
+    struct buf *out, struct err *err);
+int openai_stream_end(struct relay *r, struct buf *out, struct err *err);
 /* A plain answer given to a client that wants a stream. */
 int openai_wrap(struct relay *r, struct buf *out, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "wire/openai/openai_relay.h"
 
 #include "wire/pick.h"
+#include "wire/relay_note.h"
 #include "wire/usage_json.h"
 
 /* Keeps what chunks of our own need; the first that has it counts. */
@@ -141,7 +142,7 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 	if (s->made.blocks != NULL)
 		arena_reset(&s->made);
 	if (openai_view_read(&v, VIEW_CHUNK, data, &s->choices) != 0)
-		return openai_malformed(r, err, "event %lld, at byte %zu: %s",
+		return relay_malformed(r, err, "event %lld, at byte %zu: %s",
 		    (long long)r->facts.chunks, v.wrong_at, v.wrong);
 	if (openai_check_error(r, &v, err) != 0)
 		return -1;
@@ -164,7 +165,7 @@ take_chunk(struct relay *r, struct str data, bool many_lines, struct buf *out,
 	openai_rename_model(r, &v);
 	openai_fill_head(r, &v);
 	if (v.too_many_edits)
-		return openai_malformed(r, err, "too much to mend in a chunk");
+		return relay_malformed(r, err, "too much to mend in a chunk");
 	write_event(&v, many_lines, out);
 	r->facts.chunks++;
 	return 0;
@@ -174,85 +175,35 @@ static int
 take_done(struct relay *r, struct buf *out, struct err *err)
 {
 	if (r->facts.chunks == 0)
-		return openai_malformed(r, err,
+		return relay_malformed(r, err,
 		    "the stream ended before its first chunk");
 	openai_end_stream(r, out);
 	return 0;
 }
 
-static int
-take_event(struct relay *r, const struct sse_event *event, struct buf *out,
-    struct err *err)
+int
+openai_stream_take(struct relay *r, const struct sse_event *event,
+    struct buf *out, struct err *err)
 {
 	struct str data = str_trim(event->data);
 
 	if (event->comment_only) {
 		if (r->facts.chunks > 0)
-			buf_add_cstr(out, ": keep-alive\n\n");
+			relay_keep_alive(r, out);
 		return 0;
 	}
 	if (data.n == 0)
 		return 0;
 	if (str_starts(data, "[DONE]"))
 		return take_done(r, out, err);
+	if (data.p[0] == '[')
+		return openai_error_list(r, data, err);
 	return take_chunk(r, data, event->many_lines, out, err);
 }
 
-/* The first byte that is no blank tells events from a JSON answer. */
-static void
-find_shape(struct openai_relay *s, struct str bytes)
-{
-	struct str rest = str_trim(bytes);
-
-	if (rest.n == 0)
-		return;
-	s->shape = rest.p[0] == '{' || rest.p[0] == '[' || rest.p[0] == '<'
-		       ? SHAPE_JSON
-		       : SHAPE_EVENTS;
-}
-
 int
-openai_stream_feed(struct relay *r, struct str bytes, struct buf *out,
-    struct err *err)
+openai_stream_end(struct relay *r, struct buf *out, struct err *err)
 {
-	struct openai_relay *s = r->state;
-	struct sse_event event;
-	int got;
-
-	if (s->shape == SHAPE_UNKNOWN)
-		find_shape(s, bytes);
-	if (s->shape == SHAPE_JSON)
-		return openai_plain_feed(r, bytes, err);
-	while (
-	    !s->ended && (got = sse_next(&s->sse, &bytes, &event, err)) != 0) {
-		if (got < 0) {
-			r->facts.too_large = true;
-			return openai_malformed(r, err, "%s", err->text);
-		}
-		if (take_event(r, &event, out, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-int
-openai_stream_finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct openai_relay *s = r->state;
-	struct sse_event event;
-
-	if (s->shape == SHAPE_JSON)
-		return openai_wrap(r, out, err);
-	if (sse_finish(&s->sse, &event) == 1 &&
-	    take_event(r, &event, out, err) != 0) {
-		if (!r->facts.malformed)
-			return -1;
-		/* A last line that makes no sense is one that was cut. */
-		r->facts.malformed = false;
-		r->facts.error_text[0] = '\0';
-	}
-	if (s->ended)
-		return 0;
 	if (!r->facts.finished)
 		return err_set(err, ERR_UPSTREAM_CUT,
 		    "the stream ended without a finish_reason");

@@ -135,8 +135,7 @@ note_finish(struct choice_reading *c, struct view_choice *choice)
 		    c->finish.value_end - 1, reason);
 	}
 	if (c->index == 0)
-		snprintf(v->finish_reason, sizeof(v->finish_reason), STR_FMT,
-		    STR_ARG(reason));
+		str_keep(reason, v->finish_reason, sizeof(v->finish_reason));
 	if (choice != NULL && !choice->finished) {
 		choice->finished = true;
 		v->choices->finished++;

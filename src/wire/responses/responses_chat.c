@@ -248,7 +248,7 @@ write_rest(struct chat_draft *d)
 	struct skim_value person = chat_draft_param(d, "safety_identifier");
 	struct skim_value truncation = chat_draft_param(d, "truncation");
 
-	chat_draft_copy(d, "max_tokens", &limit);
+	chat_draft_limit(d, &limit);
 	if (tier.type == SKIM_STRING && chat_draft_is_for(d, TAKES_TIER))
 		chat_draft_copy(d, "service_tier", &tier);
 	if (chat_draft_is_for(d, TAKES_USER)) {

@@ -2,22 +2,19 @@
 #include "wire/responses/responses_pass.h"
 
 #include "wire/pick.h"
+#include "wire/relay_input.h"
 #include "wire/relay_note.h"
 #include "wire/responses/response_id.h"
 #include "wire/responses/responses_event.h"
 #include "wire/responses/responses_wrap.h"
-#include "wire/sse.h"
 #include "wire/usage_json.h"
 
 #define MAX_EDITS 3
 
 struct pass {
-	bool stream, json; /* a stream was asked for; an object came */
+	struct relay_input in;
 	bool kept; /* the answer is about a response that was made before */
-	bool seen, ended;
-	struct buf answer; /* a plain one as it comes */
-	struct buf model;  /* the client's name, quoted */
-	struct sse_reader sse;
+	struct buf model; /* the client's name, quoted */
 	int64_t deltas;
 	int64_t sequence;    /* of the next event of ours */
 	struct buf response; /* the last object as the client got it */
@@ -109,7 +106,7 @@ note_text(struct relay *r, int64_t bytes)
 		return;
 	f->first_token = true;
 	f->delivered_bytes += bytes;
-	s->deltas += s->stream && !s->json;
+	s->deltas += s->in.form == INPUT_EVENTS;
 	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 }
 
@@ -249,18 +246,6 @@ static const struct skim_options deep = { .max_depth = 512 };
 /* ---- plain -------------------------------------------------------------- */
 
 static int
-collect(struct relay *r, struct str bytes, struct err *err)
-{
-	struct pass *s = r->state;
-
-	if (buf_add_str(&s->answer, bytes) == 0)
-		return 0;
-	r->facts.too_large = true;
-	return relay_malformed(r, err, "the answer is larger than %zu bytes",
-	    r->options.max_answer_bytes);
-}
-
-static int
 read_answer(struct relay *r, struct str text, struct response *resp,
     struct err *err)
 {
@@ -273,13 +258,8 @@ read_answer(struct relay *r, struct str text, struct response *resp,
 		{ "service_tier", &resp->tier }, { "output", &resp->output } };
 	const struct pass *s = r->state;
 
-	if (text.n == 0)
-		return relay_malformed(r, err, "the answer is empty");
-	if (text.p[0] != '{')
-		return relay_malformed(r, err,
-		    str_starts(text, "event:") || str_starts(text, "data:")
-			? "a stream came although none was asked for"
-			: "the answer is no JSON object");
+	if (text.n == 0 || text.p[0] != '{')
+		return relay_input_no_object(&s->in, r, err);
 	if (skim(text, wanted, ARRAY_LEN(wanted), &deep, err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	if (s->kept && resp->object.type == SKIM_STRING)
@@ -302,10 +282,10 @@ wrap(struct relay *r, struct str whole, struct buf *out)
 }
 
 static int
-finish_plain(struct relay *r, struct buf *out, struct err *err)
+take_answer(struct relay *r, struct buf *out, struct err *err)
 {
 	struct pass *s = r->state;
-	struct str text = str_trim(buf_str(&s->answer));
+	struct str text = relay_input_text(&s->in);
 	struct response resp;
 	struct edits edits;
 
@@ -316,8 +296,8 @@ finish_plain(struct relay *r, struct buf *out, struct err *err)
 	note_searches(r, &resp.output);
 	note_end(r, &resp);
 	make_edits(r, &resp, &edits);
-	s->ended = true;
-	if (!s->stream) {
+	s->in.ended = true;
+	if (!r->options.request->stream) {
 		write_edited(text, 0, text.n, &edits, out);
 		return 0;
 	}
@@ -446,7 +426,7 @@ cut_short(struct relay *r, struct buf *out)
 	    "length");
 	r->facts.chunks++;
 	r->facts.stopped = r->facts.finished = r->facts.done_marker = true;
-	s->ended = true;
+	s->in.ended = true;
 }
 
 static void
@@ -513,7 +493,7 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 
 	if (sse->comment_only) {
 		if (r->facts.chunks > 0)
-			buf_add_cstr(out, ": keep-alive\n\n");
+			relay_keep_alive(r, out);
 		return 0;
 	}
 	if (data.n == 0 || str_starts(data, "[DONE]"))
@@ -545,51 +525,27 @@ take_event(struct relay *r, const struct sse_event *sse, struct buf *out,
 	if (ends_stream(&e.type)) {
 		note_end(r, &e.resp);
 		r->facts.done_marker = true;
-		s->ended = true;
+		s->in.ended = true;
 	}
 	return 0;
 }
 
 static int
-feed_events(struct relay *r, struct str bytes, struct buf *out, struct err *err)
+end_events(struct relay *r, struct buf *out, struct err *err)
 {
-	struct pass *s = r->state;
-	struct sse_event event;
-	int got;
-
-	while (
-	    !s->ended && (got = sse_next(&s->sse, &bytes, &event, err)) != 0) {
-		if (got < 0) {
-			r->facts.too_large = true;
-			return relay_malformed(r, err, "%s", err->text);
-		}
-		if (take_event(r, &event, out, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-finish_events(struct relay *r, struct buf *out, struct err *err)
-{
-	struct pass *s = r->state;
-	struct sse_event event;
-
-	if (sse_finish(&s->sse, &event) == 1 &&
-	    take_event(r, &event, out, err) != 0) {
-		if (!r->facts.malformed)
-			return -1;
-		/* A last line that makes no sense is one that was cut. */
-		r->facts.malformed = false;
-		r->facts.error_text[0] = '\0';
-	}
-	if (s->ended)
-		return 0;
+	(void)r;
+	(void)out;
 	return err_set(err, ERR_UPSTREAM_CUT,
 	    "the stream ended before its response was complete");
 }
 
 /* ---- ops ---------------------------------------------------------------- */
+
+static const struct relay_taker taker = {
+	.event = take_event,
+	.whole = take_answer,
+	.end = end_events,
+};
 
 static int
 start(struct relay *r, struct err *err)
@@ -597,17 +553,16 @@ start(struct relay *r, struct err *err)
 	struct pass *s = r->state;
 
 	(void)err;
-	s->stream = r->options.request->stream;
+	relay_input_init(&s->in, r, &taker);
 	s->kept = r->options.request->api == WIRE_RESPONSE;
 	if (s->kept)
 		r->facts.usage.source = USAGE_PROVIDER;
-	s->keeps_output = s->stream && r->options.stop_after_tokens >= 0;
-	buf_init(&s->answer, r->options.max_answer_bytes);
+	s->keeps_output =
+	    r->options.request->stream && r->options.stop_after_tokens >= 0;
 	buf_init(&s->response,
 	    r->options.max_answer_bytes + r->options.max_event_bytes + 1024);
 	buf_init(&s->items, r->options.max_answer_bytes);
 	buf_init(&s->text, r->options.max_answer_bytes);
-	sse_reader_init(&s->sse, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -617,52 +572,27 @@ stop(struct relay *r)
 {
 	struct pass *s = r->state;
 
-	buf_fini(&s->answer);
+	relay_input_fini(&s->in);
 	buf_fini(&s->response);
 	buf_fini(&s->items);
 	buf_fini(&s->text);
 	buf_fini(&s->model);
-	sse_reader_fini(&s->sse);
-}
-
-/* The first byte that is no blank tells events from a JSON answer. */
-static void
-find_form(struct pass *s, struct str bytes)
-{
-	struct str rest = str_trim(bytes);
-
-	if (s->seen || rest.n == 0)
-		return;
-	s->seen = true;
-	s->json = !s->stream || rest.p[0] == '{' || rest.p[0] == '[' ||
-		  rest.p[0] == '<';
 }
 
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct pass *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	find_form(s, bytes);
-	result =
-	    s->json ? collect(r, bytes, err) : feed_events(r, bytes, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_feed(&s->in, r, bytes, out, err);
 }
 
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct pass *s = r->state;
-	int result;
 
-	if (s->ended)
-		return 0;
-	result = s->json || !s->stream ? finish_plain(r, out, err)
-				       : finish_events(r, out, err);
-	return result != 0 ? -1 : relay_check_room(out, err);
+	return relay_input_finish(&s->in, r, out, err);
 }
 
 static void
@@ -670,9 +600,9 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct pass *s = r->state;
 
-	if (s->ended)
+	if (s->in.ended)
 		return;
-	s->ended = true;
+	s->in.ended = true;
 	responses_event_fail(code, text, buf_str(&s->response), &s->sequence,
 	    out);
 }
@@ -684,5 +614,6 @@ const struct relay_ops responses_pass = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = relay_keep_alive,
 	.stop = stop,
 };

@@ -154,6 +154,7 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 	struct chat_call c;
 	struct skim_iter it;
 	struct str key;
+	struct buf id;
 	int64_t at = 0;
 
 	if (calls->type != SKIM_ARRAY)
@@ -162,8 +163,11 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 	it.max_depth = SKIM_TOP_DEPTH;
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		chat_call_read(&v, at++, &c);
-		responses_output_call(&s->output, c.index, pick_inside(&c.id),
+		buf_init(&id, v.value.n + 64);
+		chat_call_id(&c, &id);
+		responses_output_call(&s->output, c.index, buf_str(&id),
 		    pick_inside(&c.name), pick_inside(&c.arguments), out);
+		buf_fini(&id);
 	}
 }
 
@@ -250,13 +254,6 @@ take_done(struct relay *r, struct buf *out)
 }
 
 static void
-take_comment(struct relay *r, struct buf *out)
-{
-	(void)r;
-	buf_add_cstr(out, ": keep-alive\n\n");
-}
-
-static void
 take_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 {
 	struct responses *s = r->state;
@@ -285,7 +282,7 @@ check(struct relay *r, struct err *err)
 static const struct chat_listener listener = {
 	.chunk = take_chunk,
 	.done = take_done,
-	.comment = take_comment,
+	.comment = relay_keep_alive,
 	.plain = take_plain,
 	.check = check,
 };
@@ -355,5 +352,6 @@ const struct relay_ops responses_relay = {
 	.feed = feed,
 	.finish = finish,
 	.fail = fail,
+	.keep_alive = relay_keep_alive,
 	.stop = stop,
 };

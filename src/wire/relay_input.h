@@ -1,0 +1,50 @@
+/*
+ * A provider's bytes on their way into a relay: events, which are given on one
+ * by one, or one answer in JSON, which is kept until it is whole. Which of the
+ * two they are, the first byte that is no blank tells: a provider may send one
+ * where the other was asked for.
+ */
+#ifndef WIRE_RELAY_INPUT_H
+#define WIRE_RELAY_INPUT_H
+
+#include "wire/relay.h"
+#include "wire/sse.h"
+
+/* What a relay does with them; -1 as in relay_ops. */
+struct relay_taker {
+	int (*event)(struct relay *r, const struct sse_event *event,
+	    struct buf *out, struct err *err);
+	/* The JSON answer is whole: relay_input_text() has it. */
+	int (*whole)(struct relay *r, struct buf *out, struct err *err);
+	/* The events are over, but not the relay. */
+	int (*end)(struct relay *r, struct buf *out, struct err *err);
+};
+
+struct relay_input {
+	const struct relay_taker *taker;
+	enum {
+		INPUT_UNKNOWN, /* nothing but blanks so far */
+		INPUT_EVENTS,
+		INPUT_JSON,
+	} form;
+	bool ended;       /* set by the relay: nothing may follow in out */
+	struct buf whole; /* JSON as it comes */
+	struct sse_reader sse;
+};
+
+void relay_input_init(struct relay_input *in, const struct relay *r,
+    const struct relay_taker *taker);
+void relay_input_fini(struct relay_input *in);
+/* feed and finish of a relay (relay.h). A last event that makes no sense is one
+   that was cut. */
+int relay_input_feed(struct relay_input *in, struct relay *r, struct str bytes,
+    struct buf *out, struct err *err);
+int relay_input_finish(struct relay_input *in, struct relay *r, struct buf *out,
+    struct err *err);
+/* The whole answer without blanks around it. */
+struct str relay_input_text(const struct relay_input *in);
+/* It does not begin as a JSON object does: notes what it is instead; -1. */
+int relay_input_no_object(const struct relay_input *in, struct relay *r,
+    struct err *err);
+
+#endif
