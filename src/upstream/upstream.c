@@ -5,6 +5,9 @@
 #include "upstream/upstream_private.h"
 
 #include <event2/event.h>
+#include <sys/resource.h>
+
+#define MOST_CONNECTIONS 16384
 
 static void
 on_deferred(evutil_socket_t fd, short what, void *arg)
@@ -21,11 +24,25 @@ on_deferred(evutil_socket_t fd, short what, void *arg)
 		call_on_later(LIST_OBJ(node, struct upstream_call, later));
 }
 
+/* Half of the files that may be open: the clients have the others. Above it
+   an idle connection makes room, where a socket that cannot be had would look
+   like a provider that cannot be reached. */
+static size_t
+most_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur / 2 > MOST_CONNECTIONS)
+		return MOST_CONNECTIONS;
+	return limit.rlim_cur / 2;
+}
+
 static void
 set_defaults(struct upstream_options *o)
 {
 	if (o->max_connections == 0)
-		o->max_connections = 16384;
+		o->max_connections = most_connections();
 	if (o->max_idle_connections == 0)
 		o->max_idle_connections = 512;
 	if (o->max_idle_msecs <= 0)

@@ -34,7 +34,8 @@ struct upstream_call;
 
 struct upstream_options {
 	/* Open at once, in all and to one host: a call that would need one
-	   more ends with UPSTREAM_FAILED. 0: 16384, and no limit. */
+	   more ends with UPSTREAM_FAILED. 0: half of RLIMIT_NOFILE but 16384
+	   at most, and no limit. */
 	size_t max_connections, max_host_connections;
 	size_t max_idle_connections; /* kept in all; 0: 512 */
 	/* How long one is kept idle (below the usual 60 s of the other side:

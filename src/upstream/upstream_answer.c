@@ -9,6 +9,17 @@
 
 /* An answer begins with a piece of this size, if its chunks are smaller. */
 #define FIRST_BYTES 1024
+/* A year stands for "never". */
+#define MOST_RETRY_NSECS (365 * 24 * 3600 * NSECS_PER_SEC)
+
+/* At least nothing, at most what can be added to a time. */
+static int64_t
+within_reach(int64_t nsecs)
+{
+	if (nsecs < 0)
+		return 0;
+	return nsecs < MOST_RETRY_NSECS ? nsecs : MOST_RETRY_NSECS;
+}
 
 /* Retry-After: seconds (also with a fraction) or an HTTP date. */
 static int64_t
@@ -19,15 +30,16 @@ retry_after(struct str v)
 	int64_t nsecs;
 
 	if (num_duration(v, "s", &nsecs) == 0)
-		return nsecs;
+		return within_reach(nsecs);
 	if (v.n == 0 || v.n >= sizeof(date))
 		return 0;
 	str_keep(v, date, sizeof(date));
 	when = curl_getdate(date, NULL);
 	if (when <= 0)
 		return 0;
-	nsecs = (int64_t)when * NSECS_PER_SEC - clock_wall_nsecs();
-	return nsecs > 0 ? nsecs : 0;
+	if (when > INT64_MAX / NSECS_PER_SEC)
+		return MOST_RETRY_NSECS;
+	return within_reach((int64_t)when * NSECS_PER_SEC - clock_wall_nsecs());
 }
 
 /* The headers somebody asks for differ in their lengths, or nearly so. */
@@ -56,7 +68,7 @@ note_header(struct upstream_call *c, struct str name, struct str v)
 	case 14:
 		if (str_is_nocase(name, "retry-after-ms")) {
 			if (num_duration(v, "ms", &n) == 0)
-				h->retry_after_nsecs = n;
+				h->retry_after_nsecs = within_reach(n);
 		} else if (str_is_nocase(name, "x-should-retry")) {
 			h->should_retry = str_is_nocase(v, "true")    ? 1
 					  : str_is_nocase(v, "false") ? 0

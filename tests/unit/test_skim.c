@@ -112,6 +112,10 @@ static const struct {
 	{ "\"\\u12g4\"", 0, "hexadecimal" },
 	{ "\"\\U0041\"", 0, "escape" },
 	{ "\"\\'\"", 0, "escape" },
+	{ "\"\\n\\t\\x\"", 0, "byte 5: unknown escape" },
+	{ "\"\\n\\u00e9\\", 0, "too early" },
+	{ "\"\\n\\n", 0, "too early" },
+	{ "\"\\\\\\\"", 0, "too early" },
 	{ "\"\x80\"", 0, "UTF-8" },
 	{ "\"\xc0\x80\"", 0, "UTF-8" }, /* overlong NUL */
 	{ "\"\xc1\xbf\"", 0, "UTF-8" },

@@ -169,6 +169,24 @@ test_retry_headers_are_read(void **state)
 	watch_close(&w);
 }
 
+static void
+test_a_retry_header_out_of_reach(void **state)
+{
+	int64_t year = 365 * 24 * 3600 * NSECS_PER_SEC;
+	struct watch w;
+
+	(void)state;
+	once(&w, "/429-never");
+	assert_int_equal(w.head.retry_after_nsecs, year);
+	watch_close(&w);
+	once(&w, "/429-late");
+	assert_int_equal(w.head.retry_after_nsecs, year);
+	watch_close(&w);
+	once(&w, "/429-past");
+	assert_int_equal(w.head.retry_after_nsecs, 0);
+	watch_close(&w);
+}
+
 /* ---- addresses ---------------------------------------------------------- */
 
 static void
@@ -449,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_other_answers),
 		cmocka_unit_test(test_ends_are_told_apart),
 		cmocka_unit_test(test_retry_headers_are_read),
+		cmocka_unit_test(test_a_retry_header_out_of_reach),
 		cmocka_unit_test(test_addresses_that_are_none),
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_pause_holds_data_back),

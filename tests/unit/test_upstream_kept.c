@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <event2/event.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void
@@ -233,6 +234,35 @@ test_limits_of_connections(void **state)
 	watch_close(&w);
 }
 
+/* By default there are as many as half of the files that may be open. */
+static void
+test_the_limit_of_open_files_is_kept(void **state)
+{
+	struct watch w[33];
+	struct rlimit old, few;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = 2 * (ARRAY_LEN(w) - 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	watch_open(&w[0], NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		if (i > 0)
+			watch_open_beside(&w[i], &w[0]);
+		watch_start(&w[i], server_url("/silent"));
+	}
+	watch_run_until(&w[0], &w[ARRAY_LEN(w) - 1].dones);
+	for (size_t i = ARRAY_LEN(w); i-- > 0;) {
+		assert_int_equal(w[i].dones, i == ARRAY_LEN(w) - 1);
+		upstream_cancel(&w[i].call);
+		if (i > 0)
+			watch_close_beside(&w[i]);
+	}
+	watch_close(&w[0]);
+}
+
 /* In all: an idle connection to another host makes room. */
 static void
 test_an_idle_connection_makes_room(void **state)
@@ -361,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_no_connection_lives_for_ever),
 		cmocka_unit_test(test_surplus_bytes_end_the_connection),
 		cmocka_unit_test(test_limits_of_connections),
+		cmocka_unit_test(test_the_limit_of_open_files_is_kept),
 		cmocka_unit_test(test_an_idle_connection_makes_room),
 		cmocka_unit_test(test_a_large_body_arrives),
 		cmocka_unit_test(test_an_answer_before_the_whole_body),

@@ -148,6 +148,17 @@ static const struct canned {
 	{ "/429", true,
 	    "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\n"
 	    "x-should-retry: false\r\nContent-Length: 2\r\n\r\n{}" },
+	{ "/429-never", true,
+	    "HTTP/1.1 429 Too Many\r\n"
+	    "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n"
+	    "Content-Length: 0\r\n\r\n" },
+	{ "/429-late", true,
+	    "HTTP/1.1 429 Too Many\r\nRetry-After: 9000000000\r\n"
+	    "Content-Length: 0\r\n\r\n" },
+	{ "/429-past", true,
+	    "HTTP/1.1 429 Too Many\r\nretry-after-ms: -5\r\n"
+	    "Retry-After: Thu, 01 Jan 1970 00:00:01 GMT\r\n"
+	    "Content-Length: 0\r\n\r\n" },
 };
 
 /* true: the connection stays. */

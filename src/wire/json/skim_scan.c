@@ -197,6 +197,19 @@ scan_escape(struct skim_iter *it, const uint8_t *p)
 	}
 }
 
+/* p is at a backslash: behind the escape and those right behind it, or NULL.
+   Text that is all escapes has nothing plain to look for in between. */
+static const uint8_t *
+scan_escapes(struct skim_iter *it, const uint8_t *p)
+{
+	const uint8_t *end = scan_end(it);
+
+	do {
+		p = scan_escape(it, p);
+	} while (p != NULL && p < end && *p == '\\');
+	return p;
+}
+
 /* p is at a byte above 0x7f: behind the run of such, or farther, or NULL. */
 static const uint8_t *
 scan_utf8(struct skim_iter *it, const uint8_t *p)
@@ -229,7 +242,7 @@ scan_long_string(struct skim_iter *it, const uint8_t *p)
 		if (*p < 0x20)
 			return scan_fail(it, p,
 			    "control character in a string");
-		p = *p == '\\' ? scan_escape(it, p) : scan_utf8(it, p);
+		p = *p == '\\' ? scan_escapes(it, p) : scan_utf8(it, p);
 		if (p == NULL)
 			return NULL;
 	}
