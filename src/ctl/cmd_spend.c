@@ -197,16 +197,6 @@ print_json(const struct spend_options *o, const struct rollup_result *result,
 
 /* ---- for people --------------------------------------------------------- */
 
-/* Values are what clients chose: none speaks to the terminal. */
-static void
-name_cell(struct table *t, const char *name)
-{
-	char *text = xstrdup(name);
-
-	table_cell(t, "%s", table_plain(text));
-	free(text);
-}
-
 static void
 table_row(struct table *t, const struct rollup_row *r)
 {
@@ -251,9 +241,10 @@ print_table(const struct spend_options *o, const struct rollup_result *result,
 	for (size_t i = 0; i < result->count; i++) {
 		const char *value = result->rows[i].value;
 
-		name_cell(t, value[0] != '\0' ? value : "(none)");
+		table_cell(t, "%s", value[0] != '\0' ? value : "(none)");
 		if (has_alias)
-			name_cell(t, aliases[i] != NULL ? aliases[i] : "");
+			table_cell(t, "%s",
+			    aliases[i] != NULL ? aliases[i] : "");
 		table_row(t, &result->rows[i].sums);
 	}
 	table_cell(t, "total");

@@ -50,7 +50,7 @@ def test_the_guide_leads_to_a_refused_key_and_on(directory):
                      r"left: 0.00008695, this request needs: 0.000089", message)
     assert "refused: the budget of key" in done.stdout, said
     assert re.search(r"^anna-laptop +sk-\.\.\.", done.stdout, re.M), said
-    assert re.search(r"^red +3 ", done.stdout, re.M), said
+    assert re.search(r"^red +Team Red +3 ", done.stdout, re.M), said
     assert '"key_alias":"service-a"' in done.stdout, said
     for line in done.stderr.splitlines():
         assert " warn " not in line and " error " not in line or \
