@@ -8,8 +8,12 @@
  * the tree and every limit of config_tree.h is checked before the node that
  * would break it exists. An alias becomes a copy, counted like what it copies.
  *
- * Refused, each with its line: tags, merge keys (<<), duplicate keys, keys
- * that are no text, NUL, cycles, a second document. Fails with one remark in
+ * Merge keys (<<) are YAML 1.1's, which Python's loaders know and LiteLLM's
+ * files use: the keys of a map, or of a list of maps, where the map itself has
+ * none of that name; of several maps the first one counts.
+ *
+ * Refused, each with its line: tags, duplicate keys, keys that are no text,
+ * NUL, cycles, a second document. Fails with one remark in
  * the report; owns only what it needs while it runs.
  */
 #include "config/config_tree.h"
@@ -224,6 +228,55 @@ read_list(struct reader *r, struct node *list, size_t depth)
 	}
 }
 
+static bool
+is_merge_key(const yaml_event_t *e)
+{
+	return e->type == YAML_SCALAR_EVENT &&
+	       e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	       e->data.scalar.tag == NULL &&
+	       str_is(str_make((const char *)e->data.scalar.value,
+			  e->data.scalar.length),
+		   "<<");
+}
+
+/* The value behind a merge key of `map`, as a node that is no child of it. */
+static struct node *
+read_merge(struct reader *r, struct node *map, size_t depth)
+{
+	struct node *n = node_new(r->tree, NODE_NULL, r->file, event_line(r));
+	bool good;
+
+	n->key = str_of("<<");
+	n->parent = map;
+	if (next_event(r) != 0 || read_value(r, n, depth) != 0)
+		return NULL;
+	good = n->kind == NODE_MAP || n->kind == NODE_LIST;
+	for (const struct node *c = n->first; n->kind == NODE_LIST && c != NULL;
+	     c = c->next)
+		good = good && c->kind == NODE_MAP;
+	if (!good) {
+		fault(r, n->line, n,
+		    "a merge key takes a map, or a list of maps");
+		return NULL;
+	}
+	return n;
+}
+
+/* Moves what the map has no key for. */
+static void
+merge(struct node *map, struct node *from, struct map *seen)
+{
+	for (struct node *c = from->first, *next; c != NULL; c = next) {
+		next = c->next;
+		if (from->kind == NODE_LIST) {
+			merge(map, c, seen);
+		} else if (map_find(seen, c->key) == NULL) {
+			map_set(seen, c->key, c);
+			node_append(map, c);
+		}
+	}
+}
+
 /* The current event as a key of `map`, made into a child that is appended. */
 static struct node *
 read_key(struct reader *r, struct node *map, struct map *seen)
@@ -246,10 +299,6 @@ read_key(struct reader *r, struct node *map, struct map *seen)
 		fault(r, line, map, "a key is missing before the colon");
 	else if (key.n > TREE_MAX_KEY || memchr(key.p, '\0', key.n) != NULL)
 		fault(r, line, map, "a key is too long or holds a NUL");
-	else if (str_is(key, "<<") &&
-		 e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		fault(r, line, map,
-		    "merge keys (<<) are not allowed: write the keys out");
 	else if ((other = map_find(seen, key)) != NULL)
 		fault(r, line, other, "given twice (first in line %d)",
 		    other->line);
@@ -266,20 +315,36 @@ read_key(struct reader *r, struct node *map, struct map *seen)
 static int
 read_entries(struct reader *r, struct node *map, size_t depth, struct map *seen)
 {
+	struct node *merged = NULL;
+
 	for (;;) {
 		struct node *n;
 
 		if (next_event(r) != 0)
 			return -1;
 		if (r->event.type == YAML_MAPPING_END_EVENT)
-			return 0;
+			break;
 		if (check_room(r, event_line(r), map, depth) != 0)
 			return -1;
+		if (is_merge_key(&r->event)) {
+			if (merged != NULL)
+				return fault(r, event_line(r), merged,
+				    "given twice (first in line %d): give it a "
+				    "list",
+				    merged->line);
+			merged = read_merge(r, map, depth);
+			if (merged == NULL)
+				return -1;
+			continue;
+		}
 		n = read_key(r, map, seen);
 		if (n == NULL || next_event(r) != 0 ||
 		    read_value(r, n, depth) != 0)
 			return -1;
 	}
+	if (merged != NULL)
+		merge(map, merged, seen);
+	return 0;
 }
 
 static int

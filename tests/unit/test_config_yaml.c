@@ -34,6 +34,51 @@ read_free(struct read *r)
 	config_report_fini(&r->report);
 }
 
+/* Own keys win wherever they stand, then the first map; merged maps may have
+   merged themselves. */
+static void
+test_merge_keys(void **state)
+{
+	static const char text[] = "a: &a {x: 1, y: 1, z: 1}\n"
+				   "b: &b {y: 2, <<: *a}\n"
+				   "m:\n"
+				   "  <<: [*b, {w: 3, x: 3}]\n"
+				   "  x: 4\n"
+				   "\"<<\": 5\n";
+	static const char *const want[][2] = { { "x", "4" }, { "y", "2" },
+		{ "z", "1" }, { "w", "3" } };
+	const struct node *m;
+	struct read r;
+
+	(void)state;
+	read_text(&r, str_of(text));
+	assert_non_null(r.root);
+	m = node_find(r.root, "m");
+	assert_int_equal(m->count, 4);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_str(node_find(m, want[i][0])->text, want[i][1]);
+	assert_int_equal(node_find(r.root, "a")->count, 3);
+	assert_int_equal(node_find(r.root, "b")->count, 3);
+	assert_str(node_find(r.root, "<<")->text, "5");
+	read_free(&r);
+}
+
+static void
+test_merge_keys_refused(void **state)
+{
+	static const char *const texts[] = { "a: &a {<<: *a}\n",
+		"a: &a {x: 1}\nb: {<<: *a, <<: *a}\n", "b: {<<: x}\n",
+		"b: {<<: [{x: 1}, [y]]}\n", "b: {<<: *a}\n", "b: {<<: }\n" };
+	struct read r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		read_text(&r, str_of(texts[i]));
+		assert_null(r.root);
+		read_free(&r);
+	}
+}
+
 static void
 test_nodes_know_their_lines_and_paths(void **state)
 {
@@ -151,7 +196,7 @@ test_refusals_name_line_and_reason(void **state)
 		{ "a: !!int 3\n", 1, "tags" },
 		{ "a:\n  - !x {b: 1}\n", 2, "tags" },
 		{ "!x a: 1\n", 1, "tags" },
-		{ "a: {<<: {b: 1}}\n", 1, "merge keys" },
+		{ "a: {<<: b}\n", 1, "merge key takes" },
 		{ "a: &x [1, *x]\n", 1, "cycle" },
 		{ "a: &x {b: {c: [*x]}}\n", 1, "cycle" },
 		{ "a: *x\n", 1, "no anchor" },
@@ -448,6 +493,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nodes_know_their_lines_and_paths),
+		cmocka_unit_test(test_merge_keys),
+		cmocka_unit_test(test_merge_keys_refused),
 		cmocka_unit_test(test_an_alias_is_a_copy_at_its_own_line),
 		cmocka_unit_test(test_types_are_those_of_yaml_1_2),
 		cmocka_unit_test(test_refusals_name_line_and_reason),
