@@ -83,7 +83,8 @@ void node_json(const struct node *n, struct jsonw *w);
 
 /*
  * Parses one YAML document into t (config_yaml.c). NULL with one error in the
- * report: bad syntax, a second document, tags, duplicate keys, cycles, or one of the limits above.
+ * report: bad syntax, a second document, tags, duplicate keys, cycles, or one
+ * of the limits above.
  */
 struct node *config_yaml_parse(struct tree *t, const char *file,
     struct str text, struct config_report *report) MUST_CHECK;
