@@ -200,7 +200,10 @@ parse_date(const char *p, int64_t *nsecs_r)
 	} else if (*p != '\0') {
 		return -1;
 	}
-	*nsecs_r = (int64_t)timegm(&tm) * NSECS_PER_SEC + rest;
+	if (__builtin_mul_overflow((int64_t)timegm(&tm), NSECS_PER_SEC,
+		nsecs_r) ||
+	    __builtin_add_overflow(*nsecs_r, rest, nsecs_r))
+		*nsecs_r = tm.tm_year < 70 ? INT64_MIN : INT64_MAX;
 	return 0;
 }
 

@@ -34,7 +34,8 @@ size_t clock_rfc3339(int64_t wall_nsecs, char out[CLOCK_RFC3339_BYTES]);
 /*
  * Reads what people type for a moment: RFC 3339, "2026-11-22" (midnight UTC),
  * "@1700000000", "now", or an age such as "2h", "30d", "15m" (before now).
- * 0 ok, -1 not understood.
+ * A date outside of the years 1678 to 2261, which is all that nanoseconds hold,
+ * is the least or the greatest moment. 0 ok, -1 not understood.
  */
 int clock_parse(struct str s, int64_t now_wall_nsecs,
     int64_t *nsecs_r) MUST_CHECK;

@@ -359,6 +359,13 @@ test_time_text(void **state)
 	assert_int_equal(v, now - 7200 * NSECS_PER_SEC);
 	assert_int_equal(clock_parse(str_of("@5"), now, &v), 0);
 	assert_int_equal(v, 5 * NSECS_PER_SEC);
+	assert_int_equal(clock_parse(str_of("2999-01-01T00:00:00Z"), now, &v),
+	    0);
+	assert_int_equal(v, INT64_MAX);
+	assert_int_equal(clock_parse(str_of("9999-12-31"), now, &v), 0);
+	assert_int_equal(v, INT64_MAX);
+	assert_int_equal(clock_parse(str_of("0001-01-01"), now, &v), 0);
+	assert_int_equal(v, INT64_MIN);
 	assert_int_equal(clock_parse(str_of("soon"), now, &v), -1);
 	assert_int_equal(clock_parse(str_of("2025-13-01"), now, &v), -1);
 }

@@ -106,7 +106,8 @@ resolve_with(const struct config_pair *pairs, size_t n, const char *model,
 	struct config_deployment d = deployment(&openai, model);
 	struct config_pair copy[8];
 
-	memcpy(copy, pairs, n * sizeof(*pairs));
+	if (n > 0)
+		memcpy(copy, pairs, n * sizeof(*pairs));
 	d.prices.items = copy;
 	d.prices.count = n;
 	return resolve(&d, tables, count);

@@ -570,6 +570,7 @@ test_no_field_of_litellm_is_lost_in_silence(void **state)
 		json_decref(body);
 		json_decref(row);
 	}
+	registry_close(&r);
 }
 
 int
