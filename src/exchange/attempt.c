@@ -41,6 +41,7 @@ attempt_new(struct holding *h, struct buf *out)
 	a->paid_tokens = h->paid_tokens;
 	a->searches = h->worst.searches;
 	a->geo = h->worst.prompt.geo;
+	a->image_factor = h->worst.prompt.image_factor;
 	a->hold_number = h->hold.number;
 	a->held_nanos = h->hold.amount_nanos;
 	a->error_text = "";
@@ -497,6 +498,8 @@ complete_usage(struct attempt *a, bool began)
 	if (a->searches.by_answer && began && a->usage.searches == 0)
 		a->usage.searches = 1;
 	a->usage.search_size = a->searches.size;
+	if (a->usage.images > 0 && a->image_factor > 1)
+		a->usage.image_factor = a->image_factor;
 	if (a->usage.geo == GEO_ANY)
 		a->usage.geo = a->geo;
 }

@@ -64,6 +64,7 @@ struct attempt {
 	struct usage usage;
 	struct searches searches; /* that the request can lead to */
 	enum usage_geo geo;       /* that it is bound to */
+	int64_t image_factor;
 	int64_t held_nanos;
 	/* The windows it was held in, where its cost is booked. */
 	size_t scope_count;

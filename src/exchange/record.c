@@ -257,6 +257,7 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_count(w, JSON_KEY("image_output_tokens"),
 	    u->image_output_tokens);
 	member_count(w, JSON_KEY("images"), u->images);
+	member_count(w, JSON_KEY("image_factor"), u->image_factor);
 	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
 	member_count(w, JSON_KEY("characters"), u->characters);
 	member_count(w, JSON_KEY("searches"), u->searches);

@@ -2,6 +2,7 @@
 #include "wire/worst.h"
 
 #include "wire/json/skim.h"
+#include "wire/openai/openai_params.h"
 
 /* Output of a model whose maximum nobody knows, under a cap. */
 #define UNKNOWN_OUTPUT_TOKENS 4096
@@ -177,6 +178,24 @@ member_is(const struct wire_request *r, const char *key, const char *word)
 	return m != NULL && skim_string_is(&m->at, word);
 }
 
+/*
+ * Pictures of the one model whose price is by size and quality, and whose
+ * answer does not count tokens: a large one costs two, in HD one more.
+ * Source: the de-facto price table's rows for its sizes.
+ */
+static int64_t
+image_factor(const struct wire_request *r, const struct candidate *c)
+{
+	const char *model =
+	    param_family(c->deployment->config, c->upstream_model);
+	bool wide = member_is(r, "size", "1792x1024") ||
+		    member_is(r, "size", "1024x1792");
+
+	if (r->images == 0 || str_find(str_of(model), "dall-e-3") < 0)
+		return 1;
+	return 1 + wide + member_is(r, "quality", "hd");
+}
+
 /* What makes every token dearer. */
 static void
 find_factors(const struct wire_request *r, const struct candidate *c,
@@ -217,6 +236,7 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.audio_output = r->audio_output,
 		.image_output = r->image_output,
 		.images = r->images,
+		.image_factor = image_factor(r, c),
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
 		.searches = w->searches.at_most,

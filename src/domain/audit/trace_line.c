@@ -118,6 +118,7 @@ take_usage(struct reader *r, struct usage *u)
 	u->image_input_tokens = take_int(r, "image_input_tokens");
 	u->image_output_tokens = take_int(r, "image_output_tokens");
 	u->images = take_int(r, "images");
+	u->image_factor = take_int(r, "image_factor");
 	u->audio_millis = take_int(r, "audio_ms");
 	u->characters = take_int(r, "characters");
 	u->searches = take_int(r, "searches");

@@ -65,6 +65,7 @@ struct usage {
 	int64_t image_output_tokens; /* of completion_tokens */
 	/* What APIs beside chat are paid by. */
 	int64_t images;       /* made */
+	int64_t image_factor; /* how many of the priced ones each costs; 0: 1 */
 	int64_t audio_millis; /* of sound listened to */
 	int64_t characters;   /* spoken */
 	int64_t searches;     /* of the web, by the provider */

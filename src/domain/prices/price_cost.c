@@ -44,12 +44,21 @@ input_picos(const struct price_rates *r, const struct usage *u)
 	       image * rate_of(r, PRICE_IMAGE_INPUT);
 }
 
+/* The operator's own price is that of any picture. */
+static __int128
+image_picos(const struct price *p, int64_t factor)
+{
+	return (__int128)p->units.image *
+	       (factor > 1 && !p->custom ? factor : 1);
+}
+
 static __int128
 unit_picos(const struct price *p, const struct usage *u)
 {
 	/* Seconds in milliseconds: exact, and no rounding of its own. */
 	return p->units.request +
-	       (__int128)at_least_0(u->images) * p->units.image +
+	       (__int128)at_least_0(u->images) *
+		   image_picos(p, u->image_factor) +
 	       (__int128)at_least_0(u->audio_millis) * p->units.second / 1000 +
 	       (__int128)at_least_0(u->characters) * p->units.character +
 	       (__int128)at_least_0(u->searches) *
@@ -210,7 +219,8 @@ static __int128
 unit_bound(const struct price *p, const struct price_bound *b)
 {
 	return p->units.request +
-	       (__int128)at_least_0(b->images) * p->units.image +
+	       (__int128)at_least_0(b->images) *
+		   image_picos(p, b->image_factor) +
 	       (__int128)at_least_0(b->seconds) * p->units.second +
 	       (__int128)at_least_0(b->characters) * p->units.character +
 	       (__int128)at_least_0(b->searches) *
