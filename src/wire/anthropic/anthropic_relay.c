@@ -303,6 +303,7 @@ start(struct relay *r, struct err *err)
 	s->holds_text = chat && anthropic_chunk_holds_text(r);
 	buf_init(&s->held, r->options.max_answer_bytes);
 	buf_init(&s->input, r->options.max_event_bytes);
+	citations_init(&s->cites, r->options.max_answer_bytes, true);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -315,6 +316,7 @@ stop(struct relay *r)
 	relay_input_fini(&s->in);
 	buf_fini(&s->held);
 	buf_fini(&s->input);
+	citations_fini(&s->cites);
 	buf_fini(&s->model);
 }
 
