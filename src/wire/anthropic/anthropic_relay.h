@@ -96,8 +96,8 @@ extern const struct anthropic_writer anthropic_pass_writer;
 
 /* The private part of a relay. */
 struct anthropic_relay {
-	const struct anthropic_writer *writer;
 	struct relay_input in;
+	const struct anthropic_writer *writer;
 	struct buf model; /* the client's name, quoted */
 	struct anthropic_usage usage;
 	int64_t deltas;        /* with text */
@@ -117,6 +117,8 @@ struct anthropic_relay {
 	char id[ANTHROPIC_ID_BYTES]; /* quoted */
 	int64_t created;
 };
+_Static_assert(offsetof(struct anthropic_relay, in) == 0,
+    "relay_input stands first");
 
 /* The ops for an answer to this client API; NULL when not served. */
 const struct relay_ops *anthropic_relay_find(enum wire_api api);
