@@ -7,9 +7,10 @@
 #define FIRST_BYTES 4096
 
 void
-relay_input_init(struct relay_input *in, const struct relay *r,
-    const struct relay_taker *taker)
+relay_input_init(const struct relay *r, const struct relay_taker *taker)
 {
+	struct relay_input *in = r->state;
+
 	in->taker = taker;
 	in->form = r->options.request->stream ? INPUT_UNKNOWN : INPUT_JSON;
 	buf_init(&in->whole, r->options.max_answer_bytes);
@@ -17,8 +18,10 @@ relay_input_init(struct relay_input *in, const struct relay *r,
 }
 
 void
-relay_input_fini(struct relay_input *in)
+relay_input_fini(const struct relay *r)
 {
+	struct relay_input *in = r->state;
+
 	buf_fini(&in->whole);
 	sse_reader_fini(&in->sse);
 }
@@ -69,9 +72,10 @@ feed_events(struct relay_input *in, struct relay *r, struct str bytes,
 }
 
 int
-relay_input_feed(struct relay_input *in, struct relay *r, struct str bytes,
-    struct buf *out, struct err *err)
+relay_input_feed(struct relay *r, struct str bytes, struct buf *out,
+    struct err *err)
 {
+	struct relay_input *in = r->state;
 	int result;
 
 	if (in->ended)
@@ -100,9 +104,9 @@ finish_events(struct relay_input *in, struct relay *r, struct buf *out,
 }
 
 int
-relay_input_finish(struct relay_input *in, struct relay *r, struct buf *out,
-    struct err *err)
+relay_input_finish(struct relay *r, struct buf *out, struct err *err)
 {
+	struct relay_input *in = r->state;
 	int result;
 
 	if (in->ended)
@@ -112,17 +116,30 @@ relay_input_finish(struct relay_input *in, struct relay *r, struct buf *out,
 	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
-struct str
-relay_input_text(const struct relay_input *in)
+void
+relay_input_fail(struct relay *r, enum err_code code, const char *text,
+    struct buf *out)
 {
+	struct relay_input *in = r->state;
+
+	if (in->ended)
+		return;
+	in->ended = true;
+	relay_fail_event(r, code, text, out);
+}
+
+struct str
+relay_input_text(const struct relay *r)
+{
+	const struct relay_input *in = r->state;
+
 	return str_trim(buf_str(&in->whole));
 }
 
 int
-relay_input_no_object(const struct relay_input *in, struct relay *r,
-    struct err *err)
+relay_input_no_object(struct relay *r, struct err *err)
 {
-	struct str text = relay_input_text(in);
+	struct str text = relay_input_text(r);
 
 	if (text.n == 0)
 		return relay_malformed(r, err, "the answer is empty");
