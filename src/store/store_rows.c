@@ -4,7 +4,8 @@
  * more is `gone`.
  *
  * Jobs ask for the same rows in the same order, request after request: the row
- * asked for last, and the one behind it, are looked at before the index is.
+ * asked for last, and the one that was asked for after it the time before, are
+ * looked at before the index is.
  */
 #include "store/store_rows.h"
 
@@ -56,6 +57,17 @@ is_row(const struct store_rows *r, const struct store_row *row,
 	       str_eq(store_row_key(r, row), key);
 }
 
+/* This row is asked for. */
+static struct store_row *
+follow(struct store_rows *r, struct store_row *row)
+{
+	uint32_t i = (uint32_t)(row - r->rows);
+
+	r->rows[r->last].next = (uint16_t)i;
+	r->last = i;
+	return row;
+}
+
 /* The row, or NULL and the free place where it would be. */
 static struct store_row *
 look_up(struct store_rows *r, uint64_t hash, enum store_table table,
@@ -66,10 +78,8 @@ look_up(struct store_rows *r, uint64_t hash, enum store_table table,
 	for (; r->places[i] != 0; i = (i + 1) % ARRAY_LEN(r->places)) {
 		struct store_row *row = &r->rows[r->places[i] - 1];
 
-		if (row->hash == hash && is_row(r, row, table, key)) {
-			r->last = r->places[i] - 1u;
+		if (row->hash == hash && is_row(r, row, table, key))
 			return row;
-		}
 	}
 	*place_r = &r->places[i];
 	return NULL;
@@ -79,16 +89,17 @@ look_up(struct store_rows *r, uint64_t hash, enum store_table table,
 static struct store_row *
 find(struct store_rows *r, enum store_table table, struct str key)
 {
+	struct store_row *row = &r->rows[r->last];
 	uint16_t *place;
 
-	for (uint32_t i = r->last; i < r->count && i <= r->last + 1; i++) {
-		if (is_row(r, &r->rows[i], table, key)) {
-			r->last = i;
-			return &r->rows[i];
-		}
-	}
-	return r->count == 0 ? NULL
-			     : look_up(r, hash_bytes(key), table, key, &place);
+	if (r->count == 0)
+		return NULL;
+	if (is_row(r, row, table, key))
+		return row;
+	row = &r->rows[row->next];
+	if (!is_row(r, row, table, key))
+		row = look_up(r, hash_bytes(key), table, key, &place);
+	return row == NULL ? NULL : follow(r, row);
 }
 
 int
@@ -135,9 +146,8 @@ add(struct store_rows *r, enum store_table table, struct str key,
 	};
 	memcpy(r->bytes + r->used, key.p, key.n);
 	r->used += (uint32_t)(key.n + room);
-	r->last = r->count++;
-	*place = (uint16_t)r->count;
-	return row;
+	*place = (uint16_t)++r->count;
+	return follow(r, row);
 }
 
 /* The row, with room for such a value; it is changed now. NULL: full. */

@@ -26,6 +26,7 @@ struct store_row {
 	uint64_t hash;
 	uint32_t at; /* key, then room for the value, in bytes */
 	uint16_t key_bytes, value_bytes, room_bytes;
+	uint16_t next; /* the row that was asked for after this one */
 	uint8_t table;
 	bool changed; /* not in LMDB yet */
 	bool gone;    /* deleted, or too long now: ask LMDB */
