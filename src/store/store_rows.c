@@ -1,7 +1,6 @@
 /*
  * Rows kept through a turn. See store_rows.h. An index with open addressing
- * over an array of rows; nothing is taken out, a row that does not count any
- * more is `gone`.
+ * over an array of rows; nothing is taken out until it is cleared.
  *
  * Jobs ask for the same rows in the same order, request after request: the row
  * asked for last, and the one that was asked for after it the time before, are
@@ -31,6 +30,28 @@ store_rows_clear(struct store_rows *r)
 	if (r->count > 0)
 		memset(r->places, 0, sizeof(r->places));
 	r->count = r->changed = r->used = r->last = 0;
+}
+
+static void
+forget(struct store_rows *r, struct store_row *row)
+{
+	r->changed -= row->changed;
+	row->changed = false;
+	row->as_of = r->as_of - 1;
+}
+
+void
+store_rows_forget(struct store_rows *r)
+{
+	for (uint32_t i = 0; i < r->count && r->changed > 0; i++)
+		forget(r, &r->rows[i]);
+	r->as_of++;
+}
+
+static bool
+has_value(const struct store_rows *r, const struct store_row *row)
+{
+	return row->as_of == r->as_of;
 }
 
 struct str
@@ -108,18 +129,10 @@ store_rows_get(struct store_rows *r, enum store_table table, struct str key,
 {
 	struct store_row *row = find(r, table, key);
 
-	if (row == NULL)
+	if (row == NULL || !has_value(r, row))
 		return 0;
 	*value_r = store_row_value(r, row);
 	return 1;
-}
-
-static void
-set_gone(struct store_rows *r, struct store_row *row)
-{
-	r->changed -= row->changed;
-	row->changed = false;
-	row->gone = true;
 }
 
 /* A row that is not there yet. NULL: no room. */
@@ -150,7 +163,7 @@ add(struct store_rows *r, enum store_table table, struct str key,
 	return follow(r, row);
 }
 
-/* The row, with room for such a value; it is changed now. NULL: full. */
+/* The row, with room for the value it gets now. NULL: full. */
 static struct store_row *
 change(struct store_rows *r, enum store_table table, struct str key,
     size_t value_bytes)
@@ -158,7 +171,8 @@ change(struct store_rows *r, enum store_table table, struct str key,
 	struct store_row *row = find(r, table, key);
 
 	if (row != NULL && row->room_bytes < value_bytes) {
-		set_gone(r, row);
+		forget(r, row);
+		row->gone = true;
 		row = NULL;
 	}
 	if (row == NULL)
@@ -167,6 +181,7 @@ change(struct store_rows *r, enum store_table table, struct str key,
 		return NULL;
 	r->changed += !row->changed;
 	row->changed = true;
+	row->as_of = r->as_of;
 	return row;
 }
 
@@ -204,7 +219,7 @@ store_rows_add(struct store_rows *r, enum store_table table, struct str key,
 {
 	struct store_row *row = find(r, table, key);
 
-	if (row == NULL || !row->summed)
+	if (row == NULL || !row->summed || !has_value(r, row))
 		return false;
 	counters_add(&r->counters[row - r->rows], amounts);
 	r->changed += !row->changed;
@@ -218,5 +233,5 @@ store_rows_drop(struct store_rows *r, enum store_table table, struct str key)
 	struct store_row *row = find(r, table, key);
 
 	if (row != NULL)
-		set_gone(r, row);
+		forget(r, row);
 }
