@@ -266,6 +266,20 @@ def test_service_tiers_have_rows_of_their_own(tmp_path):
     assert model["derived"] == ["batch.tiers.200000"]
 
 
+def test_a_service_keeps_its_ratio_where_a_tier_names_sound_alone(tmp_path):
+    model = one(tmp_path, IN_OUT
+                + ', "input_cost_per_token_flex": 5e-07'
+                + ', "output_cost_per_token_flex": 2e-06'
+                + ', "input_cost_per_audio_token": 3e-06'
+                + ', "input_cost_per_audio_token_flex": 1.5e-06'
+                + ', "input_cost_per_audio_token_above_200k_tokens": 4e-06'
+                + ', "input_cost_per_audio_token_above_200k_tokens_flex": '
+                '2e-06')
+    assert model["flex"]["tiers"] == [{
+        "above_tokens": 200_000, "input_pico": 500_000,
+        "output_pico": 2_000_000, "audio_input_pico": 2_000_000}]
+
+
 def test_a_row_is_completed_in_the_ratio_of_its_own_prices(tmp_path):
     model = one(tmp_path, IN_OUT
                 + ', "cache_read_input_token_cost": 1e-07'

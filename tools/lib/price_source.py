@@ -352,9 +352,12 @@ class Entry:
         base = self.base
         self.fill(service, row.price, base.price)
         for above, prices in sorted(base.tiers.items()):
-            if above not in row.tiers:
-                row.tiers[above] = moved(prices, base.price, row.price)
-                self.derived.append(f"{service}.tiers.{above}")
+            own = row.tiers.get(above, {})
+            if "input" in own or "output" in own:
+                continue
+            row.tiers[above] = {
+                **moved(prices, base.price, row.price), **own}
+            self.derived.append(f"{service}.tiers.{above}")
         for above, prices in sorted(row.tiers.items()):
             self.fill(f"{service}.tiers.{above}", prices,
                       base.tiers.get(above, row.price))
@@ -390,7 +393,8 @@ def ratio(price, to, of):
 
 
 def moved(prices, base, service):
-    """A tier's prices for a service that states none for that tier."""
+    """A tier's prices for a service that states neither input nor output for
+    that tier."""
     return {kind: ratio(price, price_of(service, kind), price_of(base, kind))
             for kind, price in prices.items()}
 

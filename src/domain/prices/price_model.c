@@ -669,7 +669,9 @@ finish(struct price_model *m)
 		price_fill(p);
 	}
 	price_close_gaps(p);
-	price_add_priority(p);
+	/* Anthropic's is capacity bought ahead, no dearer token. */
+	if (strcmp(m->provider, "anthropic") != 0)
+		price_add_priority(p);
 	p->known = is_known(m);
 }
 

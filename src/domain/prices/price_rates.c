@@ -254,7 +254,8 @@ fill_row(struct price_rates *r, const struct price_rates *reference)
 	}
 }
 
-/* The tier's prices for a service that states none for that length. */
+/* The tier's prices for a service that states neither input nor output for
+   that length. */
 static void
 move_row(struct price_rates *r, const struct price_rates *tier,
     const struct price_rates *base, const struct price_rates *service)
@@ -262,7 +263,8 @@ move_row(struct price_rates *r, const struct price_rates *tier,
 	for (int i = 0; i < PRICE_KIND_COUNT; i++) {
 		enum price_kind k = (enum price_kind)i;
 
-		if (own_rate(tier, k) != PRICE_UNSET)
+		if (own_rate(r, k) == PRICE_UNSET &&
+		    own_rate(tier, k) != PRICE_UNSET)
 			*price_rate(r, k) = in_ratio(own_rate(tier, k),
 			    price_rate_of(service, k), price_rate_of(base, k));
 	}
@@ -288,7 +290,7 @@ fill_service(struct price *p, enum service_tier service)
 		const struct price_rates *tier = &p->tiers[i].rates;
 		struct price_rates *r = price_row(p, service, i);
 
-		if (is_empty(r) && !is_empty(tier))
+		if (price_rates_absent(r) && !is_empty(tier))
 			move_row(r, tier, &p->base, own);
 		if (!is_empty(r))
 			fill_row(r, is_empty(tier) ? own : tier);

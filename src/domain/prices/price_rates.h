@@ -71,8 +71,8 @@ int price_tier_add(struct price *p, int64_t above_tokens);
  */
 void price_fill(struct price *p);
 void price_close_gaps(struct price *p);
-/* A table's model without prices for the priority service gets the double of
-   its own (docs/prices.md). */
+/* The prices of the priority service are the double of the model's own where
+   it names none (docs/prices.md, "Service tiers"). */
 void price_add_priority(struct price *p);
 /* Sets p->version from the rest. */
 void price_seal(struct price *p);
