@@ -136,6 +136,27 @@ test_a_service_keeps_its_ratio_where_only_sound_is_named(void **state)
 }
 
 static void
+test_fireworks_cache_costs_half(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"a\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"input_cost_per_token\":9e-12,"
+		"\"output_cost_per_token\":1e-06},"
+		"\"b\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"input_cost_per_token\":9e-07,"
+		"\"output_cost_per_token\":1e-06,"
+		"\"cache_read_input_token_cost\":2e-07},"
+		"\"c\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"mode\":\"embedding\",\"input_cost_per_token\":9e-07}}"));
+
+	(void)state;
+	assert_int_equal(find(t, "a")->base.cached_input, 5);
+	assert_int_equal(find(t, "b")->base.cached_input, 200000);
+	assert_int_equal(find(t, "c")->base.cached_input, PRICE_UNSET);
+	price_table_free(&t);
+}
+
+static void
 test_an_older_spelling_gives_way(void **state)
 {
 	struct price_table *t =
@@ -500,6 +521,7 @@ main(void)
 		cmocka_unit_test(test_services_are_complete),
 		cmocka_unit_test(
 		    test_a_service_keeps_its_ratio_where_only_sound_is_named),
+		cmocka_unit_test(test_fireworks_cache_costs_half),
 		cmocka_unit_test(test_an_older_spelling_gives_way),
 		cmocka_unit_test(test_derived_prices_are_rounded_up),
 		cmocka_unit_test(test_what_cannot_be_charged_is_not_known),

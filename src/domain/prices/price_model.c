@@ -655,6 +655,20 @@ is_known(const struct price_model *m)
 		   (m->has_units && p->base.image_output != PRICE_UNSET));
 }
 
+/*
+ * Fireworks takes half for a prompt token out of its cache where its list says
+ * nothing else. Source: docs.fireworks.ai/guides/prompt-caching.
+ */
+static void
+add_cache_discount(struct price_model *m)
+{
+	struct price_rates *r = &m->price.base;
+
+	if (strcmp(m->provider, "fireworks_ai") == 0 && m->mode_is_text &&
+	    r->cached_input == PRICE_UNSET && r->input != PRICE_UNSET)
+		r->cached_input = r->input / 2 + r->input % 2;
+}
+
 static void
 finish(struct price_model *m)
 {
@@ -666,6 +680,7 @@ finish(struct price_model *m)
 		/* The older field for what the mode counts. */
 		if (*limit == CONFIG_UNSET)
 			*limit = m->max_tokens;
+		add_cache_discount(m);
 		price_fill(p);
 	}
 	price_close_gaps(p);

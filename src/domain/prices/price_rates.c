@@ -48,17 +48,7 @@ price_kind_parent(enum price_kind kind)
 const char *
 price_service_name(enum service_tier service)
 {
-	switch (service) {
-	case TIER_DEFAULT:
-		return "";
-	case TIER_FLEX:
-		return "flex";
-	case TIER_PRIORITY:
-		return "priority";
-	case TIER_BATCH:
-		return "batch";
-	}
-	return "";
+	return service == TIER_DEFAULT ? "" : service_tier_name(service);
 }
 
 /* ---- one row ------------------------------------------------------------ */
@@ -136,6 +126,8 @@ price_row_const(const struct price *p, enum service_tier service, int tier)
 		return tier < 0 ? &p->priority : &p->tiers[tier].priority;
 	case TIER_BATCH:
 		return tier < 0 ? &p->batch : &p->tiers[tier].batch;
+	case TIER_ULTRAFAST:
+		return tier < 0 ? &p->ultrafast : &p->tiers[tier].ultrafast;
 	}
 	return &p->base;
 }

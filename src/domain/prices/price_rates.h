@@ -29,7 +29,7 @@ enum price_kind {
 };
 #undef PRICE_KIND_ENUM
 
-#define PRICE_SERVICES 4 /* enum service_tier */
+#define PRICE_SERVICES SERVICE_TIERS
 
 /* A token above this is a price per million entered by mistake. */
 #define PRICE_PLAUSIBLE_PICOS INT64_C(1000000000) /* 0.001 USD */
@@ -40,7 +40,7 @@ enum price_kind {
 const char *price_kind_name(enum price_kind kind); /* "cached_input" */
 int price_kind_parse(struct str name, enum price_kind *kind_r) MUST_CHECK;
 enum price_kind price_kind_parent(enum price_kind kind);
-/* "", "flex", "priority", "batch" */
+/* "" of the default, else service_tier_name() */
 const char *price_service_name(enum service_tier service);
 
 /* The place of a kind in a row, whatever is in it. */
