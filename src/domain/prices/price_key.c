@@ -2,7 +2,8 @@
  * The names of prices in the de-facto form: "input_cost_per_token",
  * "output_cost_per_token_above_200k_tokens_priority" and the like. The
  * grammar is STEM [_above_Nk_tokens] [_flex|_priority|_batches|_ultrafast];
- * thresholds are numbers, so that two of them sort as numbers. See price_rates.h.
+ * thresholds are numbers, so that two of them sort as numbers. See
+ * price_rates.h.
  */
 #include "domain/prices/price_rates.h"
 
