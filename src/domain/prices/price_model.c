@@ -300,15 +300,27 @@ read_range_item(struct price_model *m)
 	return 0;
 }
 
+/* Tables of others may have something else there: 1 stepped into the object or
+   list, 0 passed over what it is instead. */
+static int
+enter_if(struct price_model *m, char bracket)
+{
+	int kind = price_json_peek(m->j);
+
+	if (kind < 0)
+		return -1;
+	if (kind != bracket)
+		return price_json_skip(m->j);
+	return price_json_enter(m->j, bracket) == 0 ? 1 : -1;
+}
+
 static int
 read_ranges(struct price_model *m)
 {
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '[');
 
-	if (kind != '[')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '[') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = price_json_item(m->j)) == 1) {
 		if (read_range_item(m) != 0)
 			return -1;
@@ -325,12 +337,10 @@ read_searches(struct price_model *m)
 		[SEARCH_LOW] = "search_context_size_low",
 		[SEARCH_HIGH] = "search_context_size_high",
 	};
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '{');
 
-	if (kind != '{')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '{') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = next_field(m)) == 1) {
 		int size = 0;
 
@@ -368,12 +378,10 @@ read_factor(struct price_model *m, int64_t *permille_r)
 static int
 read_entry(struct price_model *m)
 {
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '{');
 
-	if (kind != '{')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '{') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = next_field(m)) == 1) {
 		if (str_is(str_of(m->field), "fast"))
 			rc = read_factor(m, &m->price.factors.fast);

@@ -220,7 +220,7 @@ start(struct relay *r, struct err *err)
 	struct openai_relay *s = r->state;
 
 	(void)err;
-	relay_input_init(&s->in, r, &taker);
+	relay_input_init(r, &taker);
 	arena_init(&s->made, OPENAI_MADE_BYTES);
 	s->choices.made = &s->made;
 	s->choices.seed = random_u64();
@@ -235,43 +235,17 @@ stop(struct relay *r)
 	struct openai_relay *s = r->state;
 
 	arena_fini(&s->made);
-	relay_input_fini(&s->in);
+	relay_input_fini(r);
 	buf_fini(&s->usage);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct openai_relay *s = r->state;
-
-	return relay_input_feed(&s->in, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct openai_relay *s = r->state;
-
-	return relay_input_finish(&s->in, r, out, err);
-}
-
-static void
-fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
-{
-	struct openai_relay *s = r->state;
-
-	if (s->in.ended)
-		return;
-	s->in.ended = true;
-	relay_fail_event(r, code, text, out);
 }
 
 #define OPENAI_OPS(word)                                                       \
 	{                                                                      \
 		.name = "openai-" word,                                        \
 		.state_bytes = sizeof(struct openai_relay), .start = start,    \
-		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.feed = relay_input_feed, .finish = relay_input_finish,        \
+		.fail = relay_input_fail, .stop = stop,                        \
 		.keep_alive = relay_keep_alive,                                \
 	}
 
