@@ -11,6 +11,9 @@
 
 static struct provider openai = { .prefix = "openai" };
 static struct provider groq = { .prefix = "groq" };
+static struct provider azure = { .prefix = "azure" };
+static struct provider gemini = { .prefix = "gemini" };
+static struct provider bedrock = { .prefix = "bedrock" };
 
 static struct config_deployment
 deployment(const struct provider *provider, const char *model)
@@ -56,6 +59,23 @@ test_names_are_looked_for_in_order(void **state)
 			     "\"base\":{\"litellm_provider\":\"azure\","
 			     "\"input_cost_per_token\":4e-6,"
 			     "\"output_cost_per_token\":1e-6},"
+			     "\"azure/m\":{\"litellm_provider\":\"azure\","
+			     "\"input_cost_per_token\":6e-6,"
+			     "\"output_cost_per_token\":1e-6},"
+			     "\"ft:m-2024-07-18\":"
+			     "{\"litellm_provider\":\"openai\","
+			     "\"input_cost_per_token\":7e-6,"
+			     "\"output_cost_per_token\":1e-6},"
+			     "\"us.v.c\":{\"litellm_provider\":"
+			     "\"bedrock_converse\","
+			     "\"input_cost_per_token\":8e-6,"
+			     "\"output_cost_per_token\":1e-6},"
+			     "\"v.c\":{\"litellm_provider\":\"bedrock\","
+			     "\"input_cost_per_token\":10e-6,"
+			     "\"output_cost_per_token\":1e-6},"
+			     "\"gemini/f\":{\"litellm_provider\":"
+			     "\"gemini\",\"input_cost_per_token\":12e-6,"
+			     "\"output_cost_per_token\":1e-6},"
 			     "\"mine\":{\"input_cost_per_token\":5e-6,"
 			     "\"output_cost_per_token\":1e-6}}")),
 		table_of(LIT("{\"m\":{\"litellm_provider\":\"openai\","
@@ -78,6 +98,25 @@ test_names_are_looked_for_in_order(void **state)
 		{ &groq, "mine", "", 1, 5000000 },
 		{ &openai, "m", "base", 1, 4000000 },
 		{ &openai, "m", "absent", 1, 1000000 },
+		/* Of the deployment's own provider first. */
+		{ &azure, "dep", "m", 1, 6000000 },
+		{ &azure, "dep", "g", 1, 3000000 },
+		/* A fine-tuned model, without its owner's names. */
+		{ &openai, "ft:m-2024-07-18:org::id", "", 1, 7000000 },
+		{ &openai, "ft:m-2024-07-18:org:suffix:id", "", 1, 7000000 },
+		{ &openai, "ft:other:org::id", "", 1, 0 },
+		/* A snapshot that the table does not know is the model. */
+		{ &azure, "m-2026-11-02", "", 1, 6000000 },
+		{ &azure, "dep", "m-2026-11-02", 1, 6000000 },
+		{ &openai, "m-2026-1-2", "", 1, 0 },
+		{ &openai, "m-2026-11-0x", "", 1, 0 },
+		{ &gemini, "f-001", "", 1, 12000000 },
+		{ &openai, "m-001", "", 1, 0 },
+		/* A profile of a region, then the model. */
+		{ &bedrock, "us.v.c", "", 1, 8000000 },
+		{ &bedrock, "apac.v.c", "", 1, 10000000 },
+		{ &bedrock, "us-gov.v.c", "", 1, 10000000 },
+		{ &bedrock, "xx.v.c", "", 1, 0 },
 		{ &openai, "n", "", 2, 0 },
 		{ &openai, "m", "", 0, 0 },
 	};
@@ -97,6 +136,27 @@ test_names_are_looked_for_in_order(void **state)
 	}
 	price_table_free(&tables[0]);
 	price_table_free(&tables[1]);
+}
+
+static void
+test_a_region_may_have_its_own_row(void **state)
+{
+	struct price_table *t =
+	    table_of(LIT("{\"v.c\":{\"litellm_provider\":\"bedrock\","
+			 "\"input_cost_per_token\":1e-6,"
+			 "\"output_cost_per_token\":1e-6},"
+			 "\"bedrock/eu-west-1/v.c\":"
+			 "{\"litellm_provider\":\"bedrock\","
+			 "\"input_cost_per_token\":2e-6,"
+			 "\"output_cost_per_token\":1e-6}}"));
+	struct config_deployment d = deployment(&bedrock, "v.c");
+
+	(void)state;
+	d.aws_region = "eu-west-1";
+	assert_int_equal(resolve(&d, &t, 1).base.input, 2000000);
+	d.aws_region = "us-east-1";
+	assert_int_equal(resolve(&d, &t, 1).base.input, 1000000);
+	price_table_free(&t);
 }
 
 static struct price
@@ -771,6 +831,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_are_looked_for_in_order),
+		cmocka_unit_test(test_a_region_may_have_its_own_row),
 		cmocka_unit_test(test_own_prices_win_field_by_field),
 		cmocka_unit_test(test_input_and_output_are_a_whole_price),
 		cmocka_unit_test(test_bad_own_prices_name_their_place),
