@@ -579,6 +579,7 @@ random_usage(const struct price_bound *b, struct usage *u)
 	u->image_output_tokens = b->image_output ? out[2] : 0;
 	u->images = random_below(b->images + 1);
 	u->image_factor = b->image_factor;
+	u->search_units = random_below(b->search_units + 1);
 	u->audio_millis = random_below(1000 * b->seconds + 1);
 	u->characters = random_below(b->characters + 1);
 	u->searches = random_below(b->searches + 1);
@@ -731,6 +732,7 @@ test_no_usage_costs_more_than_its_bound(void **state)
 			.image_output = random_below(2) == 0,
 			.images = random_below(2) * random_below(10),
 			.image_factor = random_below(4),
+			.search_units = random_below(9),
 			.seconds = random_below(2) * random_below(100),
 			.characters = random_below(2) * random_below(5000),
 			.searches = random_below(2) * random_below(20),
