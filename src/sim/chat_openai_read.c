@@ -123,8 +123,9 @@ read_choice(struct chat *chat, struct problem *p)
 		chat->choice_name =
 		    jsonx_str(json_object_get(choice, "function"), "name");
 		if (chat->choice_name.n == 0)
-			chat->choice_name = jsonx_str(
-			    json_object_get(choice, "custom"), "name");
+			chat->choice_name =
+			    jsonx_str(json_object_get(choice, "custom"),
+				"name");
 		return 0;
 	}
 	if (str_is(word, "none"))

@@ -89,8 +89,8 @@ question_call(struct str text, struct str name, struct str *rest_r)
 		text.n -= (size_t)at + 5;
 		if (is_word && text.n > name.n && text.p[name.n] == ' ' &&
 		    memcmp(text.p, name.p, name.n) == 0) {
-			*rest_r = str_make(text.p + name.n + 1,
-			    text.n - name.n - 1);
+			*rest_r =
+			    str_make(text.p + name.n + 1, text.n - name.n - 1);
 			return 1;
 		}
 	}

@@ -1,6 +1,7 @@
 /*
  * Finding in a person's question what a tool wants to know: a city, an
- * arithmetic expression, or all of it in so many words. Slices of the text that was given.
+ * arithmetic expression, or all of it in so many words. Slices of the text that
+ * was given.
  */
 #ifndef SIM_QUESTION_H
 #define SIM_QUESTION_H
