@@ -340,6 +340,8 @@ take_item(struct gathering *g, const struct skim_value *item)
 		return take_output(g, item);
 	if (skim_string_is(&type, "reasoning"))
 		return take_reasoning(g, item);
+	if (skim_string_is(&type, "additional_tools"))
+		return 0; /* responses_tools.c */
 	if (skim_string_is(&type, "item_reference"))
 		return err_set(g->d->err, ERR_BAD_REQUEST,
 		    "%s: an item_reference needs a provider that keeps "

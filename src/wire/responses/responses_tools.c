@@ -4,6 +4,7 @@
 #include "wire/openai/openai_params.h"
 
 #define NAME_BYTES 64 /* the longest that OpenAI and Anthropic take */
+#define LISTS_MAX  16
 
 /* What a client offers beside its own tools and the model may do without. */
 #define OFFERS                                                                 \
@@ -73,16 +74,70 @@ find_in(const struct skim_value *tools, struct str space, struct str chat_name,
 	return false;
 }
 
+/* ---- where they stand --------------------------------------------------- */
+
+/* The lists of a request: "tools", and those of its items of type
+   additional_tools. */
+struct tool_lists {
+	struct skim_value items[LISTS_MAX];
+	size_t count;
+};
+
+static void
+add_list(struct tool_lists *l, const struct skim_value *tools)
+{
+	if (tools->type == SKIM_ARRAY && l->count < LISTS_MAX)
+		l->items[l->count++] = *tools;
+}
+
+static void
+read_lists(const struct wire_request *r, struct tool_lists *l)
+{
+	const struct wire_member *own = wire_request_member(r, str_of("tools"));
+	const struct skim_value *input = &r->messages;
+	struct skim_value v, type, tools;
+	const struct skim_wanted wanted[] = { { "type", &type },
+		{ "tools", &tools } };
+	struct skim_iter it;
+	struct str key;
+
+	l->count = 0;
+	if (own != NULL)
+		add_list(l, &own->at);
+	if (input->type != SKIM_ARRAY ||
+	    str_find(input->value, "\"additional_tools\"") < 0)
+		return;
+	skim_iter_init(&it, input->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		pick(&v, wanted, ARRAY_LEN(wanted));
+		if (skim_string_is(&type, "additional_tools"))
+			add_list(l, &tools);
+	}
+}
+
+/* In the first n of the lists. */
+static bool
+find_in_lists(const struct tool_lists *l, size_t n, struct str chat_name,
+    struct client_tool *t_r)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (find_in(&l->items[i], str_make("", 0), chat_name, t_r))
+			return true;
+	}
+	return false;
+}
+
 void
 responses_tool_find(const struct wire_request *r, struct str chat_name,
     struct client_tool *t_r)
 {
-	const struct wire_member *tools =
-	    wire_request_member(r, str_of("tools"));
+	struct tool_lists lists;
 
-	if (tools != NULL &&
-	    find_in(&tools->at, str_make("", 0), chat_name, t_r))
-		return;
+	if (chat_name.n > 0) {
+		read_lists(r, &lists);
+		if (find_in_lists(&lists, lists.count, chat_name, t_r))
+			return;
+	}
 	t_r->name = chat_name;
 	t_r->name_space = str_make("", 0);
 	t_r->custom = false;
@@ -248,17 +303,19 @@ is_own(const struct skim_value *type)
 }
 
 static bool
-has_own(const struct skim_value *tools)
+has_own(const struct tool_lists *lists)
 {
 	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
 
-	skim_iter_init(&it, tools->value);
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		v = pick_one(&v, "type");
-		if (is_own(&v))
-			return true;
+	for (size_t i = 0; i < lists->count; i++) {
+		skim_iter_init(&it, lists->items[i].value);
+		while (skim_iter_next(&it, &key, &v) == 1) {
+			v = pick_one(&v, "type");
+			if (is_own(&v))
+				return true;
+		}
 	}
 	return false;
 }
@@ -266,6 +323,8 @@ has_own(const struct skim_value *tools)
 struct writing {
 	struct chat_draft *d;
 	struct skim_value choice;
+	struct tool_lists lists;
+	size_t list; /* the one being written */
 	bool has_own, any;
 };
 
@@ -280,6 +339,7 @@ write_tool(struct writing *g, const struct skim_value *tool,
 	const struct skim_wanted wanted[] = { { "type", &type },
 		{ "name", &name }, { "tools", &inner } };
 	struct chat_draft *d = g->d;
+	struct client_tool told;
 
 	pick(tool, wanted, ARRAY_LEN(wanted));
 	if (skim_string_is(&type, "namespace") && space->type == SKIM_ABSENT)
@@ -289,14 +349,15 @@ write_tool(struct writing *g, const struct skim_value *tool,
 			return 0;
 		return refuse_tool(d, &type);
 	}
-	if (!is_allowed(&g->choice, tool))
+	name = responses_tool_name(space, &name, d->arena);
+	if (!is_allowed(&g->choice, tool) ||
+	    find_in_lists(&g->lists, g->list, pick_inside(&name), &told))
 		return 0;
 	if (!g->any) {
 		jsonw_key(&d->w, "tools");
 		jsonw_open(&d->w, '[');
 	}
 	g->any = true;
-	name = responses_tool_name(space, &name, d->arena);
 	if (skim_string_is(&type, "custom"))
 		write_custom(d, &name, tool);
 	else
@@ -325,17 +386,17 @@ write_list(struct writing *g, const struct skim_value *tools,
 int
 responses_tools_write(struct chat_draft *d)
 {
-	struct skim_value tools = chat_draft_param(d, "tools");
 	struct skim_value parallel = chat_draft_param(d, "parallel_tool_calls");
 	struct skim_value none = { .type = SKIM_ABSENT };
 	struct writing g = { .d = d };
 
-	if (tools.type != SKIM_ARRAY)
-		return 0;
+	read_lists(d->r, &g.lists);
 	g.choice = chat_draft_param(d, "tool_choice");
-	g.has_own = has_own(&tools);
-	if (write_list(&g, &tools, &none) != 0)
-		return -1;
+	g.has_own = has_own(&g.lists);
+	for (; g.list < g.lists.count; g.list++) {
+		if (write_list(&g, &g.lists.items[g.list], &none) != 0)
+			return -1;
+	}
 	if (!g.any)
 		return 0;
 	jsonw_close(&d->w, ']');

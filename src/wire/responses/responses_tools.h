@@ -1,6 +1,7 @@
 /*
- * The tools of a Responses request in a chat, and back from a chat's name for
- * one to the client's.
+ * The tools of a Responses request (its "tools", and those of its items of type
+ * additional_tools) in a chat, and back from a chat's name for one to the
+ * client's.
  *
  *   function   nested, as a chat has it
  *   custom     takes text: the same in a chat where the provider has such
