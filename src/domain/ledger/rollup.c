@@ -77,7 +77,7 @@ cut(struct str s, size_t most, char *out)
 }
 
 struct str
-rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES])
+rollup_cut(struct str s, char out[ROLLUP_VALUE_BYTES])
 {
 	return cut(s, ROLLUP_VALUE_BYTES, out);
 }

@@ -79,7 +79,12 @@ enum rollup_part {
  * s, or when it is longer than ROLLUP_VALUE_BYTES its beginning with a hash
  * of the whole, in out; different long values stay different.
  */
-struct str rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES]);
+struct str rollup_cut(struct str s, char out[ROLLUP_VALUE_BYTES]);
+static inline struct str
+rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES])
+{
+	return s.n <= ROLLUP_VALUE_BYTES ? s : rollup_cut(s, out);
+}
 
 /* Whom a charge is booked on; empty ones are left out (KEY: "anonymous"). */
 struct rollup_names {

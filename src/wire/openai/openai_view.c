@@ -71,6 +71,7 @@ void
 openai_view_write(struct openai_view *v, size_t from, size_t to,
     struct buf *out)
 {
+	(void)buf_reserve(out, to - from); /* edits are short */
 	for (size_t i = 0; i < v->edit_count; i++) {
 		const struct view_edit *e = &v->edits[i];
 
