@@ -5,9 +5,10 @@
 #include "wire/relay_note.h"
 
 int
-chat_source_open(struct chat_source *s, const struct relay *r,
-    const struct chat_listener *listener, struct err *err)
+chat_source_open(const struct relay *r, const struct chat_listener *listener,
+    struct err *err)
 {
+	struct chat_source *s = r->state;
 	struct relay_options options = r->options;
 
 	s->listener = listener;
@@ -28,8 +29,10 @@ chat_source_open(struct chat_source *s, const struct relay *r,
 }
 
 void
-chat_source_close(struct chat_source *s)
+chat_source_close(const struct relay *r)
 {
+	struct chat_source *s = r->state;
+
 	if (!s->is_open)
 		return;
 	relay_close(&s->inner);
@@ -95,9 +98,10 @@ convert(struct chat_source *s, struct relay *r, struct buf *out,
 /* What the inner relay gave out before it failed still is good; its own error
    is what counts. */
 int
-chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
-    struct buf *out, struct err *err)
+chat_source_feed(struct relay *r, struct str bytes, struct buf *out,
+    struct err *err)
 {
+	struct chat_source *s = r->state;
 	int result;
 
 	if (s->ended)
@@ -113,9 +117,9 @@ chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
 }
 
 int
-chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
-    struct err *err)
+chat_source_finish(struct relay *r, struct buf *out, struct err *err)
 {
+	struct chat_source *s = r->state;
 	struct skim_value root;
 	int result;
 

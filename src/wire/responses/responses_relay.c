@@ -17,6 +17,8 @@ struct responses {
 	struct responses_output output;
 	bool started;
 };
+_Static_assert(offsetof(struct responses, source) == 0,
+    "chat_source stands first");
 
 /* NULL: the answer is complete. */
 static const char *
@@ -298,7 +300,7 @@ start(struct relay *r, struct err *err)
 {
 	struct responses *s = r->state;
 
-	if (chat_source_open(&s->source, r, &listener, err) != 0)
+	if (chat_source_open(r, &listener, err) != 0)
 		return -1;
 	buf_init(&s->id, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
@@ -312,26 +314,10 @@ stop(struct relay *r)
 {
 	struct responses *s = r->state;
 
-	chat_source_close(&s->source);
+	chat_source_close(r);
 	responses_output_fini(&s->output);
 	buf_fini(&s->id);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-
-	return chat_source_feed(&s->source, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-
-	return chat_source_finish(&s->source, r, out, err);
 }
 
 static void
@@ -355,8 +341,8 @@ const struct relay_ops responses_relay = {
 	.name = "chat-responses",
 	.state_bytes = sizeof(struct responses),
 	.start = start,
-	.feed = feed,
-	.finish = finish,
+	.feed = chat_source_feed,
+	.finish = chat_source_finish,
 	.fail = fail,
 	.keep_alive = relay_keep_alive,
 	.stop = stop,
