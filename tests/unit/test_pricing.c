@@ -295,6 +295,12 @@ test_cost_of_known_answers(void **state)
 			.completion_tokens = 10 },
 		    1000 * 3000 + 100 * 300 + 50 * 3750 + 25 * 6000 +
 			10 * 15000 },
+		/* Its priority tier is capacity bought ahead. */
+		{ "claude",
+		    { .tier = TIER_PRIORITY,
+			.prompt_tokens = 1000,
+			.completion_tokens = 10 },
+		    1000 * 3000 + 10 * 15000 },
 		/* More long writes than writes: a provider's slip. */
 		{ "claude",
 		    { .prompt_tokens = 100,
