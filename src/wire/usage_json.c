@@ -218,6 +218,20 @@ usage_json_read(const struct skim_value *v, struct usage *u)
 	return 0;
 }
 
+enum service_tier
+usage_json_tier(const struct skim_value *v)
+{
+	enum service_tier tier;
+
+	if (skim_string_is(v, "fast"))
+		return TIER_PRIORITY;
+	if (v->type != SKIM_STRING ||
+	    service_tier_parse(str_make(v->value.p + 1, v->value.n - 2),
+		&tier) != 0)
+		return TIER_DEFAULT;
+	return tier;
+}
+
 static void
 write_count(struct jsonw *w, const char *key, int64_t n)
 {

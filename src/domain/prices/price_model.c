@@ -663,6 +663,20 @@ is_known(const struct price_model *m)
 		   (m->has_units && p->base.image_output != PRICE_UNSET));
 }
 
+/*
+ * Fireworks takes half for a prompt token out of its cache where its list says
+ * nothing else. Source: docs.fireworks.ai/guides/prompt-caching.
+ */
+static void
+add_cache_discount(struct price_model *m)
+{
+	struct price_rates *r = &m->price.base;
+
+	if (strcmp(m->provider, "fireworks_ai") == 0 && m->mode_is_text &&
+	    r->cached_input == PRICE_UNSET && r->input != PRICE_UNSET)
+		r->cached_input = r->input / 2 + r->input % 2;
+}
+
 static void
 finish(struct price_model *m)
 {
@@ -674,10 +688,13 @@ finish(struct price_model *m)
 		/* The older field for what the mode counts. */
 		if (*limit == CONFIG_UNSET)
 			*limit = m->max_tokens;
+		add_cache_discount(m);
 		price_fill(p);
 	}
 	price_close_gaps(p);
-	price_add_priority(p);
+	/* Anthropic's is capacity bought ahead, no dearer token. */
+	if (strcmp(m->provider, "anthropic") != 0)
+		price_add_priority(p);
 	p->known = is_known(m);
 }
 
