@@ -93,8 +93,11 @@ static const struct body requests[] = {
 	"\"role\":\"assistant\",\"content\":["
 #define EMBEDDED                                                               \
 	"{\"object\":\"list\",\"model\":\"m\",\"usage\":{\"prompt_tokens\":1," \
-	"\"total_tokens\":1},\"data\":[{\"object\":\"embedding\",\"index\":0," \
-	"\"embedding\":"
+	"\"total_tokens\":1},\"data\":["
+#define VECTOR  "{\"object\":\"embedding\",\"index\":0,\"embedding\":"
+#define FOUR    "-0.01234567,0.02345678,-0.03456789,0.04567891"
+#define NUMBERS VECTOR "[" FOUR "," FOUR "," FOUR "," FOUR "]}"
+#define BASE64  VECTOR "\"AACAPwAAAEAAAEBAAACAQAAAoEAAAMBAAADgQAAAAEE=\"}"
 
 static void
 make(const struct body *b, struct buf *out)
@@ -214,15 +217,15 @@ static const struct answer {
 	    { "blocks of a letter", WIRE_CHAT, CONVERSE, "{\"text\":\"a\"},",
 		"{\"text\":\"a\"}]}}}" } },
 	{ "openai", "{\"model\":\"m\",\"input\":\"a\"}",
-	    { "base64 to numbers", WIRE_EMBEDDINGS, EMBEDDED "\"", "AACAPwAA",
-		"\"}]}" } },
+	    { "base64 to numbers", WIRE_EMBEDDINGS, EMBEDDED, BASE64 ",",
+		BASE64 "]}" } },
 	{ "openai",
 	    "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"base64\"}",
-	    { "numbers to base64", WIRE_EMBEDDINGS, EMBEDDED "[",
-		"-0.01234567,", "1]}]}" } },
+	    { "numbers to base64", WIRE_EMBEDDINGS, EMBEDDED, NUMBERS ",",
+		NUMBERS "]}" } },
 	{ "openai", "{\"model\":\"m\",\"input\":\"a\"}",
-	    { "numbers stay numbers", WIRE_EMBEDDINGS, EMBEDDED "[",
-		"-0.01234567,", "1]}]}" } },
+	    { "numbers stay numbers", WIRE_EMBEDDINGS, EMBEDDED, NUMBERS ",",
+		NUMBERS "]}" } },
 	{ "openai", CHAT TURN "\"a\"}]}",
 	    { "digits", WIRE_CHAT, ANSWER "\"}}],\"x\":[", "1,",
 		"1],\"y\":[{\"z\":{\"u\":\"" ANSWER_END } },

@@ -13,10 +13,12 @@ import time
 import pytest
 
 from configs import config, deployment, mock
-from harness.client import Connection, build
+from harness.client import build
 from harness.gateway import chat_body
 from harness.process import has_sanitizer, resident_bytes
 from harness.wait import seconds, wait_until
+from large import (CHAT, HEAD, large_config, of_digits, of_messages, of_text,
+                   send_one, thread_nsecs)
 
 # What is in the body, who gets it: as it is, or translated; and whether that
 # is work that must not be the loop's.

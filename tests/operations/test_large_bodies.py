@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from configs import config, deployment
 from harness.client import Connection, build
 from harness.process import has_sanitizer, resident_bytes
 from harness.wait import seconds, wait_until
@@ -154,3 +155,31 @@ def test_a_worker_is_killed_with_one(gateway):
     assert sender.answer is None or sender.answer.broken
     gateway.await_replaced("worker", pid)
     assert send_one(gateway.address, body).status == 200
+
+
+def embeddings(_request, talk):
+    """20 MB of numbers, whatever form was asked for."""
+    vector = (b'{"object":"embedding","index":0,"embedding":['
+              + b"-0.01234567," * 1023 + b"1]}")
+    body = (b'{"object":"list","model":"m","usage":{"prompt_tokens":1,'
+            b'"total_tokens":1},"data":['
+            + b",".join([vector] * ((20 << 20) // len(vector))) + b"]}")
+    talk.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+              b"content-length: %d\r\n\r\n" % len(body) + body)
+
+
+def test_a_large_answer_is_not_the_loops_work(make_gateway, make_provider):
+    gateway = make_gateway(config(deployment(
+        "m", make_provider(embeddings).base_url)))
+    pid = gateway.pid_of("worker")
+    before = thread_nsecs(pid)
+    answer = gateway.request("POST", "/v1/embeddings", {
+        "model": "m", "input": "a", "encoding_format": "base64"})
+    loop, offload = (now - then for now, then in
+                     zip(thread_nsecs(pid), before))
+    assert answer.complete, answer.describe()
+    assert answer.body.endswith(b'"}]}')
+    assert b"-0.01234567" not in answer.body
+    print(f"the loop {loop / 1e6:.1f} ms, "
+          f"the second thread {offload / 1e6:.1f} ms")
+    assert loop < offload
