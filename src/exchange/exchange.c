@@ -231,6 +231,8 @@ exchange_free(struct exchange *x)
 {
 	struct exchange_env *env = x->env;
 
+	if (errand_is_out(x))
+		abort(); /* another thread has it: cannot be */
 	event_del(&x->timer);
 	if (x->progress_nsecs > 0)
 		batch_cancel(env->batch, &x->progress_job);
