@@ -195,6 +195,7 @@ record_write_opening(struct exchange *x, const struct candidate *c,
 	char when[CLOCK_RFC3339_BYTES];
 	struct jsonw w;
 
+	(void)buf_reserve(out, 511); /* most fit into this */
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, out);
 	member_cstr(&w, JSON_KEY("run_id"), x->request_id);
@@ -260,6 +261,7 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_count(w, JSON_KEY("image_factor"), u->image_factor);
 	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
 	member_count(w, JSON_KEY("characters"), u->characters);
+	member_count(w, JSON_KEY("search_units"), u->search_units);
 	member_count(w, JSON_KEY("searches"), u->searches);
 	if (u->searches != 0 && u->search_size != SEARCH_MEDIUM)
 		member_cstr(w, JSON_KEY("search_size"),

@@ -12,6 +12,7 @@
  * good over transactions as long as nobody else has committed in between: the
  * numbers of transactions, which LMDB gives out under the writer's lock, tell.
  */
+#include "base/hash.h"
 #include "store/store_backing.h"
 #include "store/store_lmdb.h"
 
@@ -35,6 +36,18 @@ store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
 	t->failed = true;
 	return err_set(&t->err, code, "%s: %s", t->store->envs[t->env].dir,
 	    text);
+}
+
+int
+store_fail_row(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	char hex[2 * KEY_MAX_BYTES + 1];
+
+	hash_hex((const unsigned char *)key.p, key.n, hex);
+	return store_fail(t, ERR_STORE,
+	    "%s: the row with key %s is damaged (%zu bytes)",
+	    store_tables[table].name, hex, value.n);
 }
 
 bool
@@ -165,7 +178,7 @@ store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 		return store_set_error(err, e, "begin writing", rc);
 	}
 	if (e->rows != NULL && mdb_txn_id(e->writer.mdb) != e->rows_txn + 1)
-		store_rows_clear(e->rows);
+		store_rows_forget(e->rows);
 	*t_r = enter(e, &e->writer);
 	return 0;
 }
@@ -293,7 +306,7 @@ forget_rows(struct store_txn *t)
 	struct store_environment *e = &t->store->envs[t->env];
 
 	if (t->writer && e->rows != NULL)
-		store_rows_clear(e->rows);
+		store_rows_forget(e->rows);
 }
 
 /* The writer's LMDB transaction; the kept rows are of its state then. */
@@ -450,7 +463,7 @@ store_write_rows(struct store_txn *t)
 		return -1;
 	if (!t->writer || r == NULL || r->changed == 0)
 		return 0;
-	for (uint32_t i = 0; i < r->count; i++) {
+	for (uint32_t i = 0; i < r->count && r->changed > 0; i++) {
 		struct store_row *row = &r->rows[i];
 
 		if (!row->changed)
@@ -459,8 +472,8 @@ store_write_rows(struct store_txn *t)
 			store_row_value(r, row)) != 0)
 			return -1;
 		row->changed = false;
+		r->changed--;
 	}
-	r->changed = 0;
 	return 0;
 }
 
@@ -500,6 +513,35 @@ store_put(struct store_txn *t, enum store_table table, struct str key,
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	return put(t, table, key, value);
+}
+
+int
+store_add(struct store_txn *t, enum store_table table, struct str key,
+    const struct counters *amounts)
+{
+	unsigned char bytes[COUNTERS_BYTES];
+	struct store_rows *rows;
+	struct counters sum;
+	struct str value;
+	int rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	t->edits++;
+	rows = rows_of(t, table);
+	if (rows != NULL && store_rows_add(rows, table, key, amounts))
+		return 1;
+	rc = store_get(t, table, key, &value);
+	if (rc <= 0)
+		return rc;
+	if (counters_decode(value, &sum) != 0)
+		return store_fail_row(t, table, key, value);
+	counters_add(&sum, amounts);
+	if (rows != NULL && store_rows_set_counters(rows, table, key, &sum))
+		return 1;
+	value = str_make((const char *)bytes, counters_encode(&sum, bytes));
+	return store_put(t, table, key, value) == 0 ? 1 : -1;
 }
 
 int

@@ -5,9 +5,10 @@
 #include "wire/relay_note.h"
 
 int
-chat_source_open(struct chat_source *s, const struct relay *r,
-    const struct chat_listener *listener, struct err *err)
+chat_source_open(const struct relay *r, const struct chat_listener *listener,
+    struct err *err)
 {
+	struct chat_source *s = r->state;
 	struct relay_options options = r->options;
 
 	s->listener = listener;
@@ -28,8 +29,10 @@ chat_source_open(struct chat_source *s, const struct relay *r,
 }
 
 void
-chat_source_close(struct chat_source *s)
+chat_source_close(const struct relay *r)
 {
+	struct chat_source *s = r->state;
+
 	if (!s->is_open)
 		return;
 	relay_close(&s->inner);
@@ -95,9 +98,10 @@ convert(struct chat_source *s, struct relay *r, struct buf *out,
 /* What the inner relay gave out before it failed still is good; its own error
    is what counts. */
 int
-chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
-    struct buf *out, struct err *err)
+chat_source_feed(struct relay *r, struct str bytes, struct buf *out,
+    struct err *err)
 {
+	struct chat_source *s = r->state;
 	int result;
 
 	if (s->ended)
@@ -113,9 +117,9 @@ chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
 }
 
 int
-chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
-    struct err *err)
+chat_source_finish(struct relay *r, struct buf *out, struct err *err)
 {
+	struct chat_source *s = r->state;
 	struct skim_value root;
 	int result;
 
@@ -178,15 +182,19 @@ chat_piece_read(const struct skim_value *root, const char *member,
 void
 chat_call_read(const struct skim_value *call, int64_t at, struct chat_call *c)
 {
-	struct skim_value index, function, extra;
+	struct skim_value index, function, custom, extra, input;
 	const struct skim_wanted of_call[] = { { "index", &index },
 		{ "id", &c->id }, { "function", &function },
-		{ "extra_content", &extra } };
+		{ "custom", &custom }, { "extra_content", &extra } };
 	const struct skim_wanted of_function[] = { { "name", &c->name },
-		{ "arguments", &c->arguments } };
+		{ "arguments", &c->arguments }, { "input", &input } };
 
 	pick(call, of_call, ARRAY_LEN(of_call));
-	pick(&function, of_function, ARRAY_LEN(of_function));
+	c->custom = custom.type == SKIM_OBJECT;
+	pick(c->custom ? &custom : &function, of_function,
+	    ARRAY_LEN(of_function));
+	if (c->custom)
+		c->arguments = input;
 	extra = pick_one(&extra, "google");
 	c->seal = pick_one(&extra, "thought_signature");
 	c->index = at;

@@ -3,6 +3,9 @@
  * another API (messages_relay.h, responses_relay.h): the bytes first go through
  * the provider's own relay for chat clients (relay_options.chat), which mends
  * what providers do differently, and what that gives out is read again here.
+ *
+ * It stands first in the state of a relay that is fed this way, whose feed and
+ * finish then are chat_source_feed() and chat_source_finish().
  */
 #ifndef WIRE_CHAT_SOURCE_H
 #define WIRE_CHAT_SOURCE_H
@@ -35,15 +38,15 @@ struct chat_source {
 	struct sse_reader sse;
 };
 
-int chat_source_open(struct chat_source *s, const struct relay *r,
+/* In the relay's start and stop. */
+int chat_source_open(const struct relay *r,
     const struct chat_listener *listener, struct err *err) MUST_CHECK;
-void chat_source_close(struct chat_source *s);
-/* A relay's feed and finish (relay.h). The inner relay's facts become r's but
+void chat_source_close(const struct relay *r);
+/* What relay_ops has under these names. The inner relay's facts become r's but
    for `chunks`, which is the listener's to count. */
-int chat_source_feed(struct chat_source *s, struct relay *r, struct str bytes,
-    struct buf *out, struct err *err);
-int chat_source_finish(struct chat_source *s, struct relay *r, struct buf *out,
+int chat_source_feed(struct relay *r, struct str bytes, struct buf *out,
     struct err *err);
+int chat_source_finish(struct relay *r, struct buf *out, struct err *err);
 
 /* ---- reading what it gives ---------------------------------------------- */
 
@@ -61,6 +64,7 @@ void chat_piece_read(const struct skim_value *root, const char *member,
 
 struct chat_call {
 	int64_t index;
+	bool custom; /* of a tool that takes text: arguments is that */
 	struct skim_value id, name, arguments;
 	struct skim_value seal; /* Gemini's signature (call_seal.h) */
 };

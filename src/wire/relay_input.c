@@ -7,18 +7,21 @@
 #define FIRST_BYTES 4096
 
 void
-relay_input_init(struct relay_input *in, const struct relay *r,
-    const struct relay_taker *taker)
+relay_input_init(const struct relay *r, const struct relay_taker *taker)
 {
+	struct relay_input *in = r->state;
+
 	in->taker = taker;
-	in->form = r->options.request->stream ? INPUT_UNKNOWN : INPUT_JSON;
+	in->form = r->options.request->stream ? INPUT_UNKNOWN : INPUT_WHOLE;
 	buf_init(&in->whole, r->options.max_answer_bytes);
 	sse_reader_init(&in->sse, r->options.max_event_bytes);
 }
 
 void
-relay_input_fini(struct relay_input *in)
+relay_input_fini(const struct relay *r)
 {
+	struct relay_input *in = r->state;
+
 	buf_fini(&in->whole);
 	sse_reader_fini(&in->sse);
 }
@@ -31,7 +34,7 @@ find_form(struct relay_input *in, struct str bytes)
 	if (rest.n == 0)
 		return;
 	in->form = rest.p[0] == '{' || rest.p[0] == '[' || rest.p[0] == '<'
-		       ? INPUT_JSON
+		       ? INPUT_WHOLE
 		       : INPUT_EVENTS;
 }
 
@@ -69,17 +72,18 @@ feed_events(struct relay_input *in, struct relay *r, struct str bytes,
 }
 
 int
-relay_input_feed(struct relay_input *in, struct relay *r, struct str bytes,
-    struct buf *out, struct err *err)
+relay_input_feed(struct relay *r, struct str bytes, struct buf *out,
+    struct err *err)
 {
+	struct relay_input *in = r->state;
 	int result;
 
 	if (in->ended)
 		return 0;
 	if (in->form == INPUT_UNKNOWN)
 		find_form(in, bytes);
-	result = in->form == INPUT_JSON ? collect(in, r, bytes, err)
-					: feed_events(in, r, bytes, out, err);
+	result = in->form == INPUT_WHOLE ? collect(in, r, bytes, err)
+					 : feed_events(in, r, bytes, out, err);
 	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
@@ -100,29 +104,42 @@ finish_events(struct relay_input *in, struct relay *r, struct buf *out,
 }
 
 int
-relay_input_finish(struct relay_input *in, struct relay *r, struct buf *out,
-    struct err *err)
+relay_input_finish(struct relay *r, struct buf *out, struct err *err)
 {
+	struct relay_input *in = r->state;
 	int result;
 
 	if (in->ended)
 		return 0;
-	result = in->form == INPUT_JSON ? in->taker->whole(r, out, err)
-					: finish_events(in, r, out, err);
+	result = in->form == INPUT_WHOLE ? in->taker->whole(r, out, err)
+					 : finish_events(in, r, out, err);
 	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
-struct str
-relay_input_text(const struct relay_input *in)
+void
+relay_input_fail(struct relay *r, enum err_code code, const char *text,
+    struct buf *out)
 {
+	struct relay_input *in = r->state;
+
+	if (in->ended)
+		return;
+	in->ended = true;
+	relay_fail_event(r, code, text, out);
+}
+
+struct str
+relay_input_text(const struct relay *r)
+{
+	const struct relay_input *in = r->state;
+
 	return str_trim(buf_str(&in->whole));
 }
 
 int
-relay_input_no_object(const struct relay_input *in, struct relay *r,
-    struct err *err)
+relay_input_no_object(struct relay *r, struct err *err)
 {
-	struct str text = relay_input_text(in);
+	struct str text = relay_input_text(r);
 
 	if (text.n == 0)
 		return relay_malformed(r, err, "the answer is empty");

@@ -3,11 +3,15 @@
 
 #include "wire/json/skim.h"
 #include "wire/openai/openai_params.h"
+#include "wire/usage_json.h"
 
 /* Output of a model whose maximum nobody knows, under a cap. */
 #define UNKNOWN_OUTPUT_TOKENS 4096
 /* More answers than any provider makes for one prompt. */
 #define MANY_OUTPUTS 1024
+/* Cohere's search unit. */
+#define RERANK_CHUNK_TOKENS 500
+#define RERANK_UNIT_CHUNKS  100
 
 /* ---- the deployment's own members --------------------------------------- */
 
@@ -54,11 +58,7 @@ read_terms(const char *json, struct terms *t)
 			take_larger(&v, &t->outputs);
 		} else if (str_is(key, "service_tier")) {
 			t->has_tier = true;
-			if (skim_string_is(&v, "flex"))
-				t->tier = TIER_FLEX;
-			else if (skim_string_is(&v, "priority") ||
-				 skim_string_is(&v, "fast"))
-				t->tier = TIER_PRIORITY;
+			t->tier = usage_json_tier(&v);
 		} else if (str_is(key, "audio") ||
 			   (str_is(key, "modalities") &&
 			       str_find(v.value, "audio") >= 0)) {
@@ -196,6 +196,26 @@ image_factor(const struct wire_request *r, const struct candidate *c)
 	return 1 + wide + member_is(r, "quality", "hd");
 }
 
+/*
+ * Queries that a rerank may count as: one for each hundred documents, and a
+ * document of more than 500 tokens is several. A token is a byte at least.
+ * Source: Cohere's pricing ("search unit").
+ */
+static int64_t
+search_units(const struct wire_request *r)
+{
+	const struct wire_member *m =
+	    wire_request_member(r, str_of("documents"));
+	int64_t chunks;
+
+	if (r->api != WIRE_RERANK || m == NULL)
+		return 1;
+	chunks = (int64_t)m->at.value.n / RERANK_CHUNK_TOKENS + 1;
+	if (m->at.type == SKIM_ARRAY)
+		chunks += (int64_t)m->at.count;
+	return (chunks + RERANK_UNIT_CHUNKS - 1) / RERANK_UNIT_CHUNKS;
+}
+
 /* What makes every token dearer. */
 static void
 find_factors(const struct wire_request *r, const struct candidate *c,
@@ -237,6 +257,7 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.image_output = r->image_output,
 		.images = r->images,
 		.image_factor = image_factor(r, c),
+		.search_units = search_units(r),
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
 		.searches = w->searches.at_most,

@@ -422,6 +422,32 @@ test_errors_inside_reach_the_outer_walk(void **state)
 }
 
 static void
+test_characters(void **state)
+{
+	static const struct {
+		const char *quoted;
+		size_t n;
+	} rows[] = {
+		{ "\"\"", 0 },
+		{ "\"plain\"", 5 },
+		{ "\"a\\nb\\\"\\\\\\/\"", 6 },
+		{ "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"", 3 },
+		{ "\"\\u00e9\\u20acx\"", 3 },
+		{ "\"\\ud83d\\ude00!\"", 2 },
+		{ "\"\\uD83D\"", 1 }, /* the other half comes in the next */
+		{ "\"\\uDE00!\"", 1 },
+		{ "12", 0 },
+		{ "\"\\u12\"", 3 }, /* not accepted text: within its bounds */
+		{ "\"\\\"", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(skim_text_chars(str_of(rows[i].quoted)),
+		    rows[i].n);
+}
+
+static void
 test_unescape(void **state)
 {
 	static const struct {
@@ -665,6 +691,7 @@ main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_walk_descends_and_returns),
 		cmocka_unit_test(test_errors_inside_reach_the_outer_walk),
+		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_unescape),
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_strings_are_compared_by_meaning),

@@ -54,7 +54,7 @@ UNITS = (
 # Factors on a whole charge, in thousandths.
 MULTIPLIERS = ("fast", "geo_eu", "geo_us")
 # Rows of their own for the service tier that the answer names.
-SERVICES = ("priority", "flex", "batch")
+SERVICES = ("priority", "flex", "batch", "ultrafast")
 
 TOKEN_KEYS = frozenset(f"{kind}_pico" for kind in FALLBACK)
 UNIT_KEYS = frozenset(f"{unit}_pico" for unit in UNITS)

@@ -21,10 +21,11 @@ enum service_tier {
 	TIER_DEFAULT,
 	TIER_FLEX,
 	TIER_PRIORITY,
-	TIER_BATCH
+	TIER_BATCH,
+	TIER_ULTRAFAST
 };
-#define SERVICE_TIERS 4
-/* "default", "flex", "priority", "batch" */
+#define SERVICE_TIERS 5
+/* "default", "flex", "priority", "batch", "ultrafast" */
 const char *service_tier_name(enum service_tier tier);
 int service_tier_parse(struct str word, enum service_tier *tier_r) MUST_CHECK;
 
@@ -68,6 +69,7 @@ struct usage {
 	int64_t image_factor; /* how many of the priced ones each costs; 0: 1 */
 	int64_t audio_millis; /* of sound listened to */
 	int64_t characters;   /* spoken */
+	int64_t search_units; /* queries that a rerank counts as; 0: 1 */
 	int64_t searches;     /* of the web, by the provider */
 	enum search_size search_size;
 	/* What makes all tokens dearer. */

@@ -11,29 +11,33 @@
    without brackets. */
 struct parts {
 	struct buf text, reasoning, thinking_blocks, tool_calls;
+	struct citations cites;
 	bool has_text, has_json, has_reasoning;
 };
 
 static void
-open_parts(struct parts *p, size_t max)
+open_parts(struct parts *p, size_t max, bool with_index)
 {
 	memset(p, 0, sizeof(*p));
 	buf_init(&p->text, max);
 	buf_init(&p->reasoning, max);
 	buf_init(&p->thinking_blocks, max);
 	buf_init(&p->tool_calls, max);
+	citations_init(&p->cites, max, with_index);
 }
 
 static void
 close_parts(struct parts *p, struct buf *out)
 {
 	if (p->text.overflowed || p->reasoning.overflowed ||
-	    p->thinking_blocks.overflowed || p->tool_calls.overflowed)
+	    p->thinking_blocks.overflowed || p->tool_calls.overflowed ||
+	    citations_overflowed(&p->cites))
 		out->overflowed = true;
 	buf_fini(&p->text);
 	buf_fini(&p->reasoning);
 	buf_fini(&p->thinking_blocks);
 	buf_fini(&p->tool_calls);
+	citations_fini(&p->cites);
 }
 
 /* A JSON value as text inside of a string: an input becomes arguments. */
@@ -84,13 +88,23 @@ add_thinking(const struct anthropic_block *b, struct buf *out)
 }
 
 static void
+take_text(struct parts *p, const struct anthropic_block *b)
+{
+	p->has_text = true;
+	if (p->has_json)
+		return;
+	buf_add_str(&p->text, pick_inside(&b->text));
+	citations_begin(&p->cites);
+	citations_text(&p->cites, &b->text);
+	citations_add_all(&p->cites, &b->citations);
+}
+
+static void
 take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 {
 	switch (b->type) {
 	case BLOCK_TEXT:
-		p->has_text = true;
-		if (!p->has_json)
-			buf_add_str(&p->text, pick_inside(&b->text));
+		take_text(p, b);
 		break;
 	case BLOCK_JSON:
 		/* What was said around it would make it no JSON. */
@@ -131,6 +145,7 @@ read_parts(const struct skim_value *content, bool with_index, struct parts *p)
 		take_block(p, &block, with_index ? tools : -1);
 		tools += block.type == BLOCK_TOOL;
 	}
+	citations_end(&p->cites);
 }
 
 static void
@@ -155,7 +170,7 @@ write_message(const struct skim_value *message, bool with_index,
 
 	pick(message, wanted, ARRAY_LEN(wanted));
 	refusal = pick_one(&details, "explanation");
-	open_parts(&p, out->max);
+	open_parts(&p, out->max, with_index);
 	read_parts(&content, with_index, &p);
 	buf_add_cstr(out, "{\"role\":\"assistant\",\"content\":");
 	if (p.has_text || p.tool_calls.len == 0) {
@@ -174,6 +189,8 @@ write_message(const struct skim_value *message, bool with_index,
 	add_list("tool_calls", &p.tool_calls, out);
 	buf_add_cstr(out, ",\"refusal\":");
 	anthropic_add_string(&refusal, "null", out);
+	if (!p.has_json)
+		add_list("annotations", &p.cites.annotations, out);
 	buf_add_char(out, '}');
 	close_parts(&p, out);
 }

@@ -5,6 +5,10 @@
  *   text                   delta.content; where the answer is to be JSON by a
  *                          tool it waits: it goes when the tool is called, and
  *                          comes in one piece when another one is, or none
+ *   citations              delta.annotations, all in one chunk before the
+ *                          finish_reason, as OpenAI has it: some clients keep
+ *                          only the last chunk's. Before tool calls those that
+ *                          are known, since the message is closed by them
  *   thinking               delta.reasoning_content, and thinking_blocks with
  *                          an index, which a client can add up and send back
  *                          with the signature
@@ -129,6 +133,7 @@ write_text(struct relay *r, const struct skim_value *v, struct buf *out)
 
 	if (s->json_answer)
 		return; /* the same as in a plain answer */
+	citations_text(&s->cites, v);
 	if (!s->holds_text)
 		write_string(r, "content", v, out);
 	else if (buf_add_str(&s->held, pick_inside(v)) != 0)
@@ -154,6 +159,24 @@ release_text(struct relay *r, struct buf *out)
 	write_string(r, "content", &v, out);
 	buf_clear(&s->held);
 	buf_fini(&text);
+}
+
+/* Of a JSON answer's text nothing is left that they could belong to. */
+static void
+release_citations(struct relay *r, struct buf *out)
+{
+	struct anthropic_relay *s = r->state;
+
+	citations_end(&s->cites);
+	out->overflowed |= citations_overflowed(&s->cites);
+	if (s->json_answer || s->cites.annotations.len == 0)
+		return;
+	open_delta(r, out);
+	buf_add_cstr(out, "\"annotations\":[");
+	buf_add_str(out, buf_str(&s->cites.annotations));
+	buf_add_char(out, ']');
+	close_delta(r, out);
+	buf_clear(&s->cites.annotations);
 }
 
 /* ---- thinking ----------------------------------------------------------- */
@@ -254,6 +277,8 @@ block_start(struct relay *r, const struct anthropic_block *b, struct buf *out)
 
 	switch (b->type) {
 	case BLOCK_TEXT:
+		citations_begin(&s->cites);
+		citations_add_all(&s->cites, &b->citations);
 		write_text(r, &b->text, out);
 		break;
 	case BLOCK_THINKING:
@@ -265,6 +290,7 @@ block_start(struct relay *r, const struct anthropic_block *b, struct buf *out)
 		break;
 	case BLOCK_TOOL:
 		release_text(r, out);
+		release_citations(r, out);
 		keep_input(s, b);
 		write_call_start(r, b, out);
 		break;
@@ -293,20 +319,24 @@ input_piece(struct relay *r, struct str text, struct buf *out)
 static void
 block_delta(struct relay *r, const struct anthropic_event *e, struct buf *out)
 {
-	if (pick_is_empty(&e->piece))
-		return;
+	struct anthropic_relay *s = r->state;
+
 	switch (e->delta) {
 	case DELTA_TEXT:
 		write_text(r, &e->piece, out);
 		break;
 	case DELTA_JSON:
-		input_piece(r, e->piece.value, out);
+		if (!pick_is_empty(&e->piece))
+			input_piece(r, e->piece.value, out);
 		break;
 	case DELTA_THINKING:
 		write_thinking(r, "thinking", "thinking", &e->piece, out);
 		break;
 	case DELTA_SIGNATURE:
 		write_thinking(r, "thinking", "signature", &e->piece, out);
+		break;
+	case DELTA_CITATION:
+		citations_add(&s->cites, &e->piece);
 		break;
 	case DELTA_OTHER:
 		break;
@@ -331,6 +361,7 @@ write_finish(struct relay *r, struct buf *out)
 	if (s->finish_sent)
 		return;
 	release_text(r, out);
+	release_citations(r, out);
 	s->finish_sent = true;
 	anthropic_chunk_head(r, &h);
 	chat_chunk_finish(&h.c, 0, !s->role_sent,

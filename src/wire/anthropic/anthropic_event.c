@@ -35,6 +35,7 @@ static const struct {
 	{ "input_json_delta", "partial_json", DELTA_JSON },
 	{ "thinking_delta", "thinking", DELTA_THINKING },
 	{ "signature_delta", "signature", DELTA_SIGNATURE },
+	{ "citations_delta", "citation", DELTA_CITATION },
 };
 
 static int64_t
@@ -63,7 +64,8 @@ anthropic_block_read(const struct skim_value *object,
 		{ "input", &block_r->input }, { "text", &block_r->text },
 		{ "thinking", &block_r->thinking },
 		{ "signature", &block_r->signature },
-		{ "data", &block_r->data } };
+		{ "data", &block_r->data },
+		{ "citations", &block_r->citations } };
 
 	pick(object, wanted, ARRAY_LEN(wanted));
 	block_r->object = *object;
@@ -119,7 +121,8 @@ read_delta(const struct skim_value *object, struct anthropic_event *e)
 		e->piece = pick_one(object, delta_types[i].member);
 		e->delta = delta_types[i].delta;
 	}
-	if (e->piece.type != SKIM_STRING)
+	if (e->piece.type !=
+	    (e->delta == DELTA_CITATION ? SKIM_OBJECT : SKIM_STRING))
 		e->delta = DELTA_OTHER;
 	else if (e->delta != DELTA_SIGNATURE)
 		e->text_bytes = text_bytes(&e->piece);

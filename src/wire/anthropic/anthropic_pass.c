@@ -103,6 +103,27 @@ cut_short(struct relay *r, struct buf *out)
 
 /* ---- a plain answer as a stream ---------------------------------------- */
 
+static void
+wrap_citations(int64_t i, const struct skim_value *list, struct buf *out)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct buf compact;
+	struct str key;
+
+	if (list->type != SKIM_ARRAY)
+		return;
+	buf_init(&compact, out->max);
+	skim_iter_init(&it, list->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		buf_clear(&compact);
+		pick_compact(v.value, &compact);
+		messages_event_delta(i, "citations_delta", "citation",
+		    buf_str(&compact), out);
+	}
+	buf_fini(&compact);
+}
+
 /* Deltas that bring what the block's start leaves out. */
 static void
 wrap_text(int64_t i, const struct anthropic_block *b, struct buf *out)
@@ -112,6 +133,7 @@ wrap_text(int64_t i, const struct anthropic_block *b, struct buf *out)
 	if (!pick_is_empty(&b->text))
 		messages_event_delta(i, "text_delta", "text", b->text.value,
 		    out);
+	wrap_citations(i, &b->citations, out);
 }
 
 static void

@@ -257,13 +257,13 @@ static int
 take_answer(struct relay *r, struct buf *out, struct err *err)
 {
 	struct anthropic_relay *s = r->state;
-	struct str text = relay_input_text(&s->in);
+	struct str text = relay_input_text(r);
 	struct skim_value message, content, error, stop_reason;
 	const struct skim_wanted wanted[] = { { "error", &error },
 		{ "content", &content }, { "stop_reason", &stop_reason } };
 
 	if (text.n == 0 || text.p[0] != '{')
-		return relay_input_no_object(&s->in, r, err);
+		return relay_input_no_object(r, err);
 	if (pick_checked(text, MAX_DEPTH, wanted, ARRAY_LEN(wanted), err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	message = pick_root(text);
@@ -298,11 +298,12 @@ start(struct relay *r, struct err *err)
 
 	(void)err;
 	s->writer = chat ? &anthropic_chat_writer : &anthropic_pass_writer;
-	relay_input_init(&s->in, r, &taker);
+	relay_input_init(r, &taker);
 	s->created = clock_wall_nsecs() / NSECS_PER_SEC;
 	s->holds_text = chat && anthropic_chunk_holds_text(r);
 	buf_init(&s->held, r->options.max_answer_bytes);
 	buf_init(&s->input, r->options.max_event_bytes);
+	citations_init(&s->cites, r->options.max_answer_bytes, true);
 	relay_quote_model(r, &s->model);
 	return 0;
 }
@@ -312,37 +313,11 @@ stop(struct relay *r)
 {
 	struct anthropic_relay *s = r->state;
 
-	relay_input_fini(&s->in);
+	relay_input_fini(r);
 	buf_fini(&s->held);
 	buf_fini(&s->input);
+	citations_fini(&s->cites);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct anthropic_relay *s = r->state;
-
-	return relay_input_feed(&s->in, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct anthropic_relay *s = r->state;
-
-	return relay_input_finish(&s->in, r, out, err);
-}
-
-static void
-fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
-{
-	struct anthropic_relay *s = r->state;
-
-	if (s->in.ended)
-		return;
-	s->in.ended = true;
-	relay_fail_event(r, code, text, out);
 }
 
 static void
@@ -358,7 +333,8 @@ keep_alive(struct relay *r, struct buf *out)
 	{                                                                      \
 		.name = "anthropic-" word,                                     \
 		.state_bytes = sizeof(struct anthropic_relay), .start = start, \
-		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.feed = relay_input_feed, .finish = relay_input_finish,        \
+		.fail = relay_input_fail, .stop = stop,                        \
 		.keep_alive = keep_alive,                                      \
 	}
 

@@ -15,6 +15,7 @@
 #define WIRE_ANTHROPIC_RELAY_H
 
 #include "wire/anthropic/anthropic_usage.h"
+#include "wire/anthropic/citations.h"
 #include "wire/pick.h"
 #include "wire/relay_input.h"
 #include "wire/relay_note.h"
@@ -48,6 +49,7 @@ struct anthropic_block {
 	enum block_type type;
 	struct skim_value object;
 	struct skim_value id, name, input, text, thinking, signature, data;
+	struct skim_value citations;
 };
 
 /* One event as it was read. */
@@ -56,13 +58,14 @@ struct anthropic_event {
 	const struct sse_event *sse;
 	struct skim_value message, index, usage; /* SKIM_ABSENT not there */
 	struct anthropic_block block;            /* of BLOCK_START */
-	/* Of BLOCK_DELTA: what kind, and its string. */
+	/* Of BLOCK_DELTA: what kind, and its string; a citation's object. */
 	enum delta_type {
 		DELTA_OTHER,
 		DELTA_TEXT,
 		DELTA_JSON,
 		DELTA_THINKING,
 		DELTA_SIGNATURE,
+		DELTA_CITATION,
 	} delta;
 	struct skim_value piece;
 	struct skim_value stop_reason, explanation; /* of MESSAGE_DELTA */
@@ -93,8 +96,8 @@ extern const struct anthropic_writer anthropic_pass_writer;
 
 /* The private part of a relay. */
 struct anthropic_relay {
-	const struct anthropic_writer *writer;
 	struct relay_input in;
+	const struct anthropic_writer *writer;
 	struct buf model; /* the client's name, quoted */
 	struct anthropic_usage usage;
 	int64_t deltas;        /* with text */
@@ -110,9 +113,12 @@ struct anthropic_relay {
 	bool holds_text;        /* text waits: it may stand before JSON */
 	struct buf held;        /* that text, without quotes */
 	struct buf input;       /* the open tool block's first input */
+	struct citations cites; /* of a stream */
 	char id[ANTHROPIC_ID_BYTES]; /* quoted */
 	int64_t created;
 };
+_Static_assert(offsetof(struct anthropic_relay, in) == 0,
+    "relay_input stands first");
 
 /* The ops for an answer to this client API; NULL when not served. */
 const struct relay_ops *anthropic_relay_find(enum wire_api api);

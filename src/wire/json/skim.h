@@ -119,6 +119,9 @@ int skim_iter_err(const struct skim_iter *it, struct err *err);
 int skim_unescape(struct str quoted, struct buf *out) MUST_CHECK;
 /* Bytes that skim_unescape() would append. */
 size_t skim_text_bytes(struct str quoted);
+/* Characters (code points) in it. Halves of a surrogate pair that stand in two
+   strings count once, with the first. */
+size_t skim_text_chars(struct str quoted);
 /* A number as int64: -1 when it has a fraction or is too large. "1e2" and
    "100.0" are 100. */
 int skim_int(const struct skim_value *v, int64_t *v_r) MUST_CHECK;

@@ -168,6 +168,31 @@ skim_text_bytes(struct str quoted)
 	return n;
 }
 
+size_t
+skim_text_chars(struct str quoted)
+{
+	struct str raw;
+	size_t i = 0, n = 0;
+
+	if (!inside(quoted, &raw))
+		return 0;
+	while (i < raw.n) {
+		uint8_t c = (uint8_t)raw.p[i];
+
+		if (c != '\\') {
+			n += (c & 0xc0) != 0x80; /* not in the middle of one */
+			i++;
+		} else if (raw.n - i >= 6 && raw.p[i + 1] == 'u') {
+			n += (hex4(raw.p + i + 2) & 0xfc00) != 0xdc00;
+			i += 6;
+		} else {
+			n++;
+			i += 2;
+		}
+	}
+	return n;
+}
+
 int
 skim_int(const struct skim_value *v, int64_t *v_r)
 {

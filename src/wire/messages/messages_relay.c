@@ -34,6 +34,8 @@ struct messages {
 	size_t tool_count;
 	struct tool tools[MAX_TOOLS];
 };
+_Static_assert(offsetof(struct messages, source) == 0,
+    "chat_source stands first");
 
 /* Some providers say "stop" behind tool calls. */
 static const char *
@@ -405,7 +407,7 @@ start(struct relay *r, struct err *err)
 {
 	struct messages *m = r->state;
 
-	if (chat_source_open(&m->source, r, &listener, err) != 0)
+	if (chat_source_open(r, &listener, err) != 0)
 		return -1;
 	buf_init(&m->work, r->options.max_answer_bytes);
 	buf_init(&m->stop, r->options.max_answer_bytes);
@@ -418,26 +420,10 @@ stop(struct relay *r)
 {
 	struct messages *m = r->state;
 
-	chat_source_close(&m->source);
+	chat_source_close(r);
 	buf_fini(&m->work);
 	buf_fini(&m->stop);
 	buf_fini(&m->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct messages *m = r->state;
-
-	return chat_source_feed(&m->source, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct messages *m = r->state;
-
-	return chat_source_finish(&m->source, r, out, err);
 }
 
 static void
@@ -462,8 +448,8 @@ const struct relay_ops messages_relay = {
 	.name = "openai-messages",
 	.state_bytes = sizeof(struct messages),
 	.start = start,
-	.feed = feed,
-	.finish = finish,
+	.feed = chat_source_feed,
+	.finish = chat_source_finish,
 	.fail = fail,
 	.keep_alive = keep_alive,
 	.stop = stop,

@@ -39,12 +39,12 @@ openai_read_answer(struct relay *r, struct openai_view *v, enum view_kind kind,
     struct err *err)
 {
 	struct openai_relay *s = r->state;
-	struct str text = relay_input_text(&s->in);
+	struct str text = relay_input_text(r);
 
 	if (text.n > 0 && text.p[0] == '[')
 		return openai_error_list(r, text, err);
 	if (text.n == 0 || text.p[0] != '{')
-		return relay_input_no_object(&s->in, r, err);
+		return relay_input_no_object(r, err);
 	if (openai_view_read(v, kind, text, &s->choices) != 0)
 		return relay_malformed(r, err, "at byte %zu: %s", v->wrong_at,
 		    v->wrong);

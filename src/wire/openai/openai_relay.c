@@ -35,18 +35,6 @@ openai_check_error(struct relay *r, const struct openai_view *v,
 	return relay_error(r, text, 0, err);
 }
 
-static enum service_tier
-tier_of(const struct skim_value *v)
-{
-	if (skim_string_is(v, "flex"))
-		return TIER_FLEX;
-	if (skim_string_is(v, "priority") || skim_string_is(v, "fast"))
-		return TIER_PRIORITY;
-	if (skim_string_is(v, "batch"))
-		return TIER_BATCH;
-	return TIER_DEFAULT;
-}
-
 /* A usage with nothing in it says nothing about an answer with text. */
 static bool
 is_useful(const struct usage *u)
@@ -103,7 +91,7 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 	    v->model.value.n > 2)
 		relay_copy_string(&v->model, f->model, sizeof(f->model));
 	if (v->service_tier.type == SKIM_STRING)
-		f->usage.tier = tier_of(&v->service_tier);
+		f->usage.tier = usage_json_tier(&v->service_tier);
 	f->first_token = f->first_token || v->has_token;
 	f->delivered_bytes += v->text_bytes;
 	s->deltas += v->text_bytes > 0 && r->options.request->stream;
@@ -232,7 +220,7 @@ start(struct relay *r, struct err *err)
 	struct openai_relay *s = r->state;
 
 	(void)err;
-	relay_input_init(&s->in, r, &taker);
+	relay_input_init(r, &taker);
 	arena_init(&s->made, OPENAI_MADE_BYTES);
 	s->choices.made = &s->made;
 	s->choices.seed = random_u64();
@@ -247,43 +235,17 @@ stop(struct relay *r)
 	struct openai_relay *s = r->state;
 
 	arena_fini(&s->made);
-	relay_input_fini(&s->in);
+	relay_input_fini(r);
 	buf_fini(&s->usage);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct openai_relay *s = r->state;
-
-	return relay_input_feed(&s->in, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct openai_relay *s = r->state;
-
-	return relay_input_finish(&s->in, r, out, err);
-}
-
-static void
-fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
-{
-	struct openai_relay *s = r->state;
-
-	if (s->in.ended)
-		return;
-	s->in.ended = true;
-	relay_fail_event(r, code, text, out);
 }
 
 #define OPENAI_OPS(word)                                                       \
 	{                                                                      \
 		.name = "openai-" word,                                        \
 		.state_bytes = sizeof(struct openai_relay), .start = start,    \
-		.feed = feed, .finish = finish, .fail = fail, .stop = stop,    \
+		.feed = relay_input_feed, .finish = relay_input_finish,        \
+		.fail = relay_input_fail, .stop = stop,                        \
 		.keep_alive = relay_keep_alive,                                \
 	}
 

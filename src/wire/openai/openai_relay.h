@@ -38,6 +38,8 @@ struct openai_relay {
 	int64_t deltas;    /* with text */
 	char id[OPENAI_ID_BYTES], created[OPENAI_CREATED_BYTES];
 };
+_Static_assert(offsetof(struct openai_relay, in) == 0,
+    "relay_input stands first");
 
 /* The ops for an answer to this client API; NULL when not served. */
 const struct relay_ops *openai_relay_find(enum wire_api api);

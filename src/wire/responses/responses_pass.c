@@ -23,6 +23,7 @@ struct pass {
 	bool keeps_output;
 	struct buf items, text;
 };
+_Static_assert(offsetof(struct pass, in) == 0, "relay_input stands first");
 
 /* The members of a response object; offsets count in the text it was read
    from. */
@@ -110,14 +111,6 @@ note_text(struct relay *r, int64_t bytes)
 	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 }
 
-static enum service_tier
-tier_of(const struct skim_value *v)
-{
-	if (skim_string_is(v, "flex"))
-		return TIER_FLEX;
-	return skim_string_is(v, "priority") ? TIER_PRIORITY : TIER_DEFAULT;
-}
-
 /* Nobody knows yet what it will use: all that it may. */
 static void
 note_background(struct relay *r)
@@ -138,7 +131,7 @@ note_end(struct relay *r, const struct response *resp)
 {
 	struct relay_facts *f = &r->facts;
 	struct skim_value reason = pick_one(&resp->details, "reason");
-	struct usage u = { .tier = tier_of(&resp->tier) };
+	struct usage u = { .tier = usage_json_tier(&resp->tier) };
 	int64_t searches = f->usage.searches;
 	const char *finish = "stop";
 	const struct pass *s = r->state;
@@ -259,7 +252,7 @@ read_answer(struct relay *r, struct str text, struct response *resp,
 	const struct pass *s = r->state;
 
 	if (text.n == 0 || text.p[0] != '{')
-		return relay_input_no_object(&s->in, r, err);
+		return relay_input_no_object(r, err);
 	if (skim(text, wanted, ARRAY_LEN(wanted), &deep, err) != 0)
 		return relay_malformed(r, err, "%s", err->text);
 	if (s->kept && resp->object.type == SKIM_STRING)
@@ -285,7 +278,7 @@ static int
 take_answer(struct relay *r, struct buf *out, struct err *err)
 {
 	struct pass *s = r->state;
-	struct str text = relay_input_text(&s->in);
+	struct str text = relay_input_text(r);
 	struct response resp;
 	struct edits edits;
 
@@ -553,7 +546,7 @@ start(struct relay *r, struct err *err)
 	struct pass *s = r->state;
 
 	(void)err;
-	relay_input_init(&s->in, r, &taker);
+	relay_input_init(r, &taker);
 	s->kept = r->options.request->api == WIRE_RESPONSE;
 	if (s->kept)
 		r->facts.usage.source = USAGE_PROVIDER;
@@ -572,27 +565,11 @@ stop(struct relay *r)
 {
 	struct pass *s = r->state;
 
-	relay_input_fini(&s->in);
+	relay_input_fini(r);
 	buf_fini(&s->response);
 	buf_fini(&s->items);
 	buf_fini(&s->text);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct pass *s = r->state;
-
-	return relay_input_feed(&s->in, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct pass *s = r->state;
-
-	return relay_input_finish(&s->in, r, out, err);
 }
 
 static void
@@ -611,8 +588,8 @@ const struct relay_ops responses_pass = {
 	.name = "responses-pass",
 	.state_bytes = sizeof(struct pass),
 	.start = start,
-	.feed = feed,
-	.finish = finish,
+	.feed = relay_input_feed,
+	.finish = relay_input_finish,
 	.fail = fail,
 	.keep_alive = relay_keep_alive,
 	.stop = stop,

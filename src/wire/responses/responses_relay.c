@@ -17,6 +17,8 @@ struct responses {
 	struct responses_output output;
 	bool started;
 };
+_Static_assert(offsetof(struct responses, source) == 0,
+    "chat_source stands first");
 
 /* NULL: the answer is complete. */
 static const char *
@@ -148,8 +150,10 @@ take_thinking(struct responses *s, const struct skim_value *blocks,
 }
 
 static void
-take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
+take_calls(struct relay *r, const struct skim_value *calls, struct buf *out)
 {
+	struct responses *s = r->state;
+	struct output_tool tool;
 	struct skim_value v;
 	struct chat_call c;
 	struct skim_iter it;
@@ -165,8 +169,12 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 		chat_call_read(&v, at++, &c);
 		buf_init(&id, v.value.n + 64);
 		chat_call_id(&c, &id);
-		responses_output_call(&s->output, c.index, buf_str(&id),
-		    pick_inside(&c.name), pick_inside(&c.arguments), out);
+		responses_tool_find(r->options.request, pick_inside(&c.name),
+		    &tool.client);
+		tool.wrapped = tool.client.custom && !c.custom;
+		tool.client.custom |= c.custom;
+		responses_output_call(&s->output, c.index, buf_str(&id), &tool,
+		    pick_inside(&c.arguments), out);
 		buf_fini(&id);
 	}
 }
@@ -229,7 +237,7 @@ take_piece(struct relay *r, const struct skim_value *root, const char *member,
 	    elements(&p.logprobs), out);
 	take_annotations(s, &p.annotations, out);
 	responses_output_refusal(&s->output, pick_inside(&p.refusal), out);
-	take_calls(s, &p.calls, out);
+	take_calls(r, &p.calls, out);
 	r->facts.chunks = s->output.chunks;
 }
 
@@ -292,7 +300,7 @@ start(struct relay *r, struct err *err)
 {
 	struct responses *s = r->state;
 
-	if (chat_source_open(&s->source, r, &listener, err) != 0)
+	if (chat_source_open(r, &listener, err) != 0)
 		return -1;
 	buf_init(&s->id, r->options.max_event_bytes);
 	relay_quote_model(r, &s->model);
@@ -306,26 +314,10 @@ stop(struct relay *r)
 {
 	struct responses *s = r->state;
 
-	chat_source_close(&s->source);
+	chat_source_close(r);
 	responses_output_fini(&s->output);
 	buf_fini(&s->id);
 	buf_fini(&s->model);
-}
-
-static int
-feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-
-	return chat_source_feed(&s->source, r, bytes, out, err);
-}
-
-static int
-finish(struct relay *r, struct buf *out, struct err *err)
-{
-	struct responses *s = r->state;
-
-	return chat_source_finish(&s->source, r, out, err);
 }
 
 static void
@@ -349,8 +341,8 @@ const struct relay_ops responses_relay = {
 	.name = "chat-responses",
 	.state_bytes = sizeof(struct responses),
 	.start = start,
-	.feed = feed,
-	.finish = finish,
+	.feed = chat_source_feed,
+	.finish = chat_source_finish,
 	.fail = fail,
 	.keep_alive = relay_keep_alive,
 	.stop = stop,
