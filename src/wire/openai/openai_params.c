@@ -49,11 +49,13 @@ static const struct param_row newer_rows[] = {
 static const struct param_row new_chat_rows[] = {
 	{ "max_tokens",        PARAM_RENAME, "max_completion_tokens" },
 	{ "reasoning_effort",  PARAM_YIELD,  NULL },
+	{ "reasoning",         PARAM_YIELD,  NULL }, /* of responses */
 };
 
 /* Models that do not reason: 400 for a word on how much. */
 static const struct param_row no_effort_rows[] = {
 	{ "reasoning_effort",  PARAM_YIELD,  NULL },
+	{ "reasoning",         PARAM_YIELD,  NULL }, /* of responses */
 };
 
 /* additionalProperties is false there: every other field is a 422. */
