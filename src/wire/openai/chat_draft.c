@@ -111,8 +111,8 @@ chat_draft_effort(struct chat_draft *d, const struct skim_value *effort)
 {
 	struct skim_value most = { .type = SKIM_STRING,
 		.value = STR_LIT("\"high\"") };
-	bool more = skim_string_is(effort, "xhigh") ||
-		    skim_string_is(effort, "max");
+	bool more =
+	    skim_string_is(effort, "xhigh") || skim_string_is(effort, "max");
 
 	if (more && chat_draft_is_for(d, "hosted_vllm vllm"))
 		effort = &most;
