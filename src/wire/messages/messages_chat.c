@@ -172,7 +172,7 @@ write_effort(struct chat_draft *d)
 	if (!d->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {
-		chat_draft_copy(d, "reasoning_effort", &effort);
+		chat_draft_effort(d, &effort);
 	} else if (skim_string_is(&type, "enabled") &&
 		   budget.type == SKIM_NUMBER &&
 		   skim_int(&budget, &tokens) == 0) {

@@ -106,6 +106,19 @@ chat_draft_limit(struct chat_draft *d, const struct skim_value *limit)
 	jsonw_int(&d->w, d->max_output_tokens);
 }
 
+void
+chat_draft_effort(struct chat_draft *d, const struct skim_value *effort)
+{
+	struct skim_value most = { .type = SKIM_STRING,
+		.value = STR_LIT("\"high\"") };
+	bool more =
+	    skim_string_is(effort, "xhigh") || skim_string_is(effort, "max");
+
+	if (more && chat_draft_is_for(d, "hosted_vllm vllm"))
+		effort = &most;
+	chat_draft_copy(d, "reasoning_effort", effort);
+}
+
 static struct str
 string_or_empty(const struct skim_value *v)
 {

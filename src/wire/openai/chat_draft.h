@@ -84,6 +84,8 @@ int chat_draft_refuse(struct chat_draft *d, const char *what);
 /* "max_tokens": the original's limit, not above what the model can: clients of
    the other APIs ask for a number that they know from their own. */
 void chat_draft_limit(struct chat_draft *d, const struct skim_value *limit);
+/* "reasoning_effort": the other APIs' agents ask for more than vLLM knows. */
+void chat_draft_effort(struct chat_draft *d, const struct skim_value *effort);
 /* A tool of type function, by this name; schema: the name of its schema's
    member. */
 void chat_draft_function(struct chat_draft *d, const struct skim_value *name,

@@ -140,6 +140,7 @@ static const struct param_row deepseek_rows[] = {
 	/* It knows low, high and max. */
 	{ "reasoning_effort",      PARAM_WORD,   "minimal \"low\"" },
 	{ "reasoning_effort",      PARAM_WORD,   "medium \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "xhigh \"max\"" },
 };
 
 static const struct param_row fireworks_rows[] = {
@@ -177,6 +178,8 @@ static const struct param_row vllm_rows[] = {
 /* Its OpenAI endpoint answers 400 to names it does not know. */
 static const struct param_row gemini_rows[] = {
 	{ "extra_body",        PARAM_KEEP,   NULL },
+	{ "reasoning_effort",  PARAM_WORD,   "xhigh \"high\"" },
+	{ "reasoning_effort",  PARAM_WORD,   "max \"high\"" },
 	{ "user",              PARAM_DROP,   NULL },
 	{ "metadata",          PARAM_DROP,   NULL },
 	{ "logit_bias",        PARAM_REFUSE, NULL },
