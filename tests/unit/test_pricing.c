@@ -577,6 +577,12 @@ test_searches(void **state)
 	u.search_size = SEARCH_LOW;
 	assert_int_equal(price_cost_nanos(&p, &u), 20005000);
 	assert_int_equal(price_bound_nanos(&p, &b), 90000000);
+	/* What they find is read as a prompt. */
+	b.prompt_tokens = 5;
+	b.result_tokens = 10;
+	assert_int_equal(price_bound_nanos(&p, &b), 90015000);
+	assert_int_equal(price_bound_tokens(&p, &b, 90016000), 1);
+	b.prompt_tokens = b.result_tokens = 0;
 	buf_init(&json, 4096);
 	price_to_json(&p, &json);
 	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);

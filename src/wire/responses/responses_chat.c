@@ -4,6 +4,9 @@
  */
 #include "wire/responses/responses_chat.h"
 
+#include "wire/openai/chat_search.h"
+#include "wire/searches.h"
+
 /* Who has price tiers by this name. */
 #define TAKES_TIER "openai azure anthropic groq openrouter"
 /* To whom an id of the end user says something. */
@@ -89,16 +92,6 @@ is_allowed(const struct skim_value *choice, const struct skim_value *tool)
 }
 
 static int
-refuse_tool(struct chat_draft *d, const struct skim_value *type)
-{
-	struct str name = pick_text(type, d->arena);
-
-	return chat_draft_refuse(d,
-	    arena_printf(d->arena, "tools of type \"%.*s\"",
-		name.n > 40 ? 40 : (int)name.n, name.p));
-}
-
-static int
 write_choice(struct chat_draft *d, const struct skim_value *choice)
 {
 	struct skim_value type, name, mode;
@@ -116,7 +109,34 @@ write_choice(struct chat_draft *d, const struct skim_value *choice)
 	} else if (skim_string_is(&type, "function")) {
 		chat_draft_choose(d, &name);
 	} else if (choice->type == SKIM_OBJECT) {
-		return refuse_tool(d, &type);
+		return chat_draft_refuse_tool(d, &type);
+	}
+	return 0;
+}
+
+/* Those that the API runs itself: the search may have a counterpart. */
+static int
+write_others(struct chat_draft *d, const struct skim_value *tools)
+{
+	struct skim_value calls = chat_draft_param(d, "max_tool_calls");
+	bool has_search = false;
+	struct skim_value v, type;
+	struct skim_iter it;
+	struct str key;
+
+	skim_iter_init(&it, tools->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		type = pick_one(&v, "type");
+		if (skim_string_is(&type, "function"))
+			continue;
+		if (!searches_is_tool(&v)) {
+			if (chat_draft_refuse_tool(d, &type) != 0)
+				return -1;
+		} else if (!has_search) {
+			has_search = true;
+			if (chat_search_write(d, &v, &calls) != 0)
+				return -1;
+		}
 	}
 	return 0;
 }
@@ -133,15 +153,13 @@ write_tools(struct chat_draft *d)
 
 	if (tools.type != SKIM_ARRAY)
 		return 0;
+	if (write_others(d, &tools) != 0)
+		return -1;
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		type = pick_one(&v, "type");
-		if (!skim_string_is(&type, "function")) {
-			if (refuse_tool(d, &type) != 0)
-				return -1;
-			continue;
-		}
-		if (!is_allowed(&choice, &v))
+		if (!skim_string_is(&type, "function") ||
+		    !is_allowed(&choice, &v))
 			continue;
 		if (!any) {
 			jsonw_key(&d->w, "tools");
