@@ -592,6 +592,40 @@ test_searches(void **state)
 	price_table_free(&t);
 }
 
+/* The operator's own: over the table's, beside a whole price of tokens; a size
+   that is not named costs as the dearest. */
+static void
+test_own_searches(void **state)
+{
+	static const struct config_pair own[] = {
+		{ "input_cost_per_token", "1e-06", 8 },
+		{ "output_cost_per_token", "1e-06", 9 },
+		{ "search_context_size_low", "0.01", 10 },
+		{ "search_context_size_high", "0.04", 11 },
+	};
+	struct price_table *t = table_of(
+	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
+		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
+		"\"search_context_cost_per_query\":{"
+		"\"search_context_size_low\":0.5,"
+		"\"search_context_size_medium\":0.5,"
+		"\"search_context_size_high\":0.5}}}"));
+	struct price p = resolve_with(own, 4, "plain", &t, 1);
+
+	(void)state;
+	assert_true(p.units.search[SEARCH_LOW] == 10000000000);
+	assert_true(p.units.search[SEARCH_MEDIUM] == 40000000000);
+	assert_true(p.units.search[SEARCH_HIGH] == 40000000000);
+	p = resolve_with(own + 2, 1, "plain", &t, 1);
+	assert_true(p.known);
+	assert_true(p.units.search[SEARCH_HIGH] == 10000000000);
+	p = resolve_with(own, 2, "plain", &t, 1);
+	assert_true(p.units.search[SEARCH_HIGH] == 0);
+	p = resolve_with(own + 2, 1, "nowhere", NULL, 0);
+	assert_false(p.known);
+	price_table_free(&t);
+}
+
 /* On tokens, not on searches; two of them multiply. */
 static void
 test_factors(void **state)
@@ -783,6 +817,7 @@ main(void)
 		cmocka_unit_test(test_absurd_counts_saturate),
 		cmocka_unit_test(test_things_that_are_no_tokens),
 		cmocka_unit_test(test_searches),
+		cmocka_unit_test(test_own_searches),
 		cmocka_unit_test(test_factors),
 		cmocka_unit_test(test_affordable_with_factors),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),

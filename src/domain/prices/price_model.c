@@ -320,26 +320,20 @@ read_ranges(struct price_model *m)
 static int
 read_searches(struct price_model *m)
 {
-	static const char *const sizes[SEARCH_SIZES] = {
-		[SEARCH_MEDIUM] = "search_context_size_medium",
-		[SEARCH_LOW] = "search_context_size_low",
-		[SEARCH_HIGH] = "search_context_size_high",
-	};
 	int kind = price_json_peek(m->j), rc;
+	struct price_key k;
 
 	if (kind != '{')
 		return kind < 0 ? -1 : price_json_skip(m->j);
 	if (price_json_enter(m->j, '{') != 0)
 		return -1;
 	while ((rc = next_field(m)) == 1) {
-		int size = 0;
-
-		while (size < SEARCH_SIZES &&
-		       !str_is(str_of(m->field), sizes[size]))
-			size++;
-		rc = size == SEARCH_SIZES ? price_json_skip(m->j)
-					  : read_usd(m, PRICE_UNIT_MAX_PICOS,
-						&m->price.units.search[size]);
+		if (price_key_parse(str_of(m->field), &k) == 1 &&
+		    k.kind == PRICE_NONE && k.unit >= UNIT_SEARCH_MEDIUM)
+			rc = read_usd(m, PRICE_UNIT_MAX_PICOS,
+			    price_unit(&m->price.units, k.unit));
+		else
+			rc = price_json_skip(m->j);
 		if (rc < 0)
 			return -1;
 	}
