@@ -448,17 +448,18 @@ choose_page(struct activity *v, const struct spend_span *whole, size_t size)
 }
 
 static void
+drop_fact(void *fact)
+{
+	json_decref(fact);
+}
+
+static void
 activity_fini(struct spend_report *r)
 {
 	struct activity *v = (struct activity *)r;
-	size_t cursor = 0;
-	struct str key;
-	void *facts;
 
 	forget_day(v);
-	while (map_next(v->facts, &cursor, &key, &facts) == 1)
-		json_decref(facts);
-	map_free(&v->facts);
+	map_free_with(&v->facts, drop_fact);
 }
 
 /* 0 with an activity of everybody's; only: the query's name of the list. */

@@ -126,14 +126,7 @@ struct scrape {
 static void
 forget(struct past *p)
 {
-	size_t cursor = 0;
-	struct str value;
-	void *row;
-
-	while (p->rows != NULL && map_next(p->rows, &cursor, &value, &row))
-		free(row);
-	if (p->rows != NULL)
-		map_free(&p->rows);
+	map_free_with(&p->rows, free);
 	p->upto_nsecs = 0;
 }
 

@@ -66,16 +66,17 @@ tally_dearest(const struct tally *t, size_t *count_r)
 	return pairs;
 }
 
+static void
+free_item(void *value)
+{
+	struct tally_item *item = value;
+
+	tally_fini(&item->inner);
+	free(item);
+}
+
 void
 tally_fini(struct tally *t)
 {
-	struct tally_item *item;
-	struct str name;
-
-	for (size_t cursor = 0; tally_next(t, &cursor, &name, &item) == 1;) {
-		tally_fini(&item->inner);
-		free(item);
-	}
-	if (t->items != NULL)
-		map_free(&t->items);
+	map_free_with(&t->items, free_item);
 }

@@ -234,9 +234,12 @@ jsonw_member_raw(struct jsonw *w, struct str key, struct str json)
 void
 jsonw_member_decimal(struct jsonw *w, struct str key, int64_t v, int scale)
 {
-	char text[NUM_TEXT_BYTES];
+	char *p = place(w, key.n + NUM_TEXT_BYTES);
 
-	jsonw_member_raw(w, key, str_make(text, num_format(v, scale, text)));
+	if (p == NULL)
+		return;
+	p = put(p, key);
+	placed(w, p + num_format(v, scale, p), true);
 }
 
 void

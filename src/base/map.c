@@ -44,6 +44,18 @@ map_free(struct map **mp)
 	*mp = NULL;
 }
 
+void
+map_free_with(struct map **mp, void (*free_value)(void *value))
+{
+	const struct map *m = *mp;
+
+	for (size_t i = 0; m != NULL && i < m->used; i++) {
+		if (m->entries[i].key != NULL)
+			free_value(m->entries[i].value);
+	}
+	map_free(mp);
+}
+
 /* The slot where the key is, or the free one where it would go. */
 static size_t
 find_slot(const struct map *m, struct str key, uint64_t hash)

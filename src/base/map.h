@@ -13,6 +13,8 @@ struct map;
 
 struct map *map_new(void);
 void map_free(struct map **m); /* not the values */
+/* With them: each is given to free_value, the map is freed. NULL: nothing. */
+void map_free_with(struct map **m, void (*free_value)(void *value));
 /* The value, or NULL when the key is absent. */
 void *map_find(const struct map *m, struct str key);
 /* Sets key to value (not NULL); returns the old value or NULL. */

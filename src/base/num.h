@@ -39,4 +39,19 @@ size_t num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES]);
 /* The decimal digits of v; returns their number. */
 size_t num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES]);
 
+/* Sums saturate at plus or minus this: nothing wraps, also not when two of
+   them are added. */
+#define NUM_SUM_MAX (INT64_MAX / 4)
+static inline int64_t
+num_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? -NUM_SUM_MAX : NUM_SUM_MAX;
+	return sum > NUM_SUM_MAX    ? NUM_SUM_MAX
+	       : sum < -NUM_SUM_MAX ? -NUM_SUM_MAX
+				    : sum;
+}
+
 #endif

@@ -245,14 +245,14 @@ unknown_info(struct loader *l, const char *section, const struct node *n)
 
 /*
  * Price names with a suffix: input_cost_per_token_above_200k_tokens,
- * output_cost_per_token_batches, ..._flex, ..._priority. The row of the name
- * without it, or NULL.
+ * output_cost_per_token_batches and the other service tiers. The row of the
+ * name without it, or NULL.
  */
 static const struct config_key *
 price_row(const char *section, struct str key)
 {
 	static const char *const suffixes[] = { "_batches", "_flex",
-		"_priority" };
+		"_priority", "_ultrafast" };
 	const struct config_key *row;
 	ptrdiff_t at;
 

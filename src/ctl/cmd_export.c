@@ -184,13 +184,7 @@ open_accounts(struct ctl *c, struct exporting *x)
 static void
 close_accounts(struct exporting *x)
 {
-	size_t cursor = 0;
-	struct str team;
-	void *alias;
-
-	while (map_next(x->aliases, &cursor, &team, &alias) == 1)
-		free(alias);
-	map_free(&x->aliases);
+	map_free_with(&x->aliases, free);
 	if (x->accounts != NULL)
 		store_abort(&x->accounts);
 }

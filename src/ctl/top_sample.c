@@ -268,19 +268,12 @@ read_holds(struct store_txn *txn, struct top_frame *f, struct err *err)
 static int
 read_owners(struct store_txn *txn, const struct ctl *c, struct top_frame *f)
 {
-	struct store_cursor *cursor =
-	    store_cursor_open(txn, STORE_OWNERS, str_make("", 0));
-	struct str key, value;
+	struct store_cursor *cursor = owner_cursor(txn, 0);
+	struct owner_row row;
+	uint64_t id;
 	int rc = -1;
 
-	while (cursor != NULL &&
-	       (rc = store_cursor_next(cursor, &key, &value)) == 1) {
-		struct owner_row row;
-		uint64_t id;
-
-		if (value.n != sizeof(row) || key_take_u64(&key, &id) != 0)
-			continue;
-		memcpy(&row, value.p, sizeof(row));
+	while (cursor != NULL && (rc = owner_next(cursor, &id, &row)) == 1) {
 		if (row.role == CONTRACT_WORKER &&
 		    owner_alive(c->store_dir, id, NULL) == 1)
 			f->workers++;

@@ -195,6 +195,7 @@ record_write_opening(struct exchange *x, const struct candidate *c,
 	char when[CLOCK_RFC3339_BYTES];
 	struct jsonw w;
 
+	(void)buf_reserve(out, 511); /* most fit into this */
 	clock_rfc3339(x->started_wall_nsecs, when);
 	jsonw_init(&w, out);
 	member_cstr(&w, JSON_KEY("run_id"), x->request_id);

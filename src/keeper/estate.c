@@ -354,22 +354,14 @@ read_owners(struct estates *all, struct found *found)
 {
 	struct store_txn *t;
 	struct store_cursor *c;
-	struct str key, value;
-	struct key from;
 	size_t n = 0;
 
 	if (store_read(all->options.store, STORE_LIVE, &t, NULL) != 0)
 		return 0;
-	owner_key(&from, all->cursor + 1);
-	c = store_cursor_open(t, STORE_OWNERS, key_str(&from));
+	c = owner_cursor(t, all->cursor + 1);
 	while (c != NULL && n < OWNERS_PER_SWEEP &&
-	       store_cursor_next(c, &key, &value) == 1) {
-		if (key_take_u64(&key, &found[n].id) != 0 ||
-		    value.n != sizeof(found[n].row))
-			continue;
-		memcpy(&found[n].row, value.p, value.n);
+	       owner_next(c, &found[n].id, &found[n].row) == 1)
 		n++;
-	}
 	store_cursor_close(&c);
 	store_abort(&t);
 	all->cursor = n == OWNERS_PER_SWEEP ? found[n - 1].id : 0;

@@ -8,18 +8,18 @@
 #include "domain/ledger/rollup.h"
 #include "domain/routing/limiter.h"
 #include "ipc/contract.h"
+#include "ipc/life.h"
 #include "ipc/record.h"
 #include "keeper/alerts.h"
 #include "keeper/estate.h"
 #include "keeper/probes.h"
 #include "keeper/snapshots.h"
 #include "station/station.h"
+#include "station/turn.h"
 #include "store/key.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <signal.h>
-#include <unistd.h>
 
 #define SWEEP_MSECS  250
 #define SYNC_SECS    5
@@ -31,15 +31,15 @@
 #define WINDOW_KEPT_NSECS (3600 * NSECS_PER_SEC)
 /* Leaving: this long for records to reach the file. */
 #define LEAVE_NSECS (5 * NSECS_PER_SEC)
-/* Transactions in one turn before I/O gets its chance. */
-#define ROUNDS_PER_TURN 4
-/* After one that failed. */
-#define BATCH_RETRY_SECS 1
+/* After a transaction that failed. */
+#define BATCH_RETRY_MSECS 1000
 
 struct keeper {
 	struct contract_child child;
 	struct event_base *base;
+	struct life life;
 	struct station station;
+	struct turn turn;
 	struct outbox *outbox;
 	struct estates *estates;
 	struct alerts *alerts;
@@ -49,69 +49,20 @@ struct keeper {
 	struct batch_job compact_job;
 	struct key limits_from; /* where their sweep goes on */
 	char *socket_path;
-	struct event heartbeat, sweep, life, term, batch_retry;
-	size_t new_records; /* in this turn, or more */
-	bool leaving, termed, stopping;
+	struct event sweep;
 	int64_t leave_by_nsecs;
 	uint64_t beats;
 };
 
 static void
-on_settled(void *arg)
-{
-	struct keeper *k = arg;
-
-	k->new_records++;
-}
-
-static void
-on_batch_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg; /* end_turn() does it */
-}
-
-static void
-run_batch(struct keeper *k)
-{
-	struct timeval tv = { BATCH_RETRY_SECS, 0 };
-	struct err err;
-
-	for (int i = 0; i < ROUNDS_PER_TURN && k->station.batch.queued > 0;
-	     i++) {
-		if (batch_run(&k->station.batch, &err) == 0)
-			continue;
-		log_error("store: %s", err.text);
-		event_add(&k->batch_retry, &tv);
-		return;
-	}
-	/* Rounds used up: come back right after the next look at I/O. */
-	if (k->station.batch.queued > 0)
-		event_active(&k->batch_retry, EV_TIMEOUT, 0);
-}
-
-static void
 leave_if_done(struct keeper *k)
 {
-	if (!k->leaving)
+	if (!k->life.retiring)
 		return;
 	if (clock_mono_nsecs() > k->leave_by_nsecs ||
 	    (estates_open(k->estates) == 0 && outbox_is_empty(k->outbox) &&
 		(k->probes == NULL || probes_under_way(k->probes) == 0)))
-		k->stopping = true;
-}
-
-static void
-end_turn(struct keeper *k)
-{
-	if (k->station.batch.queued > 0 &&
-	    !event_pending(&k->batch_retry, EV_TIMEOUT, NULL))
-		run_batch(k);
-	if (k->new_records > 0)
-		outbox_kick(k->outbox, k->new_records);
-	k->new_records = 0;
-	leave_if_done(k);
+		k->life.stopping = true;
 }
 
 /* ---- timers ------------------------------------------------------------- */
@@ -152,13 +103,11 @@ compact_done(struct batch_job *job, const struct err *err)
 }
 
 static void
-on_heartbeat(evutil_socket_t fd, short what, void *arg)
+beat(void *arg)
 {
 	struct keeper *k = arg;
 	struct err err;
 
-	(void)fd;
-	(void)what;
 	contract_report(&k->child, CONTRACT_READY,
 	    (uint32_t)estates_open(k->estates), k->beats);
 	k->beats++;
@@ -178,45 +127,15 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-leave(struct keeper *k)
+retire(void *arg, bool last)
 {
-	if (k->leaving)
-		return;
-	k->leaving = true;
+	struct keeper *k = arg;
+
+	(void)last;
 	k->leave_by_nsecs = clock_mono_nsecs() + LEAVE_NSECS;
 	if (k->probes != NULL)
 		probes_stop(k->probes);
 	estates_sweep(k->estates);
-}
-
-static void
-on_term(evutil_socket_t fd, short what, void *arg)
-{
-	struct keeper *k = arg;
-
-	(void)fd;
-	(void)what;
-	if (k->termed)
-		k->stopping = true;
-	k->termed = true;
-	leave(k);
-}
-
-static void
-on_life(evutil_socket_t fd, short what, void *arg)
-{
-	struct keeper *k = arg;
-	char command;
-	ssize_t n = read(fd, &command, 1);
-
-	(void)what;
-	if (n == 1 && command == CONTRACT_STOP) {
-		k->stopping = true;
-	} else if (n >= 0) {
-		if (n == 0)
-			event_del(&k->life);
-		leave(k);
-	}
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -238,8 +157,8 @@ open_estates(struct keeper *k)
 		.store_dir = k->station.store_dir,
 		.socket_path = k->socket_path,
 		.self = &k->station.owner,
-		.on_settled = on_settled,
-		.arg = k,
+		.on_settled = turn_settled,
+		.arg = &k->turn,
 	};
 
 	k->outbox = outbox_new(&mine);
@@ -283,8 +202,8 @@ open_probes(struct keeper *k, struct err *err)
 		.store = k->station.store,
 		.batch = &k->station.batch,
 		.owner = &k->station.owner,
-		.on_settled = on_settled,
-		.arg = k,
+		.on_settled = turn_settled,
+		.arg = &k->turn,
 	};
 
 	if (!k->station.config->probes.background)
@@ -295,26 +214,21 @@ open_probes(struct keeper *k, struct err *err)
 static void
 watch_events(struct keeper *k)
 {
-	struct timeval second = { 1, 0 };
+	static const struct life_calls calls = {
+		.beat = beat,
+		.retire = retire,
+	};
 	struct timeval sweep = { 0, SWEEP_MSECS * 1000 };
 
-	event_assign(&k->heartbeat, k->base, -1, EV_PERSIST, on_heartbeat, k);
-	event_add(&k->heartbeat, &second);
+	life_watch(&k->life, k->base, &calls, k);
+	turn_init(&k->turn, k->base, &k->station.batch, BATCH_RETRY_MSECS);
 	event_assign(&k->sweep, k->base, -1, EV_PERSIST, on_sweep, k);
 	event_add(&k->sweep, &sweep);
-	event_assign(&k->life, k->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
-	    on_life, k);
-	event_add(&k->life, NULL);
-	evtimer_assign(&k->batch_retry, k->base, on_batch_retry, k);
-	evsignal_assign(&k->term, k->base, SIGTERM, on_term, k);
-	event_add(&k->term, NULL);
 }
 
 static void
 close_all(struct keeper *k)
 {
-	struct event *const events[] = { &k->heartbeat, &k->sweep, &k->life,
-		&k->term, &k->batch_retry };
 	struct err err;
 
 	estates_free(&k->estates);
@@ -326,8 +240,9 @@ close_all(struct keeper *k)
 	batch_cancel(&k->station.batch, &k->compact_job);
 	if (store_sync(k->station.store, &err) != 0)
 		log_error("store: %s", err.text);
-	for (size_t i = 0; i < ARRAY_LEN(events); i++)
-		event_del(events[i]);
+	event_del(&k->sweep);
+	turn_fini(&k->turn);
+	life_unwatch(&k->life);
 	event_base_free(k->base);
 	station_close(&k->station);
 	free(k->socket_path);
@@ -359,9 +274,10 @@ keeper_main(uint32_t slot, uint32_t generation)
 	open_snapshots(k);
 	contract_confine(&k->child, NULL);
 	contract_report(&k->child, CONTRACT_READY, 0, 0);
-	while (!k->stopping) {
+	while (!k->life.stopping) {
 		event_base_loop(k->base, EVLOOP_ONCE);
-		end_turn(k);
+		turn_end(&k->turn, k->outbox);
+		leave_if_done(k);
 	}
 	close_all(k);
 	return CONTRACT_EXIT_RETIRED;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "ipc/contract.h"
+#include "ipc/life.h"
 #include "ipc/record.h"
 #include "logger/trace_file.h"
 
@@ -57,10 +58,10 @@ struct logger {
 	struct trace_file *file; /* NULL while another logger has it */
 	int64_t sync_nsecs;      /* from a line's write to its sync, at most */
 	struct list peers;
-	struct event accept, heartbeat, life, term, usr1, sync, pause, lock;
+	struct life life;
+	struct event accept, usr1, sync, pause, lock;
 	bool power;    /* sync before every acknowledgement */
 	bool flushing; /* a flush is due at the end of the turn */
-	bool retiring, termed, stopping;
 	bool lock_told;
 	bool troubled;            /* the last write failed */
 	int64_t complained_nsecs; /* mono; when that was last said */
@@ -337,13 +338,11 @@ on_sync(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_heartbeat(evutil_socket_t fd, short what, void *arg)
+beat(void *arg)
 {
 	struct logger *l = arg;
 	struct err err;
 
-	(void)fd;
-	(void)what;
 	contract_report(&l->child, CONTRACT_READY, 0,
 	    l->file == NULL ? 0 : trace_file_lines(l->file));
 	if (l->file != NULL && ++l->beats % SAVE_BEATS == 0 &&
@@ -365,37 +364,6 @@ on_usr1(evutil_socket_t fd, short what, void *arg)
 		log_error("reopen: %s", err.text);
 	else
 		log_info("trace file reopened");
-}
-
-static void
-on_term(evutil_socket_t fd, short what, void *arg)
-{
-	struct logger *l = arg;
-
-	(void)fd;
-	(void)what;
-	if (l->termed)
-		l->stopping = true;
-	l->termed = l->retiring = true;
-}
-
-static void
-on_life(evutil_socket_t fd, short what, void *arg)
-{
-	struct logger *l = arg;
-	char command;
-	ssize_t n = read(fd, &command, 1);
-
-	(void)what;
-	if (n < 0)
-		return;
-	if (n == 0) {
-		event_del(&l->life);
-		log_warn("the supervisor is gone");
-	} else if (command == CONTRACT_STOP) {
-		l->stopping = true;
-	}
-	l->retiring = true;
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -439,20 +407,14 @@ on_lock(evutil_socket_t fd, short what, void *arg)
 static void
 watch_events(struct logger *l)
 {
-	struct timeval second = { 1, 0 };
+	static const struct life_calls calls = { .beat = beat };
 
+	life_watch(&l->life, l->base, &calls, l);
 	/* Over a file size limit a write fails; it does not kill. */
 	signal(SIGXFSZ, SIG_IGN);
 	event_assign(&l->accept, l->base, CONTRACT_FD_TRACE,
 	    EV_READ | EV_PERSIST, on_accept, l);
-	event_assign(&l->heartbeat, l->base, -1, EV_PERSIST, on_heartbeat, l);
-	event_add(&l->heartbeat, &second);
 	evtimer_assign(&l->sync, l->base, on_sync, l);
-	event_assign(&l->life, l->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
-	    on_life, l);
-	event_add(&l->life, NULL);
-	evsignal_assign(&l->term, l->base, SIGTERM, on_term, l);
-	event_add(&l->term, NULL);
 	evsignal_assign(&l->usr1, l->base, SIGUSR1, on_usr1, l);
 	event_add(&l->usr1, NULL);
 	evtimer_assign(&l->pause, l->base, on_pause, l);
@@ -462,13 +424,14 @@ watch_events(struct logger *l)
 static void
 close_all(struct logger *l)
 {
-	struct event *const events[] = { &l->accept, &l->heartbeat, &l->sync,
-		&l->life, &l->term, &l->usr1, &l->pause, &l->lock };
+	struct event *const events[] = { &l->accept, &l->sync, &l->usr1,
+		&l->pause, &l->lock };
 
 	close_all_peers(l);
 	trace_file_close(&l->file);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		event_del(events[i]);
+	life_unwatch(&l->life);
 	event_base_free(l->base);
 	buf_fini(&l->out);
 	free(l);
@@ -524,11 +487,11 @@ logger_main(uint32_t slot, uint32_t generation)
 	contract_confine(&l->child, l->options.path);
 	contract_report(&l->child, CONTRACT_READY, 0, 0);
 	on_lock(-1, EV_TIMEOUT, l);
-	while (!l->stopping) {
+	while (!l->life.stopping) {
 		event_base_loop(l->base, EVLOOP_ONCE);
 		end_turn(l);
-		if (l->retiring && list_empty(&l->peers))
-			l->stopping = true;
+		if (l->life.retiring && list_empty(&l->peers))
+			l->life.stopping = true;
 	}
 	close_all(l);
 	return CONTRACT_EXIT_RETIRED;

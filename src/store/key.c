@@ -1,60 +1,14 @@
 /*
  * Store keys: how they are put together and taken apart. See key.h.
  *
- * Owns nothing. A fixed part that does not fit is a mistake in a table's
- * layout, not bad input, and aborts; text of any length fits, because it is
- * shortened.
+ * Owns nothing. Text of any length fits, because it is shortened.
  */
 #include "store/key.h"
 
 #include "base/hash.h"
 
-#include <endian.h>
-
 #define HASH_TEXT_BYTES (SHA256_HEX_BYTES - 1)
 #define TEXT_MAX_BYTES  255 /* what the length byte can say */
-
-void
-key_init(struct key *k)
-{
-	k->n = 0;
-}
-
-static inline void
-add_bytes(struct key *k, const void *bytes, size_t n)
-{
-	if (n > sizeof(k->bytes) - k->n)
-		abort();
-	if (n > 0)
-		memcpy(k->bytes + k->n, bytes, n);
-	k->n += n;
-}
-
-static inline void
-add_number(struct key *k, uint64_t v, size_t width)
-{
-	uint64_t big = htobe64(v << (64 - 8 * width));
-
-	add_bytes(k, &big, width);
-}
-
-void
-key_u8(struct key *k, uint8_t v)
-{
-	add_number(k, v, 1);
-}
-
-void
-key_u32(struct key *k, uint32_t v)
-{
-	add_number(k, v, 4);
-}
-
-void
-key_u64(struct key *k, uint64_t v)
-{
-	add_number(k, v, 8);
-}
 
 /*
  * How much of s stays in front of its hash when it has to fit in `room`. Not
@@ -89,15 +43,15 @@ key_text(struct key *k, struct str s)
 	if (room > TEXT_MAX_BYTES)
 		room = TEXT_MAX_BYTES;
 	if (s.n <= room) {
-		add_number(k, s.n, 1);
-		add_bytes(k, s.p, s.n);
+		key_u8(k, (uint8_t)s.n);
+		key_bytes(k, s.p, s.n);
 		return;
 	}
 	n = prefix_bytes(s, room);
 	hash_sha256_hex(s, hex);
-	add_number(k, n + HASH_TEXT_BYTES, 1);
-	add_bytes(k, s.p, n);
-	add_bytes(k, hex, HASH_TEXT_BYTES);
+	key_u8(k, (uint8_t)(n + HASH_TEXT_BYTES));
+	key_bytes(k, s.p, n);
+	key_bytes(k, hex, HASH_TEXT_BYTES);
 }
 
 void
@@ -107,18 +61,12 @@ key_text_last(struct key *k, struct str s)
 	char hex[SHA256_HEX_BYTES];
 
 	if (s.n <= room) {
-		add_bytes(k, s.p, s.n);
+		key_bytes(k, s.p, s.n);
 		return;
 	}
 	hash_sha256_hex(s, hex);
-	add_bytes(k, s.p, prefix_bytes(s, room));
-	add_bytes(k, hex, HASH_TEXT_BYTES);
-}
-
-struct str
-key_str(const struct key *k)
-{
-	return str_make((const char *)k->bytes, k->n);
+	key_bytes(k, s.p, prefix_bytes(s, room));
+	key_bytes(k, hex, HASH_TEXT_BYTES);
 }
 
 static int

@@ -194,6 +194,29 @@ owner_alive(const char *store_dir, uint64_t id, struct err *err)
 	return rc;
 }
 
+struct store_cursor *
+owner_cursor(struct store_txn *t, uint64_t from)
+{
+	struct key k;
+
+	return store_cursor_open(t, STORE_OWNERS, owner_key(&k, from));
+}
+
+int
+owner_next(struct store_cursor *c, uint64_t *id_r, struct owner_row *row_r)
+{
+	struct str key, value;
+	int rc;
+
+	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
+		if (key_take_u64(&key, id_r) != 0 || value.n != sizeof(*row_r))
+			continue;
+		memcpy(row_r, value.p, sizeof(*row_r));
+		break;
+	}
+	return rc;
+}
+
 /*
  * The row counts, not the copy in memory: a transaction that was rolled back
  * gave its numbers back with it, and the logger accepts no gap.

@@ -34,6 +34,12 @@ void owner_release(struct owner *o);
 /* 1 alive, 0 dead, -1 unknown. One's own id is alive; 0 for it means that the
    file of locks is not the one we registered with. */
 int owner_alive(const char *store_dir, uint64_t id, struct err *err) MUST_CHECK;
+/* A cursor over the rows of OWNERS from a number on; NULL: it failed. */
+struct store_cursor *owner_cursor(struct store_txn *t, uint64_t from);
+/* 1 with the next row, 0 at the end, -1 failed. A row that no version of ours
+   wrote is passed over. */
+int owner_next(struct store_cursor *c, uint64_t *id_r,
+    struct owner_row *row_r) MUST_CHECK;
 /* Next outbox sequence of this owner, kept in its row; call in a write txn. */
 int owner_next_seq(struct store_txn *t, struct owner *o,
     uint64_t *seq_r) MUST_CHECK;

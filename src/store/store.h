@@ -25,6 +25,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "store/counters.h"
 #include "store/tables.h"
 
 #include <stdint.h>
@@ -73,6 +74,10 @@ bool store_failed(const struct store_txn *t, struct err *err);
 int store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
     PRINTF(3, 4);
 
+/* The same: the row with this key is not what it should be. */
+int store_fail_row(struct store_txn *t, enum store_table table, struct str key,
+    struct str value);
+
 /* 1 found (value borrowed), 0 absent, -1 failed. */
 int store_get(struct store_txn *t, enum store_table table, struct str key,
     struct str *value_r) MUST_CHECK;
@@ -83,6 +88,10 @@ int store_put(struct store_txn *t, enum store_table table, struct str key,
    tables whose rows are kept (store_rows.h). */
 int store_insert(struct store_txn *t, enum store_table table, struct str key,
     struct str value) MUST_CHECK;
+/* Adds to a row of counters: 1 added, 0 there is no such row, -1 failed; so
+   does a row that is none of counters. */
+int store_add(struct store_txn *t, enum store_table table, struct str key,
+    const struct counters *amounts) MUST_CHECK;
 /* 0 also when there was none. */
 int store_del(struct store_txn *t, enum store_table table, struct str key);
 /* Deletes the rows from <= key <= upto, first ones first, at most max.

@@ -39,8 +39,11 @@ store_row_key(const struct store_rows *r, const struct store_row *row)
 }
 
 struct str
-store_row_value(const struct store_rows *r, const struct store_row *row)
+store_row_value(struct store_rows *r, const struct store_row *row)
 {
+	if (row->summed)
+		return str_make((const char *)r->encoded,
+		    counters_encode(&r->counters[row - r->rows], r->encoded));
 	return str_make((const char *)r->bytes + row->at + row->key_bytes,
 	    row->value_bytes);
 }
@@ -137,23 +140,63 @@ add(struct store_rows *r, enum store_table table, struct str key,
 	return row;
 }
 
-bool
-store_rows_set(struct store_rows *r, enum store_table table, struct str key,
-    struct str value)
+/* The row, with room for such a value; it is changed now. NULL: full. */
+static struct store_row *
+change(struct store_rows *r, enum store_table table, struct str key,
+    size_t value_bytes)
 {
 	struct store_row *row = find(r, table, key);
 
-	if (row != NULL && row->room_bytes < value.n) {
+	if (row != NULL && row->room_bytes < value_bytes) {
 		set_gone(r, row);
 		row = NULL;
 	}
 	if (row == NULL)
-		row = add(r, table, key, value.n);
+		row = add(r, table, key, value_bytes);
+	if (row == NULL)
+		return NULL;
+	r->changed += !row->changed;
+	row->changed = true;
+	return row;
+}
+
+bool
+store_rows_set(struct store_rows *r, enum store_table table, struct str key,
+    struct str value)
+{
+	struct store_row *row = change(r, table, key, value.n);
+
 	if (row == NULL)
 		return false;
 	if (value.n > 0)
 		memmove(r->bytes + row->at + row->key_bytes, value.p, value.n);
 	row->value_bytes = (uint16_t)value.n;
+	row->summed = false;
+	return true;
+}
+
+bool
+store_rows_set_counters(struct store_rows *r, enum store_table table,
+    struct str key, const struct counters *c)
+{
+	struct store_row *row = change(r, table, key, 0);
+
+	if (row == NULL)
+		return false;
+	r->counters[row - r->rows] = *c;
+	row->summed = true;
+	return true;
+}
+
+bool
+store_rows_add(struct store_rows *r, enum store_table table, struct str key,
+    const struct counters *amounts)
+{
+	struct store_row *row = find(r, table, key);
+
+	if (row == NULL || !row->summed)
+		return false;
+	counters_add(&r->counters[row - r->rows], amounts);
 	r->changed += !row->changed;
 	row->changed = true;
 	return true;

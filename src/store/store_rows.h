@@ -12,6 +12,7 @@
 #define STORE_STORE_ROWS_H
 
 #include "base/str.h"
+#include "store/counters.h"
 #include "store/tables.h"
 
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct store_row {
 	uint8_t table;
 	bool changed; /* not in LMDB yet */
 	bool gone;    /* deleted, or too long now: ask LMDB */
+	bool summed;  /* its value is in counters, not in bytes */
 };
 
 struct store_rows {
@@ -38,26 +40,33 @@ struct store_rows {
 	struct store_row rows[STORE_ROWS_MAX];
 	uint16_t places[2 * STORE_ROWS_MAX]; /* index + 1 by hash; 0 free */
 	unsigned char bytes[STORE_ROWS_BYTES];
+	struct counters counters[STORE_ROWS_MAX];
+	unsigned char encoded[COUNTERS_BYTES]; /* one of them, for readers */
 };
 
 /* True for the tables whose rows are kept. */
 bool store_rows_keeps(enum store_table table);
 
 void store_rows_clear(struct store_rows *r);
-/* 1 with the value (borrowed until the next set), 0 not here. */
+/* 1 with the value (borrowed until the next set or get), 0 not here. */
 int store_rows_get(struct store_rows *r, enum store_table table, struct str key,
     struct str *value_r);
 /* Notes a changed value of STORE_ROWS_VALUE_BYTES at most. False: full; write
    out what is changed, and clear. */
 bool store_rows_set(struct store_rows *r, enum store_table table,
     struct str key, struct str value);
+/* The same for a row of counters: it is kept as they are. */
+bool store_rows_set_counters(struct store_rows *r, enum store_table table,
+    struct str key, const struct counters *c);
+/* Adds to such a row; false: it is not here, or not as counters. */
+bool store_rows_add(struct store_rows *r, enum store_table table,
+    struct str key, const struct counters *amounts);
 /* Forgets a row: what LMDB has (or has not) is right. */
 void store_rows_drop(struct store_rows *r, enum store_table table,
     struct str key);
-/* Of one of rows[0 .. count - 1], borrowed. */
+/* Of one of rows[0 .. count - 1], borrowed; the value until the next one. */
 struct str store_row_key(const struct store_rows *r,
     const struct store_row *row);
-struct str store_row_value(const struct store_rows *r,
-    const struct store_row *row);
+struct str store_row_value(struct store_rows *r, const struct store_row *row);
 
 #endif

@@ -12,6 +12,7 @@
  * good over transactions as long as nobody else has committed in between: the
  * numbers of transactions, which LMDB gives out under the writer's lock, tell.
  */
+#include "base/hash.h"
 #include "store/store_backing.h"
 #include "store/store_lmdb.h"
 
@@ -35,6 +36,18 @@ store_fail(struct store_txn *t, enum err_code code, const char *fmt, ...)
 	t->failed = true;
 	return err_set(&t->err, code, "%s: %s", t->store->envs[t->env].dir,
 	    text);
+}
+
+int
+store_fail_row(struct store_txn *t, enum store_table table, struct str key,
+    struct str value)
+{
+	char hex[2 * KEY_MAX_BYTES + 1];
+
+	hash_hex((const unsigned char *)key.p, key.n, hex);
+	return store_fail(t, ERR_STORE,
+	    "%s: the row with key %s is damaged (%zu bytes)",
+	    store_tables[table].name, hex, value.n);
 }
 
 bool
@@ -500,6 +513,35 @@ store_put(struct store_txn *t, enum store_table table, struct str key,
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	return put(t, table, key, value);
+}
+
+int
+store_add(struct store_txn *t, enum store_table table, struct str key,
+    const struct counters *amounts)
+{
+	unsigned char bytes[COUNTERS_BYTES];
+	struct store_rows *rows;
+	struct counters sum;
+	struct str value;
+	int rc;
+
+	if (store_check_table(t, table, true) != 0 ||
+	    store_check_key(t, table, key) != 0)
+		return -1;
+	t->edits++;
+	rows = rows_of(t, table);
+	if (rows != NULL && store_rows_add(rows, table, key, amounts))
+		return 1;
+	rc = store_get(t, table, key, &value);
+	if (rc <= 0)
+		return rc;
+	if (counters_decode(value, &sum) != 0)
+		return store_fail_row(t, table, key, value);
+	counters_add(&sum, amounts);
+	if (rows != NULL && store_rows_set_counters(rows, table, key, &sum))
+		return 1;
+	value = str_make((const char *)bytes, counters_encode(&sum, bytes));
+	return store_put(t, table, key, value) == 0 ? 1 : -1;
 }
 
 int

@@ -34,21 +34,20 @@ origin_free(struct origin *o)
 	free(o);
 }
 
+static void
+free_address(void *value)
+{
+	struct address *a = value;
+
+	secret_free((char *)(uintptr_t)a->head.p);
+	free(a);
+}
+
 /* All addresses, and the origins that no connection needs. */
 static void
 forget(struct address_book *b)
 {
-	struct str key;
-	size_t cursor = 0;
-	void *value;
-
-	while (map_next(b->addresses, &cursor, &key, &value) == 1) {
-		struct address *a = value;
-
-		secret_free((char *)(uintptr_t)a->head.p);
-		free(a);
-	}
-	map_free(&b->addresses);
+	map_free_with(&b->addresses, free_address);
 	LIST_EACH_SAFE(node, &b->origins) {
 		struct origin *o = LIST_OBJ(node, struct origin, node);
 

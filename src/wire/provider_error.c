@@ -14,6 +14,7 @@
 
 #include "base/num.h"
 #include "wire/mask.h"
+#include "wire/pick.h"
 
 #define BODY_BYTES  (64 * 1024) /* more of an error is not looked at */
 #define TEXT_BYTES  4096        /* of message that is looked at */
@@ -187,37 +188,25 @@ read_retry(struct reading *in, const struct skim_value *v)
 static void
 read_metadata(struct reading *in, const struct skim_value *v)
 {
-	struct skim_value item;
-	struct skim_iter it;
-	struct str key;
+	struct skim_value raw = pick_one(v, "raw");
 
-	if (v->type != SKIM_OBJECT)
-		return;
-	skim_iter_init(&it, v->value);
-	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (SKIM_KEY_IS(key, "raw") && item.type == SKIM_STRING &&
-		    skim_unescape(item.value, &in->extra) != 0)
-			buf_clear(&in->extra);
-	}
+	if (raw.type == SKIM_STRING &&
+	    skim_unescape(raw.value, &in->extra) != 0)
+		buf_clear(&in->extra);
 }
 
 /* Google's list of what else there is to say. */
 static void
 read_rpc_details(struct reading *in, const struct skim_value *v)
 {
-	struct skim_value item, member;
-	struct skim_iter it, members;
+	struct skim_value item, delay;
+	struct skim_iter it;
 	struct str key;
 
 	skim_iter_init(&it, v->value);
 	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (item.type != SKIM_OBJECT)
-			continue;
-		skim_iter_init(&members, item.value);
-		while (skim_iter_next(&members, &key, &member) == 1) {
-			if (SKIM_KEY_IS(key, "retryDelay"))
-				read_retry(in, &member);
-		}
+		delay = pick_one(&item, "retryDelay");
+		read_retry(in, &delay);
 	}
 }
 

@@ -12,7 +12,7 @@ relay_input_init(const struct relay *r, const struct relay_taker *taker)
 	struct relay_input *in = r->state;
 
 	in->taker = taker;
-	in->form = r->options.request->stream ? INPUT_UNKNOWN : INPUT_JSON;
+	in->form = r->options.request->stream ? INPUT_UNKNOWN : INPUT_WHOLE;
 	buf_init(&in->whole, r->options.max_answer_bytes);
 	sse_reader_init(&in->sse, r->options.max_event_bytes);
 }
@@ -34,7 +34,7 @@ find_form(struct relay_input *in, struct str bytes)
 	if (rest.n == 0)
 		return;
 	in->form = rest.p[0] == '{' || rest.p[0] == '[' || rest.p[0] == '<'
-		       ? INPUT_JSON
+		       ? INPUT_WHOLE
 		       : INPUT_EVENTS;
 }
 
@@ -82,8 +82,8 @@ relay_input_feed(struct relay *r, struct str bytes, struct buf *out,
 		return 0;
 	if (in->form == INPUT_UNKNOWN)
 		find_form(in, bytes);
-	result = in->form == INPUT_JSON ? collect(in, r, bytes, err)
-					: feed_events(in, r, bytes, out, err);
+	result = in->form == INPUT_WHOLE ? collect(in, r, bytes, err)
+					 : feed_events(in, r, bytes, out, err);
 	return result != 0 ? -1 : relay_check_room(out, err);
 }
 
@@ -111,8 +111,8 @@ relay_input_finish(struct relay *r, struct buf *out, struct err *err)
 
 	if (in->ended)
 		return 0;
-	result = in->form == INPUT_JSON ? in->taker->whole(r, out, err)
-					: finish_events(in, r, out, err);
+	result = in->form == INPUT_WHOLE ? in->taker->whole(r, out, err)
+					 : finish_events(in, r, out, err);
 	return result != 0 ? -1 : relay_check_room(out, err);
 }
 

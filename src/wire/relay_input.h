@@ -1,8 +1,8 @@
 /*
  * A provider's bytes on their way into a relay: events, which are given on one
- * by one, or one answer in JSON, which is kept until it is whole. Which of the
- * two they are, the first byte that is no blank tells: a provider may send one
- * where the other was asked for.
+ * by one, or one answer, which is kept until it is whole. Which of the two they
+ * are, the first byte that is no blank tells: a provider may send one where the
+ * other was asked for. (A relay that knows it otherwise sets the form itself.)
  *
  * It stands first in the state of a relay that takes its bytes this way, whose
  * feed and finish then are relay_input_feed() and relay_input_finish(), and
@@ -18,7 +18,7 @@
 struct relay_taker {
 	int (*event)(struct relay *r, const struct sse_event *event,
 	    struct buf *out, struct err *err);
-	/* The JSON answer is whole: relay_input_text() has it. */
+	/* The answer is whole: relay_input_text() has it. */
 	int (*whole)(struct relay *r, struct buf *out, struct err *err);
 	/* The events are over, but not the relay. */
 	int (*end)(struct relay *r, struct buf *out, struct err *err);
@@ -29,10 +29,10 @@ struct relay_input {
 	enum {
 		INPUT_UNKNOWN, /* nothing but blanks so far */
 		INPUT_EVENTS,
-		INPUT_JSON,
+		INPUT_WHOLE,
 	} form;
 	bool ended;       /* set by the relay: nothing may follow in out */
-	struct buf whole; /* JSON as it comes */
+	struct buf whole; /* one answer as it comes */
 	struct sse_reader sse;
 };
 

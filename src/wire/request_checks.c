@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "wire/request_parse.h"
 #include "wire/responses/response_id.h"
+#include "wire/usage_json.h"
 
 static int
 take_model(struct request_parse *p)
@@ -273,11 +274,7 @@ take_user(struct request_parse *p)
 		return request_bad(p, KEY_USER, "must be a string");
 	if (v.type == SKIM_STRING)
 		p->r->user = request_text(p, &v);
-	if (skim_string_is(&tier, "flex"))
-		p->r->service_tier = TIER_FLEX;
-	else if (skim_string_is(&tier, "priority") ||
-		 skim_string_is(&tier, "fast"))
-		p->r->service_tier = TIER_PRIORITY;
+	p->r->service_tier = usage_json_tier(&tier);
 	v = request_value(p, KEY_PREDICTION);
 	if (p->r->api == WIRE_CHAT)
 		p->r->extra_output_tokens = (int64_t)v.value.n;

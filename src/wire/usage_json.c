@@ -3,6 +3,7 @@
 
 #include "base/jsonw.h"
 #include "base/num.h"
+#include "wire/pick.h"
 
 #define COUNT_MAX INT64_C(1000000000000)
 
@@ -101,52 +102,29 @@ read_completion_details(struct reading *in, const struct skim_value *v)
 static void
 read_tool_use(struct reading *in, const struct skim_value *v)
 {
-	struct skim_value item;
-	struct skim_iter it;
-	struct str key;
+	struct skim_value n = pick_one(v, "web_search_requests");
 
-	if (v->type != SKIM_OBJECT)
-		return;
-	skim_iter_init(&it, v->value);
-	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (SKIM_KEY_IS(key, "web_search_requests"))
-			read_alias(in, &item, &in->u.searches);
-	}
+	read_alias(in, &n, &in->u.searches);
 }
 
+/* A number, or an object with the sum. */
 static void
 read_cost_member(struct reading *in, const struct skim_value *v)
 {
-	struct skim_value item;
-	struct skim_iter it;
-	struct str key;
+	struct skim_value cost = *v;
 
-	if (read_cost(v, &in->u.reported_cost_nanos))
+	if (v->type == SKIM_OBJECT)
+		cost = pick_one(v, "total_cost");
+	if (read_cost(&cost, &in->u.reported_cost_nanos))
 		in->u.has_reported_cost = true;
-	if (v->type != SKIM_OBJECT)
-		return;
-	skim_iter_init(&it, v->value);
-	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (SKIM_KEY_IS(key, "total_cost") &&
-		    read_cost(&item, &in->u.reported_cost_nanos))
-			in->u.has_reported_cost = true;
-	}
 }
 
 static void
 read_cost_details(struct reading *in, const struct skim_value *v)
 {
-	struct skim_value item;
-	struct skim_iter it;
-	struct str key;
+	struct skim_value cost = pick_one(v, "upstream_inference_cost");
 
-	if (v->type != SKIM_OBJECT)
-		return;
-	skim_iter_init(&it, v->value);
-	while (skim_iter_next(&it, &key, &item) == 1) {
-		if (SKIM_KEY_IS(key, "upstream_inference_cost"))
-			read_cost(&item, &in->upstream_cost_nanos);
-	}
+	read_cost(&cost, &in->upstream_cost_nanos);
 }
 
 static void
@@ -238,6 +216,20 @@ usage_json_read(const struct skim_value *v, struct usage *u)
 	in.u.tier = u->tier;
 	*u = in.u;
 	return 0;
+}
+
+enum service_tier
+usage_json_tier(const struct skim_value *v)
+{
+	enum service_tier tier;
+
+	if (skim_string_is(v, "fast"))
+		return TIER_PRIORITY;
+	if (v->type != SKIM_STRING ||
+	    service_tier_parse(str_make(v->value.p + 1, v->value.n - 2),
+		&tier) != 0)
+		return TIER_DEFAULT;
+	return tier;
 }
 
 static void

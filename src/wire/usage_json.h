@@ -33,6 +33,10 @@
  */
 int usage_json_read(const struct skim_value *v, struct usage *u) MUST_CHECK;
 
+/* What a request or an answer says in "service_tier"; "fast" is an older word
+   for priority. */
+enum service_tier usage_json_tier(const struct skim_value *v);
+
 /* {"prompt_tokens":..,"completion_tokens":..,"total_tokens":..} and the
    details that are not 0, in OpenAI's form; of caches and searches also as
    LiteLLM has them. */

@@ -3,6 +3,7 @@
 
 #include "wire/json/skim.h"
 #include "wire/openai/openai_params.h"
+#include "wire/usage_json.h"
 
 /* Output of a model whose maximum nobody knows, under a cap. */
 #define UNKNOWN_OUTPUT_TOKENS 4096
@@ -54,11 +55,7 @@ read_terms(const char *json, struct terms *t)
 			take_larger(&v, &t->outputs);
 		} else if (str_is(key, "service_tier")) {
 			t->has_tier = true;
-			if (skim_string_is(&v, "flex"))
-				t->tier = TIER_FLEX;
-			else if (skim_string_is(&v, "priority") ||
-				 skim_string_is(&v, "fast"))
-				t->tier = TIER_PRIORITY;
+			t->tier = usage_json_tier(&v);
 		} else if (str_is(key, "audio") ||
 			   (str_is(key, "modalities") &&
 			       str_find(v.value, "audio") >= 0)) {

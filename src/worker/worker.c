@@ -18,80 +18,20 @@
 #include <event2/event.h>
 #include <malloc.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define HEARTBEAT_SECS 1
 /* After a failed transaction: the jobs that must not be lost are tried again
    this often. */
 #define BATCH_RETRY_MSECS 100
-#define STORE_SAID_NSECS  (10 * NSECS_PER_SEC)
 #define HIGH_WATER_BYTES  (256 * 1024)
 #define TRIM_BYTES        (4 * 1024 * 1024)
 #define MMAP_BYTES        (2 * 1024 * 1024)
-/* Rounds of commit and resume in one turn before I/O gets its chance. */
-#define ROUNDS_PER_TURN 4
-
-/* ---- the turn ----------------------------------------------------------- */
-
-/* It is tried again ten times a second. */
-static void
-say_store_error(struct worker *w, const struct err *err)
-{
-	int64_t now = clock_mono_nsecs();
-
-	if (now < w->store_said_nsecs)
-		return;
-	w->store_said_nsecs = now + STORE_SAID_NSECS;
-	log_error("store: %s", err->text);
-}
-
-static void
-run_batch(struct worker *w)
-{
-	struct timeval tv = { 0, BATCH_RETRY_MSECS * 1000 };
-	struct err err;
-
-	for (int i = 0; i < ROUNDS_PER_TURN && w->station.batch.queued > 0;
-	     i++) {
-		if (batch_run(&w->station.batch, &err) == 0)
-			continue;
-		say_store_error(w, &err);
-		event_add(&w->batch_retry, &tv);
-		return;
-	}
-	/* Rounds used up: come back right after the next look at I/O. */
-	if (w->station.batch.queued > 0)
-		event_active(&w->batch_retry, EV_TIMEOUT, 0);
-}
 
 static void
 end_turn(struct worker *w)
 {
-	if (w->station.batch.queued > 0 &&
-	    !event_pending(&w->batch_retry, EV_TIMEOUT, NULL))
-		run_batch(w);
-	if (w->new_records > 0)
-		outbox_kick(w->outbox, w->new_records);
-	w->new_records = 0;
+	turn_end(&w->turn, w->outbox);
 	meters_set_active(w->meter, (uint32_t)w->env.active);
-}
-
-static void
-on_batch_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg; /* end_turn() does it */
-}
-
-static void
-on_settled(void *arg)
-{
-	struct worker *w = arg;
-
-	w->new_records++;
 }
 
 /* ---- leaving ------------------------------------------------------------ */
@@ -102,20 +42,20 @@ on_settled(void *arg)
 static void
 leave_if_done(struct worker *w)
 {
-	if (w->draining && w->env.active == 0 && w->station.batch.queued == 0 &&
+	if (w->life.retiring && w->env.active == 0 &&
+	    w->station.batch.queued == 0 &&
 	    http_server_connections(w->http) == 0)
-		w->stopping = true;
+		w->life.stopping = true;
 }
 
 /* last: no other worker goes on. */
 static void
-retire(struct worker *w, bool last)
+retire(void *arg, bool last)
 {
+	struct worker *w = arg;
 	struct timeval tv;
 
-	if (w->draining)
-		return;
-	w->draining = w->env.draining = true;
+	w->env.draining = true;
 	tv.tv_sec = w->station.config->limits.drain_msecs / 1000;
 	tv.tv_usec = w->station.config->limits.drain_msecs % 1000 * 1000;
 	event_add(&w->drain_deadline, &tv);
@@ -128,21 +68,6 @@ retire(struct worker *w, bool last)
 }
 
 static void
-on_term(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-
-	(void)fd;
-	(void)what;
-	/* A second one: at once. One that comes behind the supervisor's word
-	   (to the whole process group) is not the second. */
-	if (w->termed)
-		w->stopping = true;
-	w->termed = true;
-	retire(w, true);
-}
-
-static void
 on_drain_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -150,38 +75,16 @@ on_drain_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_warn("drain deadline: %zu requests are cut", w->env.active);
-	w->stopping = true;
+	w->life.stopping = true;
 }
 
 static void
-on_life(evutil_socket_t fd, short what, void *arg)
+beat(void *arg)
 {
-	struct worker *w = arg;
-	char command;
-	ssize_t n = read(fd, &command, 1);
+	const struct worker *w = arg;
 
-	(void)what;
-	if (n == 1 && command == CONTRACT_STOP) {
-		w->stopping = true;
-	} else if (n == 1) {
-		retire(w, command == CONTRACT_CLOSE);
-	} else if (n == 0) {
-		/* The supervisor is gone: finish and go too. */
-		event_del(&w->life);
-		log_warn("the supervisor is gone");
-		retire(w, true);
-	}
-}
-
-static void
-on_heartbeat(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-
-	(void)fd;
-	(void)what;
 	contract_report(&w->child,
-	    w->draining ? CONTRACT_DRAINING : CONTRACT_READY,
+	    w->life.retiring ? CONTRACT_DRAINING : CONTRACT_READY,
 	    (uint32_t)w->env.active, w->env.finished);
 }
 
@@ -271,8 +174,8 @@ fill_envs(struct worker *w)
 	w->env.batch = &w->station.batch;
 	w->env.owner = &w->station.owner;
 	w->env.upstream = w->upstream;
-	w->env.on_settled = on_settled;
-	w->env.arg = w;
+	w->env.on_settled = turn_settled;
+	w->env.arg = &w->turn;
 	exchange_env_init(&w->env);
 	w->admin.config = w->station.config;
 	w->admin.catalog = w->catalog;
@@ -281,7 +184,7 @@ fill_envs(struct worker *w)
 	w->admin.rules = &w->rules;
 	w->admin.store = w->station.store;
 	w->admin.exchanges = &w->env;
-	w->admin.draining = &w->draining;
+	w->admin.draining = &w->life.retiring;
 	w->admin.started_wall_nsecs = clock_wall_nsecs();
 	w->trace_path =
 	    config_trace_path(w->station.config, w->child.state_dir);
@@ -291,17 +194,14 @@ fill_envs(struct worker *w)
 static void
 watch_events(struct worker *w)
 {
-	struct timeval second = { HEARTBEAT_SECS, 0 };
+	static const struct life_calls calls = {
+		.beat = beat,
+		.retire = retire,
+	};
 
-	event_assign(&w->heartbeat, w->base, -1, EV_PERSIST, on_heartbeat, w);
-	event_add(&w->heartbeat, &second);
-	event_assign(&w->life, w->base, CONTRACT_FD_LIFE, EV_READ | EV_PERSIST,
-	    on_life, w);
-	event_add(&w->life, NULL);
-	evsignal_assign(&w->term, w->base, SIGTERM, on_term, w);
-	event_add(&w->term, NULL);
+	life_watch(&w->life, w->base, &calls, w);
+	turn_init(&w->turn, w->base, &w->station.batch, BATCH_RETRY_MSECS);
 	evtimer_assign(&w->drain_deadline, w->base, on_drain_deadline, w);
-	evtimer_assign(&w->batch_retry, w->base, on_batch_retry, w);
 }
 
 static struct event_base *
@@ -450,7 +350,7 @@ close_all(struct worker *w)
 	/* What is still under way is cut; its holds are settled by the
 	   keeper, as if this process had died. */
 	http_server_free(&w->http);
-	run_batch(w);
+	turn_commit(&w->turn);
 	outbox_free(&w->outbox);
 	price_book_free(&w->prices);
 	accounts_free(&w->accounts);
@@ -486,7 +386,7 @@ worker_main(uint32_t slot, uint32_t generation)
 	w->meter = meters_enter(w->env.meters);
 	contract_confine(&w->child, NULL);
 	contract_report(&w->child, CONTRACT_READY, 0, 0);
-	while (!w->stopping) {
+	while (!w->life.stopping) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		end_turn(w);
 		leave_if_done(w);

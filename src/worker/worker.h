@@ -14,13 +14,17 @@
 #include "domain/routing/catalog.h"
 #include "exchange/exchange.h"
 #include "ipc/contract.h"
+#include "ipc/life.h"
 #include "outbox/outbox.h"
 #include "station/station.h"
+#include "station/turn.h"
 
 struct worker {
 	struct contract_child child;
 	struct station station;
 	struct event_base *base;
+	struct life life;
+	struct turn turn;
 	struct catalog *catalog;
 	struct budgets *budgets;
 	struct accounts *accounts;
@@ -33,10 +37,7 @@ struct worker {
 	struct admin_env admin;
 	char *trace_path;
 	struct meters_worker *meter; /* what others see of this one */
-	struct event heartbeat, life, term, drain_deadline, batch_retry;
-	size_t new_records;       /* of settlements committed in this turn */
-	int64_t store_said_nsecs; /* mono: not again before */
-	bool draining, termed, stopping;
+	struct event drain_deadline;
 };
 
 /* Main of `--role worker`; returns an exit code (enum contract_exit). */

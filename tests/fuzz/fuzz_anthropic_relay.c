@@ -5,9 +5,8 @@
  * and one by one give the same, and what a client gets of a stream is whole
  * events of valid JSON. Corpus: tests/fuzz/corpus/fuzz_anthropic_relay.
  */
-#include "fuzz.h"
+#include "fuzz_relay.h"
 
-#include "wire/dialect.h"
 #include "wire/sse.h"
 
 static const char *const bodies[] = {
@@ -17,41 +16,6 @@ static const char *const bodies[] = {
 	"\"stream_options\":{\"include_usage\":true},\"input\":\"x\","
 	"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
 };
-
-struct run {
-	struct buf out;
-	int result;
-	struct relay_facts facts;
-};
-
-static void
-run(const struct relay_ops *ops, const struct relay_options *options,
-    struct str answer, size_t step, struct run *run)
-{
-	struct relay relay;
-	struct err err;
-
-	buf_init(&run->out, 64 << 20);
-	if (relay_open(&relay, ops, options, &err) != 0)
-		abort();
-	run->result = 0;
-	while (run->result == 0 && answer.n > 0) {
-		size_t n = step < answer.n ? step : answer.n;
-
-		run->result =
-		    ops->feed(&relay, str_make(answer.p, n), &run->out, &err);
-		answer.p += n;
-		answer.n -= n;
-	}
-	if (run->result == 0)
-		run->result = ops->finish(&relay, &run->out, &err);
-	if (run->result != 0)
-		ops->fail(&relay, err.code, err.text, &run->out);
-	run->facts = relay.facts;
-	if (run->out.len > 0)
-		fuzz_mask(run->out.data, run->out.len);
-	relay_close(&relay);
-}
 
 static void
 check_stream(struct str out)
@@ -72,7 +36,7 @@ check_stream(struct str out)
 }
 
 static void
-check(const struct run *a, const struct run *b, bool stream)
+check(const struct fuzz_run *a, const struct fuzz_run *b, bool stream)
 {
 	struct skim_options deep = { .max_depth = SKIM_TOP_DEPTH };
 	struct err err;
@@ -112,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20 };
 	struct wire_request r;
-	struct run whole, bytes;
+	struct fuzz_run whole, bytes;
 	const struct relay_ops *ops;
 	struct arena arena;
 	const char *param;
@@ -141,8 +105,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.stop_after_tokens = (data[0] & 8) != 0 ? 5 : -1;
 	deployment.provider = provider;
 	ops = dialect_relay(dialect, &deployment, kinds[kind].api);
-	run(ops, &options, answer, SIZE_MAX, &whole);
-	run(ops, &options, answer, 1, &bytes);
+	fuzz_relay(ops, &options, answer, SIZE_MAX, true, &whole);
+	fuzz_relay(ops, &options, answer, 1, true, &bytes);
 	check(&whole, &bytes, r.stream);
 	buf_fini(&whole.out);
 	buf_fini(&bytes.out);

@@ -5,10 +5,9 @@
  * that are put into messages first (no fuzzer guesses checksums). The bytes
  * whole and one by one give the same. Corpus: corpus/fuzz_bedrock_relay.
  */
-#include "fuzz.h"
+#include "fuzz_relay.h"
 
 #include "base/event_stream.h"
-#include "wire/dialect.h"
 
 static const char *const bodies[] = {
 	"{\"model\":\"m\",\"max_tokens\":9,\"input\":\"x\","
@@ -16,61 +15,6 @@ static const char *const bodies[] = {
 	"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,\"input\":\"x\","
 	"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
 };
-
-struct run {
-	struct buf out;
-	int result;
-	struct relay_facts facts;
-};
-
-/* The clock may have gone on between two runs. */
-static void
-hide_clock(struct buf *out)
-{
-	static const char *const keys[] = { "\"created\":", "\"created_at\":" };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct str rest = buf_str(out);
-		size_t n = strlen(keys[i]);
-		ptrdiff_t at;
-
-		while ((at = str_find(rest, keys[i])) >= 0) {
-			rest.p += (size_t)at + n;
-			rest.n -= (size_t)at + n;
-			for (char *p = out->data + (rest.p - out->data);
-			     *p >= '0' && *p <= '9'; p++)
-				*p = '1';
-		}
-	}
-}
-
-static void
-run(const struct relay_ops *ops, const struct relay_options *options,
-    struct str answer, size_t step, struct run *run)
-{
-	struct relay relay;
-	struct err err;
-
-	buf_init(&run->out, 64 << 20);
-	if (relay_open(&relay, ops, options, &err) != 0)
-		abort();
-	run->result = 0;
-	while (run->result == 0 && answer.n > 0) {
-		size_t n = step < answer.n ? step : answer.n;
-
-		run->result =
-		    ops->feed(&relay, str_make(answer.p, n), &run->out, &err);
-		answer.p += n;
-		answer.n -= n;
-	}
-	if (run->result == 0)
-		run->result = ops->finish(&relay, &run->out, &err);
-	if (run->result != 0)
-		ops->fail(&relay, err.code, err.text, &run->out);
-	run->facts = relay.facts;
-	hide_clock(&run->out);
-	relay_close(&relay);
-}
 
 /* Lines as messages. */
 static void
@@ -102,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20 };
 	struct wire_request r;
-	struct run whole, bytes;
+	struct fuzz_run whole, bytes;
 	struct arena arena;
 	const char *param;
 	struct buf answer;
@@ -123,9 +67,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	options.request = &r;
 	options.stop_after_tokens = (data[0] & 8) != 0 ? 5 : -1;
-	run(dialect->relay(r.api), &options, buf_str(&answer), SIZE_MAX,
-	    &whole);
-	run(dialect->relay(r.api), &options, buf_str(&answer), 1, &bytes);
+	fuzz_relay(dialect->relay(r.api), &options, buf_str(&answer), SIZE_MAX,
+	    true, &whole);
+	fuzz_relay(dialect->relay(r.api), &options, buf_str(&answer), 1, true,
+	    &bytes);
 	if (whole.result != bytes.result ||
 	    !str_eq(buf_str(&whole.out), buf_str(&bytes.out)) ||
 	    whole.facts.usage.prompt_tokens !=

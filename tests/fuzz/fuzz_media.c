@@ -3,10 +3,9 @@
  * facts; JSON stays JSON, embeddings in both forms too. The input's first byte
  * chooses the API and the type. Corpus: tests/fuzz/corpus/fuzz_media.
  */
-#include "fuzz.h"
+#include "fuzz_relay.h"
 
 #include "config/config.h"
-#include "wire/dialect.h"
 
 static const struct {
 	enum wire_api api;
@@ -26,15 +25,9 @@ static const struct {
 	{ WIRE_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"x\"}", "" },
 };
 
-struct run {
-	struct buf out;
-	struct relay_facts facts;
-	int result;
-};
-
 static void
 relay_text(const struct wire_request *r, const char *type, struct str text,
-    size_t piece, struct run *run)
+    size_t piece, struct fuzz_run *run)
 {
 	struct relay_options o = { .request = r,
 		.client_model = "mine",
@@ -43,36 +36,16 @@ relay_text(const struct wire_request *r, const char *type, struct str text,
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20,
 		.stop_after_tokens = CONFIG_UNSET };
-	struct err err = { .code = ERR_NONE };
-	struct relay relay;
 
-	buf_init(&run->out, 64 << 20);
-	run->result = 0;
-	FUZZ_CHECK(
-	    relay_open(&relay, dialect_openai.relay(r->api), &o, &err) == 0);
-	while (text.n > 0 && run->result == 0) {
-		size_t n = piece < text.n ? piece : text.n;
-		struct str part = fuzz_text((const uint8_t *)text.p, n);
-
-		run->result = relay.ops->feed(&relay, part, &run->out, &err);
-		free((void *)(uintptr_t)part.p);
-		text.p += n;
-		text.n -= n;
-	}
-	if (run->result == 0)
-		run->result = relay.ops->finish(&relay, &run->out, &err);
-	run->facts = relay.facts;
-	if (run->result != 0)
-		FUZZ_CHECK(relay.facts.malformed || relay.facts.error_event ||
-			   err.code == ERR_UPSTREAM_CUT);
-	relay_close(&relay);
+	fuzz_relay(dialect_openai.relay(r->api), &o, text, piece, false, run);
+	fuzz_check_reason(run);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct skim_options deep = { .max_depth = SKIM_TOP_DEPTH };
-	struct run whole, pieces;
+	struct fuzz_run whole, pieces;
 	const char *param, *type;
 	struct wire_request r;
 	struct arena arena;

@@ -3,10 +3,9 @@
  * gives out is JSON, or events whose data is JSON or [DONE]. The input's first
  * byte chooses the request and the limit.
  */
-#include "fuzz.h"
+#include "fuzz_relay.h"
 
 #include "config/config.h"
-#include "wire/dialect.h"
 
 #define BODY "{\"model\":\"m\",\"messages\":[1]"
 static const char asks_usage[] = BODY
@@ -20,16 +19,9 @@ static const char *const requests[] = {
 	completions,
 };
 
-struct run {
-	struct buf out;
-	struct relay_facts facts;
-	int result;
-	enum err_code code;
-};
-
 static void
 relay_text(const struct wire_request *r, int64_t limit, struct str text,
-    size_t piece, struct run *run)
+    size_t piece, struct fuzz_run *run)
 {
 	struct relay_options o = { .request = r,
 		.client_model = "mine",
@@ -37,35 +29,9 @@ relay_text(const struct wire_request *r, int64_t limit, struct str text,
 		.max_event_bytes = 1 << 20,
 		.max_answer_bytes = 1 << 20,
 		.stop_after_tokens = limit };
-	uint32_t seed = (uint32_t)text.n;
-	struct err err = { .code = ERR_NONE };
-	struct relay relay;
 
-	buf_init(&run->out, 64 << 20);
-	run->result = 0;
-	FUZZ_CHECK(
-	    relay_open(&relay, dialect_openai.relay(r->api), &o, &err) == 0);
-	while (text.n > 0 && run->result == 0) {
-		size_t n = piece > 0 ? piece : 1 + fuzz_next(&seed) % 50;
-		struct str part;
-
-		n = n < text.n ? n : text.n;
-		part = fuzz_text((const uint8_t *)text.p, n);
-		run->result = relay.ops->feed(&relay, part, &run->out, &err);
-		free((void *)(uintptr_t)part.p);
-		text.p += n;
-		text.n -= n;
-	}
-	if (run->result == 0)
-		run->result = relay.ops->finish(&relay, &run->out, &err);
-	if (run->out.len > 0)
-		fuzz_mask(run->out.data, run->out.len);
-	run->facts = relay.facts;
-	run->code = err.code;
-	if (run->result != 0)
-		FUZZ_CHECK(relay.facts.malformed || relay.facts.error_event ||
-			   err.code == ERR_UPSTREAM_CUT);
-	relay_close(&relay);
+	fuzz_relay(dialect_openai.relay(r->api), &o, text, piece, false, run);
+	fuzz_check_reason(run);
 }
 
 static void
@@ -87,7 +53,7 @@ check_stream(struct str out)
 }
 
 static void
-check_same(const struct run *a, const struct run *b)
+check_same(const struct fuzz_run *a, const struct fuzz_run *b)
 {
 	FUZZ_CHECK(a->result == b->result);
 	FUZZ_CHECK(a->result == 0 || a->code == b->code);
@@ -104,7 +70,7 @@ check_same(const struct run *a, const struct run *b)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct run whole, bytes, pieces;
+	struct fuzz_run whole, bytes, pieces;
 	const char *param = NULL;
 	struct wire_request r;
 	struct arena arena;

@@ -167,6 +167,15 @@ def test_search_prices_and_multipliers_come_out_of_their_objects(tmp_path):
         "fast": 6000, "geo_eu": 1100, "geo_us": 1100}
 
 
+def test_searches_of_all_sizes_at_one_price_have_one_key(tmp_path):
+    model = one(tmp_path, IN_OUT + ', "search_context_cost_per_query": '
+                '{"search_context_size_low": 0.01, '
+                '"search_context_size_medium": 0.01, '
+                '"search_context_size_high": 0.01}')
+    assert [key for key in model if "search" in key] == ["per_search_pico"]
+    assert model["per_search_pico"] == 10_000_000_000
+
+
 def test_searches_cost_what_the_vendor_says_where_the_entry_does_not(tmp_path):
     own = IN_OUT + (', "search_context_cost_per_query": '
                     '{"search_context_size_medium": 0.035}')
@@ -175,13 +184,13 @@ def test_searches_cost_what_the_vendor_says_where_the_entry_does_not(tmp_path):
             + ', "vectors": ' + entry(IN_OUT, "embedding") + "}")
     models = convert(tmp_path, text, "--search", "p:a-*=0.025",
                      "--search", "p:*=0.01", "--search", "q:*=9")
-    sizes = ("low", "medium", "high")
-    prices = {name: [model.get(f"per_search_{size}_pico") for size in sizes]
+    prices = {name: {key: price for key, price in model.items()
+                     if key.startswith("per_")}
               for name, model in models.items()}
-    assert prices == {"a-1": [25_000_000_000] * 3,
-                      "b-1": [10_000_000_000] * 3,
-                      "stated": [None, 35_000_000_000, None],
-                      "vectors": [None] * 3}
+    assert prices == {"a-1": {"per_search_pico": 25_000_000_000},
+                      "b-1": {"per_search_pico": 10_000_000_000},
+                      "stated": {"per_search_medium_pico": 35_000_000_000},
+                      "vectors": {}}
     assert models["b-1"]["derived"] == ["per_search"]
     assert "derived" not in models["stated"]
 
@@ -291,6 +300,31 @@ def test_service_tiers_have_rows_of_their_own(tmp_path):
         "above_tokens": 200_000, "input_pico": 1_000_000,
         "output_pico": 3_000_000}]
     assert model["derived"] == ["batch.tiers.200000"]
+
+
+def test_fireworks_takes_half_for_cached_tokens(tmp_path):
+    models = convert(
+        tmp_path,
+        '{"a": {"litellm_provider": "fireworks_ai", ' + IN_OUT + "}, "
+        '"b": {"litellm_provider": "fireworks_ai", ' + IN_OUT
+        + ', "cache_read_input_token_cost": 1e-07}}')
+    assert models["a"]["cached_input_pico"] == 500_000
+    assert models["a"]["derived"] == ["cached_input"]
+    assert models["b"]["cached_input_pico"] == 100_000
+
+
+def test_a_service_keeps_its_ratio_where_a_tier_names_sound_alone(tmp_path):
+    model = one(tmp_path, IN_OUT
+                + ', "input_cost_per_token_flex": 5e-07'
+                + ', "output_cost_per_token_flex": 2e-06'
+                + ', "input_cost_per_audio_token": 3e-06'
+                + ', "input_cost_per_audio_token_flex": 1.5e-06'
+                + ', "input_cost_per_audio_token_above_200k_tokens": 4e-06'
+                + ', "input_cost_per_audio_token_above_200k_tokens_flex": '
+                '2e-06')
+    assert model["flex"]["tiers"] == [{
+        "above_tokens": 200_000, "input_pico": 500_000,
+        "output_pico": 2_000_000, "audio_input_pico": 2_000_000}]
 
 
 def test_a_row_is_completed_in_the_ratio_of_its_own_prices(tmp_path):
@@ -649,7 +683,7 @@ def test_the_shipped_table_is_as_the_tool_writes_it(shipped, tmp_path):
                shipped["source"], "--output", target, "--quiet")
     assert done.returncode == 0, done.stderr
     assert target.read_bytes() == SHIPPED.read_bytes()
-    assert SHIPPED.stat().st_size < 400 * 1024
+    assert SHIPPED.stat().st_size <= 512 * 1024
 
 
 def test_the_shipped_table_holds_every_extra_price(shipped):
@@ -665,7 +699,7 @@ def test_the_shipped_table_holds_every_extra_price(shipped):
                     reason="PRICES_SOURCE names no full price file")
 def test_the_shipped_table_can_be_made_again(shipped, tmp_path):
     target = tmp_path / "again.json"
-    done = run(f"@{SELECT}", os.environ["PRICES_SOURCE"], EXTRA,
+    done = run(f"@{SELECT}", *os.environ["PRICES_SOURCE"].split(), EXTRA,
                "--version-label", shipped["version"], "--source",
                shipped["source"], "--output", target)
     assert done.returncode == 0, done.stderr
@@ -697,7 +731,9 @@ def test_free_models_of_the_shipped_table_are_free_on_purpose(shipped):
     ("claude-sonnet-4-5", "3", "15"),
     ("claude-opus-5-5", "4", "20"),
     ("gemini/gemini-2.5-flash", "0.3", "2.5"),
-    ("deepseek/deepseek-v4-pro", "0.435", "0.87"),
+    ("deepseek/deepseek-v4-pro", "1.32", "3.96"),
+    ("azure/gpt-5.6-luna", "0.2", "1.2"),
+    ("gpt-6-astra", "10", "50"),
     ("groq/openai/gpt-oss-120b", "0.15", "0.6"),
     ("openrouter/openai/gpt-4o", "2.5", "10"),
     ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.3", "16.5"),
@@ -715,13 +751,12 @@ def test_well_known_prices(shipped, name, input_usd, output_usd):
 
 
 @pytest.mark.parametrize("name, milli_usd", [
-    ("gpt-5", 10), ("gpt-6-sol", 10), ("gpt-4.1", 10),
-    ("gpt-4o-search-preview-2025-03-11", 25), ("gpt-4o-search-preview", 35),
+    ("gpt-5.4", 10), ("gpt-6-sol", 10), ("gpt-4.1", 25), ("gpt-4o", 25),
     ("claude-haiku-4-5", 10), ("claude-opus-5-5", 10)])
 def test_searches_of_the_shipped_table_cost_something(
         shipped, name, milli_usd):
     model = shipped["models"][name]
-    assert model["per_search_medium_pico"] == milli_usd * 10**9
+    assert model["per_search_pico"] == milli_usd * 10**9
 
 
 def test_the_haiku_tier_is_whole(shipped):

@@ -132,6 +132,24 @@ fixture_stop(struct fixture *fx)
 	buf_fini(&fx->seen);
 }
 
+int
+fixture_set_up(void **state, const struct http_options *o)
+{
+	struct fixture *fx = xcalloc(1, sizeof(*fx));
+
+	fixture_start(fx, o);
+	*state = fx;
+	return 0;
+}
+
+int
+fixture_tear_down(void **state)
+{
+	fixture_stop(*state);
+	free(*state);
+	return 0;
+}
+
 static bool
 past(int64_t deadline_nsecs)
 {

@@ -29,9 +29,15 @@ struct fixture {
 	struct buf seen;    /* peer and headers of the last call: see .c */
 };
 
+/* What every request of HTTP/1.1 has. */
+#define H "Host: a\r\n"
+
 /* Options left 0 have the server's defaults. */
 void fixture_start(struct fixture *fx, const struct http_options *o);
 void fixture_stop(struct fixture *fx);
+/* cmocka's: *state is a fixture that was started. */
+int fixture_set_up(void **state, const struct http_options *o);
+int fixture_tear_down(void **state);
 /* Turns the loop for this long. */
 void fixture_run(struct fixture *fx, int msecs);
 

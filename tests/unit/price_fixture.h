@@ -1,4 +1,5 @@
-/* A price file for the tests of pricing, and what finds a model in it. */
+/* A price file for the tests of pricing, what finds a model in it, and a
+   deployment whose price it is. */
 #ifndef TESTS_UNIT_PRICE_FIXTURE_H
 #define TESTS_UNIT_PRICE_FIXTURE_H
 
@@ -27,6 +28,50 @@ find(const struct price_table *t, const char *name)
 	if (p == NULL)
 		fail_msg("no model %s", name);
 	return p;
+}
+
+static inline struct config_deployment
+deployment(const struct provider *provider, const char *model)
+{
+	struct config_deployment d = {
+		.model_name = "public",
+		.provider = provider,
+		.upstream_model = model,
+		.base_model = "",
+		.mode = "chat",
+		.file = "gateway.yaml",
+		.line = 7,
+	};
+
+	return d;
+}
+
+static inline struct price
+resolve(const struct config_deployment *d, struct price_table **tables,
+    size_t count)
+{
+	struct price p;
+	struct err err;
+
+	if (price_resolve(d, tables, count, &p, &err) != 0)
+		fail_msg("%s", err.text);
+	return p;
+}
+
+/* One of OpenAI's with prices of its own, eight at most. */
+static inline struct price
+resolve_with(const struct config_pair *pairs, size_t n, const char *model,
+    struct price_table **tables, size_t count)
+{
+	static const struct provider openai = { .prefix = "openai" };
+	struct config_deployment d = deployment(&openai, model);
+	struct config_pair copy[8];
+
+	if (n > 0)
+		memcpy(copy, pairs, n * sizeof(*pairs));
+	d.prices.items = copy;
+	d.prices.count = n;
+	return resolve(&d, tables, count);
 }
 
 static const char defacto[] =

@@ -1,11 +1,9 @@
 /* Error bodies: ours in every dialect, and all the shapes providers send. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include "base/jsonx.h"
 #include "wire/apierror.h"
 #include "wire/mask.h"
-
-static struct arena arena;
 
 static void
 test_public_text_and_detail_are_joined(void **state)
@@ -324,22 +322,6 @@ test_long_and_deep_bodies_are_bounded(void **state)
 	buf_fini(&b);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 4096);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 /* What providers say, in words OpenAI's SDKs know; "" the outcome's own. */
 static void
 test_clients_get_words_they_know(void **state)
@@ -419,5 +401,5 @@ main(void)
 		cmocka_unit_test(test_long_and_deep_bodies_are_bounded),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

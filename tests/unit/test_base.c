@@ -173,6 +173,15 @@ test_buf_keeps_its_maximum(void **state)
 	buf_fini(&b);
 }
 
+static size_t freed;
+
+static void
+note_free(void *value)
+{
+	assert_non_null(value);
+	freed++;
+}
+
 static void
 test_map(void **state)
 {
@@ -202,7 +211,11 @@ test_map(void **state)
 		map_remove(m, str_of(key));
 	}
 	assert_ptr_equal(map_find(m, str_of("k1000")), (void *)1000);
-	map_free(&m);
+	freed = 0;
+	map_free_with(&m, note_free);
+	assert_null(m);
+	assert_int_equal(freed, 500);
+	map_free_with(&m, note_free);
 }
 
 /* Each byte at each place of a text: as if it were written one by one. */

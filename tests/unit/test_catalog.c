@@ -1,5 +1,5 @@
 /* The catalog: groups, names, wildcards, prices, options, breaker rules. */
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "base/clock.h"
 
@@ -12,24 +12,6 @@ static const char PRICES[] =
     "\"gpt-4o-mini\":{\"litellm_provider\":\"openai\",\"mode\":\"chat\","
     "\"input_cost_per_token\":1.5e-07,\"output_cost_per_token\":6e-07,"
     "\"max_input_tokens\":128000,\"max_output_tokens\":16384}}";
-
-static struct fix f;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	fix_init(&f);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fix_fini(&f);
-	return 0;
-}
 
 static void
 test_groups_and_members_in_the_files_order(void **state)
@@ -632,7 +614,7 @@ test_strategy_names(void **state)
 	    "usage-based-routing-v2");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fix_set_up, fix_tear_down)
 
 int
 main(void)

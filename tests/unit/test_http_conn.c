@@ -13,25 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define H "Host: a\r\n"
-
 static int
 start(void **state)
 {
 	static const struct http_options o = { .max_connections = 6 };
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
 
-	fixture_start(fx, &o);
-	*state = fx;
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	fixture_stop(*state);
-	free(*state);
-	return 0;
+	return fixture_set_up(state, &o);
 }
 
 static void
@@ -694,7 +681,7 @@ test_many_connections_come_and_go(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, start, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_owner_hears_at_once_that_its_client_closed),
 		T(test_owner_hears_of_a_reset),

@@ -10,18 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define H "Host: a\r\n"
-
-static int
-start_with(void **state, const struct http_options *o)
-{
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
-
-	fixture_start(fx, o);
-	*state = fx;
-	return 0;
-}
-
 static int
 start(void **state)
 {
@@ -29,7 +17,7 @@ start(void **state)
 		.max_body_bytes = 3 << 20,
 		.max_total_body_bytes = 4 << 20 };
 
-	return start_with(state, &o);
+	return fixture_set_up(state, &o);
 }
 
 /* For the tests of the deadlines. */
@@ -40,15 +28,7 @@ start_hasty(void **state)
 		.body_timeout_msecs = 200,
 		.idle_timeout_msecs = 300 };
 
-	return start_with(state, &o);
-}
-
-static int
-stop(void **state)
-{
-	fixture_stop(*state);
-	free(*state);
-	return 0;
+	return fixture_set_up(state, &o);
 }
 
 /* All that the server sends in answer to these bytes until it closes. */
@@ -761,8 +741,9 @@ test_large_answers_arrive_whole(void **state)
 int
 main(void)
 {
-#define T(f)     cmocka_unit_test_setup_teardown(f, start, stop)
-#define HASTY(f) cmocka_unit_test_setup_teardown(f, start_hasty, stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, start, fixture_tear_down)
+#define HASTY(f)                                                               \
+	cmocka_unit_test_setup_teardown(f, start_hasty, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_connection_is_kept_alive),
 		T(test_head_of_an_answer),

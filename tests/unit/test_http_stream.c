@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define H "Host: a\r\n"
-
 #define HIGH_WATER 65536
 
 static int
@@ -21,19 +19,8 @@ start(void **state)
 	static const struct http_options o = { .max_connections = 100,
 		.slow_client_msecs = 150,
 		.high_water_bytes = HIGH_WATER };
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
 
-	fixture_start(fx, &o);
-	*state = fx;
-	return 0;
-}
-
-static int
-stop(void **state)
-{
-	fixture_stop(*state);
-	free(*state);
-	return 0;
+	return fixture_set_up(state, &o);
 }
 
 static void
@@ -443,7 +430,7 @@ test_second_answer_in_a_stream_cuts_it(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, start, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_stream_is_chunked_and_the_connection_goes_on),
 		T(test_chunked_request_with_a_plain_answer),

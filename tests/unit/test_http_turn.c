@@ -12,8 +12,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define H "Host: a\r\n"
-
 #define READ_BYTES    (256 * 1024)
 #define SCRATCH_BYTES 16384 /* one read of what is no plain body */
 #define WRITE_BYTES   (512 * 1024)
@@ -69,21 +67,16 @@ static int
 start(void **state)
 {
 	static const struct http_options o = { 0 };
-	struct fixture *fx = xcalloc(1, sizeof(*fx));
 
 	greedy_port = 0;
-	fixture_start(fx, &o);
-	*state = fx;
-	return 0;
+	return fixture_set_up(state, &o);
 }
 
 static int
 stop(void **state)
 {
 	greedy_port = 0;
-	fixture_stop(*state);
-	free(*state);
-	return 0;
+	return fixture_tear_down(state);
 }
 
 static void

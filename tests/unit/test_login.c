@@ -1,12 +1,10 @@
 /* Logins: what is asked, in which order, and what the answers mean. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include "base/clock.h"
 #include "wire/login/login.h"
 
 #define NOW (INT64_C(1700000000) * NSECS_PER_SEC) /* 2023-11-14T22:13:20Z */
-
-static struct arena arena;
 
 static const struct config_login nothing = { .url = "",
 	.access_key_id = "",
@@ -273,22 +271,6 @@ test_refusals_and_nonsense(void **state)
 	}
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 4096);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -302,5 +284,5 @@ main(void)
 		cmocka_unit_test(test_refusals_and_nonsense),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

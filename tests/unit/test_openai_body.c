@@ -1,13 +1,12 @@
 /* Encoding for OpenAI-like providers: the client's bytes with the changes the
    rules ask for, and the head of the call. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include <strings.h>
 
 #include "wire/dialect.h"
 #include "wire/openai/openai_params.h"
 
-static struct arena arena;
 static struct err err;
 static struct wire_request request;
 static struct wire_call call;
@@ -565,22 +564,6 @@ test_apis_that_are_not_served(void **state)
 	assert_null(dialect_find("klingon"));
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 4096);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -604,5 +587,5 @@ main(void)
 		cmocka_unit_test(test_apis_that_are_not_served),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

@@ -1,6 +1,6 @@
 /* Relaying answers: golden cases, each with the provider's bytes whole, one at
    a time and cut at random, with the same result. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include "base/hash.h"
 #include "config/config.h"
@@ -220,8 +220,6 @@ static const struct golden goldens[] = {
 	{ "a JSON error instead of a stream", WIRE_CHAT, STREAM, "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}", "", BAD(UPSTREAM, true, false) },
 };
 /* clang-format on */
-
-static struct arena arena;
 
 struct run {
 	struct wire_request request;
@@ -681,22 +679,6 @@ test_more_than_can_be_mended(void **state)
 	}
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 4096);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -717,5 +699,5 @@ main(void)
 		cmocka_unit_test(test_more_than_can_be_mended),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

@@ -244,6 +244,38 @@ test_killed_process_is_dead_at_once(void **state)
 }
 
 static void
+test_a_walk_gives_the_rows_from_a_number_on(void **state)
+{
+	struct fixture *f = *state;
+	struct owner a = take(f), b = take(f);
+	struct store_cursor *c;
+	struct owner_row row;
+	struct store_txn *t;
+	struct key k;
+	struct err err;
+	uint64_t id;
+
+	key_init(&k);
+	key_u64(&k, a.id - 1);
+	put(f, STORE_OWNERS, key_str(&k), str_of("no row of ours"));
+	assert_int_equal(store_read(f->s, STORE_LIVE, &t, &err), 0);
+	c = owner_cursor(t, 0);
+	assert_int_equal(owner_next(c, &id, &row), 1);
+	assert_true(id == a.id && row.started_nsecs == a.row.started_nsecs);
+	assert_int_equal(owner_next(c, &id, &row), 1);
+	assert_true(id == b.id);
+	assert_int_equal(owner_next(c, &id, &row), 0);
+	store_cursor_close(&c);
+	c = owner_cursor(t, a.id + 1);
+	assert_int_equal(owner_next(c, &id, &row), 1);
+	assert_true(id == b.id);
+	store_cursor_close(&c);
+	store_abort(&t);
+	owner_release(&a);
+	owner_release(&b);
+}
+
+static void
 test_sequence_has_no_gap_after_a_rollback(void **state)
 {
 	struct fixture *f = *state;
@@ -321,6 +353,7 @@ main(void)
 		OWNER_TEST(test_a_number_locked_by_a_stranger_is_passed_over),
 		OWNER_TEST(test_lock_goes_with_its_owner_only),
 		OWNER_TEST(test_killed_process_is_dead_at_once),
+		OWNER_TEST(test_a_walk_gives_the_rows_from_a_number_on),
 		OWNER_TEST(test_sequence_has_no_gap_after_a_rollback),
 		OWNER_TEST(test_sequence_without_a_row_fails_the_transaction),
 		OWNER_TEST(test_failure_to_register_leaves_nothing),

@@ -1,10 +1,8 @@
 /* A plan in words: the table, the JSON object, the error. */
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "base/clock.h"
 #include "base/jsonx.h"
-
-static struct fix f;
 
 static int
 setup(void **state)
@@ -23,14 +21,6 @@ setup(void **state)
 	fix_alias(&f, "nick\"name", "gpt-4o-mini", false);
 	fix_build(&f);
 	fix_open(&f, 2, 12 * NSECS_PER_SEC);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fix_fini(&f);
 	return 0;
 }
 
@@ -150,7 +140,7 @@ test_words_of_refusals(void **state)
 	assert_string_equal(route_refusal_name(REFUSED_COUNT), "unknown");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fix_tear_down)
 
 int
 main(void)

@@ -105,6 +105,54 @@ test_services_are_complete(void **state)
 	assert_int_equal(p->priority.output, 1200000);
 	assert_int_equal(p->priority.cached_input, 150000);
 	assert_true(price_rates_absent(&p->flex));
+	/* Anthropic's is capacity bought ahead, no dearer token. */
+	assert_true(price_rates_absent(&find(t, "claude")->priority));
+	price_table_free(&t);
+}
+
+/* Of a longer prompt a service may name the price of sound alone. */
+static void
+test_a_service_keeps_its_ratio_where_only_sound_is_named(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"m\":{\"litellm_provider\":\"gemini\","
+		"\"input_cost_per_token\":3e-07,"
+		"\"output_cost_per_token\":2.5e-06,"
+		"\"input_cost_per_token_flex\":1.5e-07,"
+		"\"output_cost_per_token_flex\":1.25e-06,"
+		"\"input_cost_per_audio_token\":1e-06,"
+		"\"input_cost_per_audio_token_flex\":5e-07,"
+		"\"input_cost_per_audio_token_above_200k_tokens\":1e-06,"
+		"\"input_cost_per_audio_token_above_200k_tokens_flex\":"
+		"6e-07}}"));
+	const struct price *p = find(t, "m");
+
+	(void)state;
+	assert_int_equal(p->tiers[0].rates.input, 300000);
+	assert_int_equal(p->tiers[0].flex.input, 150000);
+	assert_int_equal(p->tiers[0].flex.output, 1250000);
+	assert_int_equal(p->tiers[0].flex.audio_input, 600000);
+	price_table_free(&t);
+}
+
+static void
+test_fireworks_cache_costs_half(void **state)
+{
+	struct price_table *t = table_of(
+	    LIT("{\"a\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"input_cost_per_token\":9e-12,"
+		"\"output_cost_per_token\":1e-06},"
+		"\"b\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"input_cost_per_token\":9e-07,"
+		"\"output_cost_per_token\":1e-06,"
+		"\"cache_read_input_token_cost\":2e-07},"
+		"\"c\":{\"litellm_provider\":\"fireworks_ai\","
+		"\"mode\":\"embedding\",\"input_cost_per_token\":9e-07}}"));
+
+	(void)state;
+	assert_int_equal(find(t, "a")->base.cached_input, 5);
+	assert_int_equal(find(t, "b")->base.cached_input, 200000);
+	assert_int_equal(find(t, "c")->base.cached_input, PRICE_UNSET);
 	price_table_free(&t);
 }
 
@@ -471,6 +519,9 @@ main(void)
 		cmocka_unit_test(test_digits_below_a_pico_are_counted),
 		cmocka_unit_test(test_tiers_sort_as_numbers_and_are_complete),
 		cmocka_unit_test(test_services_are_complete),
+		cmocka_unit_test(
+		    test_a_service_keeps_its_ratio_where_only_sound_is_named),
+		cmocka_unit_test(test_fireworks_cache_costs_half),
 		cmocka_unit_test(test_an_older_spelling_gives_way),
 		cmocka_unit_test(test_derived_prices_are_rounded_up),
 		cmocka_unit_test(test_what_cannot_be_charged_is_not_known),

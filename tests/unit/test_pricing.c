@@ -12,34 +12,6 @@
 static struct provider openai = { .prefix = "openai" };
 static struct provider groq = { .prefix = "groq" };
 
-static struct config_deployment
-deployment(const struct provider *provider, const char *model)
-{
-	struct config_deployment d = {
-		.model_name = "public",
-		.provider = provider,
-		.upstream_model = model,
-		.base_model = "",
-		.mode = "chat",
-		.file = "gateway.yaml",
-		.line = 7,
-	};
-
-	return d;
-}
-
-static struct price
-resolve(const struct config_deployment *d, struct price_table **tables,
-    size_t count)
-{
-	struct price p;
-	struct err err;
-
-	if (price_resolve(d, tables, count, &p, &err) != 0)
-		fail_msg("%s", err.text);
-	return p;
-}
-
 static void
 test_names_are_looked_for_in_order(void **state)
 {
@@ -97,20 +69,6 @@ test_names_are_looked_for_in_order(void **state)
 	}
 	price_table_free(&tables[0]);
 	price_table_free(&tables[1]);
-}
-
-static struct price
-resolve_with(const struct config_pair *pairs, size_t n, const char *model,
-    struct price_table **tables, size_t count)
-{
-	struct config_deployment d = deployment(&openai, model);
-	struct config_pair copy[8];
-
-	if (n > 0)
-		memcpy(copy, pairs, n * sizeof(*pairs));
-	d.prices.items = copy;
-	d.prices.count = n;
-	return resolve(&d, tables, count);
 }
 
 static void
@@ -295,6 +253,12 @@ test_cost_of_known_answers(void **state)
 			.completion_tokens = 10 },
 		    1000 * 3000 + 100 * 300 + 50 * 3750 + 25 * 6000 +
 			10 * 15000 },
+		/* Its priority tier is capacity bought ahead. */
+		{ "claude",
+		    { .tier = TIER_PRIORITY,
+			.prompt_tokens = 1000,
+			.completion_tokens = 10 },
+		    1000 * 3000 + 10 * 15000 },
 		/* More long writes than writes: a provider's slip. */
 		{ "claude",
 		    { .prompt_tokens = 100,
@@ -553,79 +517,6 @@ test_things_that_are_no_tokens(void **state)
 	price_table_free(&t);
 }
 
-/* By the piece, beside the tokens; both forms of a table, and back. */
-static void
-test_searches(void **state)
-{
-	struct price_table *t = table_of(
-	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
-		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
-		"\"search_context_cost_per_query\":{"
-		"\"search_context_size_low\":0.01,\"other\":1,"
-		"\"search_context_size_medium\":0.025,"
-		"\"search_context_size_high\":0.03}}}"));
-	struct usage u = { .source = USAGE_PROVIDER,
-		.prompt_tokens = 5,
-		.searches = 2 };
-	struct price p = resolve_with(NULL, 0, "plain", &t, 1), again;
-	struct price_bound b = { .searches = 3, .search_size = SEARCH_HIGH };
-	struct buf json;
-	struct err err;
-
-	(void)state;
-	assert_int_equal(price_cost_nanos(&p, &u), 50005000);
-	u.search_size = SEARCH_LOW;
-	assert_int_equal(price_cost_nanos(&p, &u), 20005000);
-	assert_int_equal(price_bound_nanos(&p, &b), 90000000);
-	/* What they find is read as a prompt. */
-	b.prompt_tokens = 5;
-	b.result_tokens = 10;
-	assert_int_equal(price_bound_nanos(&p, &b), 90015000);
-	assert_int_equal(price_bound_tokens(&p, &b, 90016000), 1);
-	b.prompt_tokens = b.result_tokens = 0;
-	buf_init(&json, 4096);
-	price_to_json(&p, &json);
-	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);
-	assert_string_equal(again.version, p.version);
-	assert_int_equal(price_bound_nanos(&again, &b), 90000000);
-	buf_fini(&json);
-	price_table_free(&t);
-}
-
-/* The operator's own: over the table's, beside a whole price of tokens; a size
-   that is not named costs as the dearest. */
-static void
-test_own_searches(void **state)
-{
-	static const struct config_pair own[] = {
-		{ "input_cost_per_token", "1e-06", 8 },
-		{ "output_cost_per_token", "1e-06", 9 },
-		{ "search_context_size_low", "0.01", 10 },
-		{ "search_context_size_high", "0.04", 11 },
-	};
-	struct price_table *t = table_of(
-	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
-		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
-		"\"search_context_cost_per_query\":{"
-		"\"search_context_size_low\":0.5,"
-		"\"search_context_size_medium\":0.5,"
-		"\"search_context_size_high\":0.5}}}"));
-	struct price p = resolve_with(own, 4, "plain", &t, 1);
-
-	(void)state;
-	assert_true(p.units.search[SEARCH_LOW] == 10000000000);
-	assert_true(p.units.search[SEARCH_MEDIUM] == 40000000000);
-	assert_true(p.units.search[SEARCH_HIGH] == 40000000000);
-	p = resolve_with(own + 2, 1, "plain", &t, 1);
-	assert_true(p.known);
-	assert_true(p.units.search[SEARCH_HIGH] == 10000000000);
-	p = resolve_with(own, 2, "plain", &t, 1);
-	assert_true(p.units.search[SEARCH_HIGH] == 0);
-	p = resolve_with(own + 2, 1, "nowhere", NULL, 0);
-	assert_false(p.known);
-	price_table_free(&t);
-}
-
 /* On tokens, not on searches; two of them multiply. */
 static void
 test_factors(void **state)
@@ -816,8 +707,6 @@ main(void)
 		    test_reported_cost_is_trusted_unless_the_price_is_custom),
 		cmocka_unit_test(test_absurd_counts_saturate),
 		cmocka_unit_test(test_things_that_are_no_tokens),
-		cmocka_unit_test(test_searches),
-		cmocka_unit_test(test_own_searches),
 		cmocka_unit_test(test_factors),
 		cmocka_unit_test(test_affordable_with_factors),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),

@@ -1,13 +1,12 @@
 /* Reading requests: what is taken, what is refused and in which words, how
    long a prompt can be. */
-#include "unit.h"
+#include "arena_fixture.h"
 
 #include "config/config.h"
 #include "wire/prompt_bound.h"
 #include "wire/request.h"
 #include "wire/responses/response_call.h"
 
-static struct arena arena;
 static struct wire_request request;
 static const char *param;
 static struct err err;
@@ -734,22 +733,6 @@ test_calls_about_a_response_that_is_kept(void **state)
 	assert_int_equal(read_call("GET", "/responses/resp_1", ""), -1);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 4096);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -777,5 +760,5 @@ main(void)
 		cmocka_unit_test(test_calls_about_a_response_that_is_kept),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

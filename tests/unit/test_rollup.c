@@ -391,10 +391,10 @@ test_rows_come_back(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20000; i++) {
-		int64_t at[ROLLUP_ROW_FIELDS];
+		int64_t at[COUNTERS_MAX];
 		size_t n;
 
-		for (int f = 0; f < ROLLUP_ROW_FIELDS; f++)
+		for (int f = 0; f < COUNTERS_MAX; f++)
 			at[f] = random_u64() % 3 == 0
 				    ? 0
 				    : (int64_t)(random_u64() >>

@@ -1,11 +1,9 @@
 /* The router's view of a real store: health, what is counted, and what this
    process has decided on a moment ago. */
 #include "live_store.h"
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "domain/routing/route_live.h"
-
-static struct fix f;
 
 static int
 setup(void **state)

@@ -1,10 +1,8 @@
 /* What an earlier response left is kept at one deployment: the router's filter
    for it. */
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "domain/routing/state_tag.h"
-
-static struct fix f;
 
 static void
 check(const char *want)

@@ -1,11 +1,9 @@
 /* The plan: filters, order, fallbacks, names. Strategies: test_strategy.c. */
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "base/clock.h"
 
 #define SECS(n) ((int64_t)(n)*NSECS_PER_SEC)
-
-static struct fix f;
 
 static int
 setup(void **state)
@@ -15,14 +13,6 @@ setup(void **state)
 	/* By file order: cost-based without prices and a fixed tie. */
 	f.config.router.strategy = STRATEGY_COST;
 	f.fixed_random = 0.5;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fix_fini(&f);
 	return 0;
 }
 
@@ -750,7 +740,7 @@ test_the_same_inputs_give_the_same_plan(void **state)
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fix_tear_down)
 
 int
 main(void)

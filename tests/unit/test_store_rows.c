@@ -93,6 +93,48 @@ assert_same_walks(struct store_txn *t)
 	store_cursor_close(&b);
 }
 
+/* A row of counters, made by the first who adds to it. */
+static void
+add(struct store_txn *t, enum store_table table, struct str key,
+    const struct counters *amounts)
+{
+	unsigned char bytes[COUNTERS_BYTES];
+	size_t n = counters_encode(amounts, bytes);
+
+	if (store_add(t, table, key, amounts) == 0)
+		store_put(t, table, key, str_make((const char *)bytes, n));
+}
+
+static void
+step_of_counters(struct store_txn *t)
+{
+	struct counters amounts = { .at = { 0 } };
+	char name[32];
+	struct str key =
+	    str_make(name, (size_t)snprintf(name, sizeof(name), "sum %u",
+			       (unsigned)(random_u64() % NAMES)));
+
+	for (int i = 0; i < COUNTERS_MAX; i++) {
+		if (random_u64() % 3 == 0)
+			amounts.at[i] =
+			    (int64_t)(random_u64() >> (2 + random_u64() % 62));
+	}
+	switch (random_u64() % 8) {
+	case 0:
+		store_del(t, STORE_ROLLUP, key);
+		store_del(t, STORE_ALERTS, key);
+		break;
+	case 1:
+	case 2:
+		assert_same(t, key);
+		break;
+	default:
+		add(t, STORE_ROLLUP, key, &amounts);
+		add(t, STORE_ALERTS, key, &amounts);
+	}
+	assert_false(store_failed(t, NULL));
+}
+
 static void
 step(struct store_txn *t)
 {
@@ -143,8 +185,10 @@ turn(struct store *s)
 	struct store_txn *t = begin(s, true);
 	unsigned steps = (unsigned)(random_u64() % 60);
 
-	for (unsigned i = 0; i < steps; i++)
+	for (unsigned i = 0; i < steps; i++) {
 		step(t);
+		step_of_counters(t);
+	}
 	if (random_u64() % 4 == 0)
 		delete_some(t);
 	if (random_u64() % 8 == 0)
@@ -257,6 +301,38 @@ test_a_range_ends_where_it_says(void **state)
 }
 
 static void
+test_counters_are_added(void **state)
+{
+	char *dir = new_dir();
+	struct store *s = open_at(dir);
+	struct store_txn *t = begin(s, true);
+	struct counters one = { .at = { 1, 0, 300 } }, sum;
+	struct str v;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(store_add(t, STORE_ROLLUP, str_of("a"), &one), 0);
+	assert_int_equal(store_get(t, STORE_ROLLUP, str_of("a"), &v), 0);
+	for (int i = 0; i < 3; i++) {
+		add(t, STORE_ROLLUP, str_of("a"), &one);
+		commit(t);
+		t = begin(s, true);
+	}
+	assert_int_equal(store_get(t, STORE_ROLLUP, str_of("a"), &v), 1);
+	assert_int_equal(counters_decode(v, &sum), 0);
+	assert_int_equal(sum.at[0], 3);
+	assert_int_equal(sum.at[2], 900);
+	store_put(t, STORE_ROLLUP, str_of("b"), str_of("no counters"));
+	assert_int_equal(store_add(t, STORE_ROLLUP, str_of("b"), &one), -1);
+	assert_true(store_failed(t, &err));
+	assert_int_equal(err.code, ERR_STORE);
+	assert_non_null(strstr(err.text, "rollup: the row with key 62 is"));
+	store_abort(&t);
+	store_close(&s);
+	scratch_remove(dir);
+}
+
+static void
 test_an_abort_forgets(void **state)
 {
 	char *dir = new_dir();
@@ -287,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_kept_rows_are_as_if_they_were_not),
 		cmocka_unit_test(test_a_value_of_another_process_is_seen),
 		cmocka_unit_test(test_a_range_ends_where_it_says),
+		cmocka_unit_test(test_counters_are_added),
 		cmocka_unit_test(test_an_abort_forgets),
 	};
 

@@ -2,7 +2,7 @@
  * The strategies: who comes first how often (chi-square over a seeded
  * generator, so that a failure can be repeated), and who comes next.
  */
-#include "router_fixture.h"
+#include "router_unit.h"
 
 #include "base/clock.h"
 
@@ -10,24 +10,6 @@
 
 #define DRAWS    20000
 #define MSECS(n) ((int64_t)(n)*NSECS_PER_MSEC)
-
-static struct fix f;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	fix_init(&f);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fix_fini(&f);
-	return 0;
-}
 
 static void
 use(enum config_strategy strategy)
@@ -451,7 +433,7 @@ test_probes_and_held_back_ones_say_so(void **state)
 	    "0 calls under way, held back: 10 % of its share");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fix_set_up, fix_tear_down)
 
 int
 main(void)

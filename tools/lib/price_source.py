@@ -71,16 +71,30 @@ MULTIPLIER_OF_FIELD = {
 }
 
 SERVICE_OF_FIELD = {
-    "priority": "priority", "flex": "flex", "batches": "batch"}
+    "priority": "priority", "flex": "flex", "batches": "batch",
+    "ultrafast": "ultrafast"}
 SUFFIXES = re.compile(
     r"(?P<field>.+?)(?:_above_(?P<above>\d+)(?P<k>k?)_tokens)?"
-    r"(?:_(?P<service>priority|flex|batches))?")
+    r"(?:_(?P<service>priority|flex|batches|ultrafast))?")
+
+# Who takes half for a prompt token out of its cache where its list says
+# nothing else. Source: docs.fireworks.ai/guides/prompt-caching.
+HALF_FOR_CACHED = frozenset(("fireworks_ai",))
+
+# Prices of what no API served here makes, or tells apart in its answers.
+NOT_SERVED = re.compile(
+    r"google_maps_grounding_cost_per_query|"
+    r"(?:input|output)_cost_per_video_token(?:_batches)?|"
+    r"(?:cache_read_input_image|explicit_cache_read_input)_token_cost|"
+    r"\w+_decisions")
 
 # Fields that carry no money and that the table has no use for.
 PLAIN_FIELDS = re.compile(
     r"supports_\w+|supported_\w+|max_tokens|source|metadata|comment|"
     r"deprecation_date|output_vector_size|rpm|tpm|prompt_cache_min_tokens|"
     r"web_search_billing_unit|bedrock_\w+|use_\w+|uses_\w+|gemini_\w+|"
+    r"default_reasoning_effort|reasoning_effort_levels|thinking_always_on|"
+    r"token_count_\w+|search_free_requests|"
     r"audio_transcription_config|provider_specific_entry\.bedrock_\w+")
 NOT_MODELS = frozenset(("sample_spec", "fallback_generalizations"))
 
@@ -257,7 +271,7 @@ class Entry:
                     self.take_no_price(f"tiered_pricing.{field}")
 
     def take_no_price(self, field):
-        if PLAIN_FIELDS.fullmatch(field):
+        if PLAIN_FIELDS.fullmatch(field) or NOT_SERVED.fullmatch(field):
             return
         priced = "cost" in field or "price" in field
         kept = self.report.uncarried if priced else self.report.unknown
@@ -306,13 +320,22 @@ class Entry:
         for provider, pattern, pico in rules:
             if (provider == self.text["litellm_provider"]
                     and fnmatch.fnmatchcase(self.name, pattern)):
-                self.units.update(dict.fromkeys(SEARCH_UNITS, pico))
+                self.units["per_search"] = pico
                 self.derived.append("per_search")
                 return
+
+    def join_searches(self):
+        """One price for all sizes where they cost the same."""
+        prices = {self.units.get(unit) for unit in SEARCH_UNITS}
+        if len(prices) == 1 and None not in prices:
+            self.units["per_search"] = prices.pop()
+            for unit in SEARCH_UNITS:
+                del self.units[unit]
 
     def model(self):
         """The entry in our form, keys in the order of docs/prices.md."""
         self.complete()
+        self.join_searches()
         model = {"provider": self.text["litellm_provider"]}
         if "mode" in self.text:
             model["mode"] = self.text["mode"]
@@ -340,6 +363,7 @@ class Entry:
         """Makes each row stand alone: see docs/prices.md, "Rows"."""
         base = self.base
         self.drop_zeros()
+        self.add_cache_discount()
         drop_redundant(base.price)
         for above, prices in sorted(base.tiers.items()):
             self.fill(f"tiers.{above}", prices, base.price)
@@ -364,13 +388,24 @@ class Entry:
                         del prices[kind]
                         self.report.zeros.append(f"{self.name} {kind}")
 
+    def add_cache_discount(self):
+        prices = self.base.price
+        if (self.text.get("litellm_provider") in HALF_FOR_CACHED
+                and is_text(self.text.get("mode"))
+                and "input" in prices and "cached_input" not in prices):
+            prices["cached_input"] = ratio(prices["input"], 1, 2)
+            self.derived.append("cached_input")
+
     def complete_service(self, service, row):
         base = self.base
         self.fill(service, row.price, base.price)
         for above, prices in sorted(base.tiers.items()):
-            if above not in row.tiers:
-                row.tiers[above] = moved(prices, base.price, row.price)
-                self.derived.append(f"{service}.tiers.{above}")
+            own = row.tiers.get(above, {})
+            if "input" in own or "output" in own:
+                continue
+            row.tiers[above] = {
+                **moved(prices, base.price, row.price), **own}
+            self.derived.append(f"{service}.tiers.{above}")
         for above, prices in sorted(row.tiers.items()):
             self.fill(f"{service}.tiers.{above}", prices,
                       base.tiers.get(above, row.price))
@@ -406,7 +441,8 @@ def ratio(price, to, of):
 
 
 def moved(prices, base, service):
-    """A tier's prices for a service that states none for that tier."""
+    """A tier's prices for a service that states neither input nor output for
+    that tier."""
     return {kind: ratio(price, price_of(service, kind), price_of(base, kind))
             for kind, price in prices.items()}
 

@@ -42,7 +42,7 @@ FALLBACK = {
 # Prices per thing that is not a token.
 UNITS = (
     "per_request", "per_query",
-    "per_search_low", "per_search_medium", "per_search_high",
+    "per_search", "per_search_low", "per_search_medium", "per_search_high",
     "per_session", "per_page", "per_annotated_page",
     "per_input_second", "per_output_second", "per_input_audio_second",
     "per_input_video_second", "per_output_video_second",
@@ -54,7 +54,7 @@ UNITS = (
 # Factors on a whole charge, in thousandths.
 MULTIPLIERS = ("fast", "geo_eu", "geo_us")
 # Rows of their own for the service tier that the answer names.
-SERVICES = ("priority", "flex", "batch")
+SERVICES = ("priority", "flex", "batch", "ultrafast")
 
 TOKEN_KEYS = frozenset(f"{kind}_pico" for kind in FALLBACK)
 UNIT_KEYS = frozenset(f"{unit}_pico" for unit in UNITS)

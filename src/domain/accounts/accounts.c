@@ -79,18 +79,11 @@ drop_slots(struct accounts *a)
 }
 
 static void
-drop_purses(struct accounts *a)
+drop_purse(void *value)
 {
-	size_t cursor = 0;
-	struct str key;
-	void *p;
+	struct purse *purse = value;
 
-	while (map_next(a->purses, &cursor, &key, &p) == 1) {
-		struct purse *purse = p;
-
-		purse_unref(&purse);
-	}
-	map_free(&a->purses);
+	purse_unref(&purse);
 }
 
 void
@@ -101,7 +94,7 @@ accounts_free(struct accounts **ap)
 	if (a == NULL)
 		return;
 	drop_slots(a);
-	drop_purses(a);
+	map_free_with(&a->purses, drop_purse);
 	account_unref(&a->master);
 	account_unref(&a->anonymous);
 	window_zone_free(&a->zone);
@@ -473,7 +466,7 @@ refresh_purses(struct accounts *a)
 
 	if (a->purse_txn == txn && map_count(a->purses) < MAX_PURSES)
 		return;
-	drop_purses(a);
+	map_free_with(&a->purses, drop_purse);
 	a->purses = map_new();
 	a->has_purses[0] = has_rows(a, STORE_CUSTOMERS) ||
 			   a->config->end_user_budget_id[0] != '\0';

@@ -74,37 +74,20 @@ audit_new(const struct audit_options *o)
 	return a;
 }
 
-static void
-free_map(struct map **m)
-{
-	size_t cursor = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(*m, &cursor, &key, &value) == 1)
-		free(value);
-	map_free(m);
-}
-
 void
 audit_free(struct audit **ap)
 {
 	struct audit *a = *ap;
-	size_t cursor = 0;
-	struct str key;
-	void *value;
 
 	if (a == NULL)
 		return;
 	if (a->options.books == NULL) {
-		while (map_next(a->windows, &cursor, &key, &value) == 1)
-			free(((struct audit_window *)value)->id);
-		free_map(&a->windows);
-		free_map(&a->owners);
+		map_free_with(&a->windows, audit_window_free);
+		map_free_with(&a->owners, free);
 	}
-	free_map(&a->prices);
+	map_free_with(&a->prices, free);
 	for (int d = 0; d < ROLLUP_DIM_COUNT; d++)
-		free_map(&a->sums[d].values);
+		map_free_with(&a->sums[d].values, free);
 	free(a);
 	*ap = NULL;
 }

@@ -46,6 +46,15 @@ audit_window_of(struct map *windows, const struct hold_scope *scope)
 }
 
 void
+audit_window_free(void *window)
+{
+	struct audit_window *w = window;
+
+	free(w->id);
+	free(w);
+}
+
+void
 audit_add_spent(struct map *windows, const struct trace_attempt *t)
 {
 	for (size_t i = 0; i < t->scope_count; i++) {
@@ -61,23 +70,18 @@ audit_add_spent(struct map *windows, const struct trace_attempt *t)
 static int
 read_owners(struct audit_books *b, struct store_txn *t)
 {
-	struct store_cursor *c =
-	    store_cursor_open(t, STORE_OWNERS, str_make("", 0));
-	struct str key, value;
+	struct store_cursor *c = owner_cursor(t, 0);
 	struct owner_row row;
+	struct str value;
 	int64_t last = 0;
 	uint64_t id;
 	int rc;
 
 	if (c == NULL)
 		return -1;
-	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		struct audit_owner *o;
+	while ((rc = owner_next(c, &id, &row)) == 1) {
+		struct audit_owner *o = audit_owner_of(b->owners, id);
 
-		if (key_take_u64(&key, &id) != 0 || value.n != sizeof(row))
-			continue;
-		memcpy(&row, value.p, sizeof(row));
-		o = audit_owner_of(b->owners, id);
 		o->in_books = true;
 		o->last_seq = row.last_seq;
 		if (id > b->last_owner)
@@ -251,33 +255,15 @@ audit_books_read(struct store_txn *t, int64_t since_nsecs, int64_t now_nsecs,
 	return -1;
 }
 
-static void
-free_values(struct map *m)
-{
-	size_t cursor = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(m, &cursor, &key, &value) == 1)
-		free(value);
-}
-
 void
 audit_books_free(struct audit_books **bp)
 {
 	struct audit_books *b = *bp;
-	size_t cursor = 0;
-	struct str key;
-	void *value;
 
 	if (b == NULL)
 		return;
-	while (map_next(b->windows, &cursor, &key, &value) == 1)
-		free(((struct audit_window *)value)->id);
-	free_values(b->windows);
-	free_values(b->owners);
-	map_free(&b->windows);
-	map_free(&b->owners);
+	map_free_with(&b->windows, audit_window_free);
+	map_free_with(&b->owners, free);
 	for (int d = 0; d < ROLLUP_DIM_COUNT; d++)
 		rollup_result_free(&b->rollups[d]);
 	free(b);

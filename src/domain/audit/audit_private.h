@@ -27,6 +27,7 @@ struct audit {
 struct audit_owner *audit_owner_of(struct map *owners, uint64_t id);
 struct audit_window *audit_window_of(struct map *windows,
     const struct hold_scope *scope);
+void audit_window_free(void *window);
 
 /* Counts what an attempt cost in its windows. */
 void audit_add_spent(struct map *windows, const struct trace_attempt *t);

@@ -60,10 +60,9 @@ mark_of(struct rebuild *r, uint64_t id, bool *is_new_r)
 static int
 read_owners(struct rebuild *r)
 {
-	struct store_cursor *c =
-	    store_cursor_open(r->txn, STORE_OWNERS, str_make("", 0));
-	struct str key, value;
+	struct store_cursor *c = owner_cursor(r->txn, 0);
 	struct owner_row row;
+	struct str value;
 	int64_t last;
 	uint64_t id;
 	bool is_new;
@@ -71,13 +70,9 @@ read_owners(struct rebuild *r)
 
 	if (c == NULL)
 		return -1;
-	while ((rc = store_cursor_next(c, &key, &value)) == 1) {
-		struct mark *m;
+	while ((rc = owner_next(c, &id, &row)) == 1) {
+		struct mark *m = mark_of(r, id, &is_new);
 
-		if (key_take_u64(&key, &id) != 0 || value.n != sizeof(row))
-			continue;
-		memcpy(&row, value.p, sizeof(row));
-		m = mark_of(r, id, &is_new);
 		m->seq = row.last_seq;
 		m->has_row = true;
 	}
@@ -152,18 +147,6 @@ rebuild_begin(struct store *s, int64_t now_nsecs, struct rebuild **r_r,
 	return 0;
 }
 
-static void
-free_values(struct map **m)
-{
-	size_t cursor = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(*m, &cursor, &key, &value) == 1)
-		free(value);
-	map_free(m);
-}
-
 void
 rebuild_free(struct rebuild **rp)
 {
@@ -173,8 +156,8 @@ rebuild_free(struct rebuild **rp)
 		return;
 	if (r->txn != NULL)
 		store_abort(&r->txn);
-	free_values(&r->owners);
-	free_values(&r->holds);
+	map_free_with(&r->owners, free);
+	map_free_with(&r->holds, free);
 	free(r);
 	*rp = NULL;
 }

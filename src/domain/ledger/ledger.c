@@ -148,6 +148,15 @@ add_held(struct spend_slot *slot, int64_t nanos)
 	slot->changed = true;
 }
 
+static void
+add_spent(struct spend_slot *slot, int64_t nanos)
+{
+	if (nanos == 0)
+		return;
+	slot->row.spent_nanos = money_add(slot->row.spent_nanos, nanos);
+	slot->changed = true;
+}
+
 /* Takes a hold's amount back; false: less than that was held. */
 static bool
 take_held(struct spend_slot *slot, int64_t nanos)
@@ -345,46 +354,39 @@ read_hold(struct store_txn *t, uint64_t owner, uint64_t number,
 	return 0;
 }
 
-/* Gives an old hold's amount back to its own windows, in the set. */
+/* held -= amount, spent += nanos in the hold's own windows, in the set. */
 static int
-give_back(struct store_txn *t, const struct hold *old, struct spend_set *set,
-    bool *even_r, struct err *err)
+leave_windows(struct store_txn *t, const struct hold *h, int64_t spent_nanos,
+    struct spend_set *set, bool *even_r, struct err *err)
 {
 	*even_r = true;
-	for (size_t i = 0; i < old->scope_count; i++) {
-		struct spend_slot *slot =
-		    add_slot(t, set, &old->scopes[i], err);
+	for (size_t i = 0; i < h->scope_count; i++) {
+		struct spend_slot *slot = add_slot(t, set, &h->scopes[i], err);
 
 		if (slot == NULL)
 			return -1;
-		if (!take_held(slot, old->amount_nanos))
+		if (!take_held(slot, h->amount_nanos))
 			*even_r = false;
+		add_spent(slot, spent_nanos);
 	}
 	return 0;
 }
 
-/* What an attempt that has ended cost counts in the windows it was held in. */
+/* Gives an old hold back; what its attempt cost, which has ended, counts in the
+   windows it was held in. */
 static int
-book_ended(struct store_txn *t, const struct hold *old, const struct hold *h,
+give_back(struct store_txn *t, const struct hold *old, const struct hold *h,
     struct spend_set *set, struct err *err)
 {
 	int64_t nanos = h->booked_nanos - old->booked_nanos;
+	bool even;
 
 	if (nanos < 0)
 		return err_set(err, ERR_INTERNAL,
 		    "hold %llu: booked %lld, then %lld",
 		    (unsigned long long)h->number, (long long)old->booked_nanos,
 		    (long long)h->booked_nanos);
-	for (size_t i = 0; nanos > 0 && i < old->scope_count; i++) {
-		struct spend_slot *slot =
-		    add_slot(t, set, &old->scopes[i], err);
-
-		if (slot == NULL)
-			return -1;
-		slot->row.spent_nanos = money_add(slot->row.spent_nanos, nanos);
-		slot->changed = true;
-	}
-	return 0;
+	return leave_windows(t, old, nanos, set, &even, err);
 }
 
 static void
@@ -444,13 +446,11 @@ take_hold(struct store_txn *t, const struct hold_request *request,
 	struct cap_view views[LEDGER_MAX_CAPS];
 	struct spend_set set;
 	struct buf row;
-	bool even;
 	int rc;
 
 	set.count = 0;
 	if (find_windows(t, request, h, &set, views, err) != 0 ||
-	    (old != NULL && (give_back(t, old, &set, &even, err) != 0 ||
-				book_ended(t, old, h, &set, err) != 0)))
+	    (old != NULL && give_back(t, old, h, &set, err) != 0))
 		return -1;
 	set_rooms(request, views);
 	decide(request, views, answer);
@@ -596,26 +596,6 @@ unbooked(const struct hold *h, int64_t cost_nanos)
 	return cost_nanos > h->booked_nanos ? cost_nanos - h->booked_nanos : 0;
 }
 
-/* held -= amount, spent += cost in the hold's windows, in the set. */
-static int
-settle_windows(struct store_txn *t, const struct hold *h, int64_t cost_nanos,
-    struct spend_set *set, bool *even_r, struct err *err)
-{
-	cost_nanos = unbooked(h, cost_nanos);
-	if (give_back(t, h, set, even_r, err) != 0)
-		return -1;
-	for (size_t i = 0; cost_nanos > 0 && i < h->scope_count; i++) {
-		struct spend_slot *slot = add_slot(t, set, &h->scopes[i], err);
-
-		if (slot == NULL)
-			return -1;
-		slot->row.spent_nanos =
-		    money_add(slot->row.spent_nanos, cost_nanos);
-		slot->changed = true;
-	}
-	return 0;
-}
-
 static int
 remove_hold(struct store_txn *t, uint64_t owner, uint64_t number,
     struct err *err)
@@ -641,7 +621,7 @@ settle_hold(struct store_txn *t, struct settlement *s, uint64_t number,
 	if (number == 0)
 		return 0;
 	if (read_hold(t, s->owner, number, h, err) != 0 ||
-	    settle_windows(t, h, cost_nanos, set, &even, err) != 0)
+	    leave_windows(t, h, unbooked(h, cost_nanos), set, &even, err) != 0)
 		return -1;
 	s->overrun_r |= unbooked(h, cost_nanos) > h->amount_nanos;
 	s->uneven_r |= !even;
@@ -717,7 +697,7 @@ ledger_release(struct store_txn *t, uint64_t owner, uint64_t number,
 
 	set.count = 0;
 	if (read_hold(t, owner, number, &h, err) != 0 ||
-	    settle_windows(t, &h, 0, &set, &even, err) != 0 ||
+	    leave_windows(t, &h, 0, &set, &even, err) != 0 ||
 	    write_set(t, &set, err) != 0)
 		return -1;
 	return remove_hold(t, owner, number, err);

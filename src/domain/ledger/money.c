@@ -1,8 +1,6 @@
 /* Money: exact sums that saturate. See money.h. */
 #include "domain/ledger/money.h"
 
-#include "base/num.h"
-
 int
 money_parse(struct str s, int64_t *nanos_r)
 {

@@ -7,11 +7,12 @@
 #ifndef DOMAIN_MONEY_H
 #define DOMAIN_MONEY_H
 
+#include "base/num.h"
 #include "base/str.h"
 
 #include <stdint.h>
 
-#define MONEY_MAX        (INT64_MAX / 4)
+#define MONEY_MAX        NUM_SUM_MAX
 #define NANOS_PER_USD    INT64_C(1000000000)
 #define PICOS_PER_NANO   1000
 #define MONEY_TEXT_BYTES 32
@@ -25,13 +26,7 @@ size_t money_format(int64_t nanos, char out[MONEY_TEXT_BYTES]);
 static inline int64_t
 money_add(int64_t a, int64_t b)
 {
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? -MONEY_MAX : MONEY_MAX;
-	return sum > MONEY_MAX    ? MONEY_MAX
-	       : sum < -MONEY_MAX ? -MONEY_MAX
-				  : sum;
+	return num_sum(a, b);
 }
 /* Σ in pico-dollars → nano-dollars, half up, saturating. */
 int64_t money_from_picos(__int128 picos);

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "domain/ledger/money.h"
 #include "domain/ledger/rollup_walk.h"
 
 #include <endian.h>
@@ -78,120 +77,36 @@ cut(struct str s, size_t most, char *out)
 }
 
 struct str
-rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES])
+rollup_cut(struct str s, char out[ROLLUP_VALUE_BYTES])
 {
 	return cut(s, ROLLUP_VALUE_BYTES, out);
 }
 
 /* ---- rows --------------------------------------------------------------- */
 
-static void
-put_le64(unsigned char *out, uint64_t v)
-{
-	v = htole64(v);
-	memcpy(out, &v, sizeof(v));
-}
-
-static uint64_t
-get_le64(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
 /* A row is its fields in stored order and nothing else: append only. */
 union fields {
 	struct rollup_row row;
-	int64_t at[ROLLUP_ROW_FIELDS];
+	struct counters counters;
 };
-_Static_assert(sizeof(union fields) == ROLLUP_ROW_FIELDS * 8, "fields");
-
-#define ROW_VERSION 1
-/* Of the rows that had 8 bytes per field. */
-#define OLD_FIELDS 10
+_Static_assert(sizeof(struct rollup_row) == sizeof(struct counters), "fields");
 
 size_t
 rollup_row_encode(const struct rollup_row *row,
     unsigned char out[ROLLUP_ROW_BYTES])
 {
 	union fields f = { .row = *row };
-	int count = ROLLUP_ROW_FIELDS;
-	size_t n = 0;
 
-	out[n++] = ROW_VERSION;
-	while (count > 0 && f.at[count - 1] == 0)
-		count--;
-	for (int i = 0; i < count; i++) {
-		uint64_t v = (uint64_t)f.at[i];
-
-		for (; v >= 0x80; v >>= 7)
-			out[n++] = (unsigned char)(v | 0x80);
-		out[n++] = (unsigned char)v;
-	}
-	if (n % 8 == 0)
-		out[n++] = 0;
-	return n;
-}
-
-/* The number at *p, before end; *p moves behind it. -1: more than 64 bits, or
-   cut off. */
-static int
-take_packed(const unsigned char **p, const unsigned char *end, int64_t *v_r)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
-		unsigned char c = *(*p)++;
-
-		v |= (uint64_t)(c & 0x7f) << shift;
-		if (c < 0x80) {
-			*v_r = (int64_t)v;
-			return 0;
-		}
-	}
-	return -1;
-}
-
-static int
-decode_packed(struct str bytes, union fields *f)
-{
-	const unsigned char *p = (const unsigned char *)bytes.p;
-	const unsigned char *end = p + bytes.n;
-
-	/* One zero at the end, and only where it says that this is packed. */
-	if (end[-1] == 0 && (--end - p) % 8 != 0)
-		return -1;
-	if (p == end || *p++ != ROW_VERSION)
-		return -1;
-	for (int i = 0; p < end; i++) {
-		if (i == ROLLUP_ROW_FIELDS)
-			return -1;
-		if (*p < 0x80)
-			f->at[i] = *p++;
-		else if (take_packed(&p, end, &f->at[i]) != 0)
-			return -1;
-	}
-	return 0;
+	return counters_encode(&f.counters, out);
 }
 
 int
 rollup_row_decode(struct str bytes, struct rollup_row *row_r)
 {
-	union fields f = { .at = { 0 } };
+	union fields f;
 
-	if (bytes.n == 0)
+	if (counters_decode(bytes, &f.counters) != 0)
 		return -1;
-	if (bytes.n % 8 != 0) {
-		if (decode_packed(bytes, &f) != 0)
-			return -1;
-	} else if (bytes.n > 8 * OLD_FIELDS) {
-		return -1;
-	}
-	for (size_t i = 0; bytes.n % 8 == 0 && i < bytes.n / 8; i++)
-		f.at[i] =
-		    (int64_t)get_le64((const unsigned char *)bytes.p + 8 * i);
 	*row_r = f.row;
 	return 0;
 }
@@ -208,10 +123,7 @@ rollup_row_add(struct rollup_row *sum, const struct rollup_row *part)
 {
 	union fields to = { .row = *sum }, from = { .row = *part };
 
-	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++) {
-		if (from.at[i] != 0) /* most are 0 */
-			to.at[i] = money_add(to.at[i], from.at[i]);
-	}
+	counters_add(&to.counters, &from.counters);
 	*sum = to.row;
 }
 
@@ -229,11 +141,7 @@ rollup_key(struct key *k, enum rollup_dim dim, enum rollup_bucket bucket,
 int
 rollup_fail_row(struct store_txn *t, struct str key, struct str value)
 {
-	char hex[2 * KEY_MAX_BYTES + 1];
-
-	hash_hex((const unsigned char *)key.p, key.n, hex);
-	return store_fail(t, ERR_STORE,
-	    "rollup: the row with key %s is damaged (%zu bytes)", hex, value.n);
+	return store_fail_row(t, STORE_ROLLUP, key, value);
 }
 
 int
@@ -283,8 +191,8 @@ rollup_row_minus(const struct rollup_row *all, const struct rollup_row *part)
 {
 	union fields rest = { .row = *all }, from = { .row = *part };
 
-	for (int i = 0; i < ROLLUP_ROW_FIELDS; i++)
-		rest.at[i] -= from.at[i];
+	for (int i = 0; i < COUNTERS_MAX; i++)
+		rest.counters.at[i] -= from.counters.at[i];
 	return rest.row;
 }
 
@@ -304,16 +212,9 @@ static int
 add_to_row(struct store_txn *t, const struct key *k,
     const struct rollup_row *amounts)
 {
-	struct rollup_row row;
-	struct str value;
-	int rc = store_get(t, STORE_ROLLUP, key_str(k), &value);
+	union fields f = { .row = *amounts };
 
-	if (rc <= 0)
-		return rc;
-	if (rollup_row_decode(value, &row) != 0)
-		return rollup_fail_row(t, key_str(k), value);
-	rollup_row_add(&row, amounts);
-	return put_row(t, k, &row) == 0 ? 1 : -1;
+	return store_add(t, STORE_ROLLUP, key_str(k), &f.counters);
 }
 
 /* Counts one more value in a bucket: 1 there is room, 0 none is left. */
@@ -321,8 +222,7 @@ static int
 count_value(struct store_txn *t, enum rollup_dim dim, enum rollup_bucket bucket,
     uint32_t start)
 {
-	unsigned char bytes[8];
-	uint64_t count = 0;
+	uint64_t count = 0; /* little-endian in the store */
 	struct str value;
 	struct key k;
 	int rc;
@@ -332,15 +232,16 @@ count_value(struct store_txn *t, enum rollup_dim dim, enum rollup_bucket bucket,
 	if (rc < 0)
 		return -1;
 	if (rc == 1) {
-		if (value.n != sizeof(bytes))
+		if (value.n != sizeof(count))
 			return rollup_fail_row(t, key_str(&k), value);
-		count = get_le64((const unsigned char *)value.p);
+		memcpy(&count, value.p, sizeof(count));
+		count = le64toh(count);
 	}
 	if (count >= dims[dim].values)
 		return 0;
-	put_le64(bytes, count + 1);
+	count = htole64(count + 1);
 	rc = store_put(t, STORE_ROLLUP, key_str(&k),
-	    str_make((const char *)bytes, sizeof(bytes)));
+	    str_make((const char *)&count, sizeof(count)));
 	return rc == 0 ? 1 : -1;
 }
 

@@ -79,7 +79,12 @@ enum rollup_part {
  * s, or when it is longer than ROLLUP_VALUE_BYTES its beginning with a hash
  * of the whole, in out; different long values stay different.
  */
-struct str rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES]);
+struct str rollup_cut(struct str s, char out[ROLLUP_VALUE_BYTES]);
+static inline struct str
+rollup_value(struct str s, char out[ROLLUP_VALUE_BYTES])
+{
+	return s.n <= ROLLUP_VALUE_BYTES ? s : rollup_cut(s, out);
+}
 
 /* Whom a charge is booked on; empty ones are left out (KEY: "anonymous"). */
 struct rollup_names {
@@ -108,15 +113,9 @@ struct rollup_row {
 	int64_t failed_requests; /* whose last attempt did not succeed */
 	int64_t cache_write_tokens;
 };
-#define ROLLUP_ROW_FIELDS 12
-#define ROLLUP_ROW_BYTES  (ROLLUP_ROW_FIELDS * 10 + 2)
-/*
- * As stored: a version (1 byte), then the fields in their order, each in 7 bits
- * per byte, lowest first (LEB128), zeroes at the end left out; a zero is added
- * where the length would be a multiple of 8. By that a row of before there were
- * versions is known: 8 bytes per field, little-endian, those at the end
- * missing. Returns the bytes in out.
- */
+/* As stored: its fields in their order, a row of counters. Returns the bytes in
+   out. */
+#define ROLLUP_ROW_BYTES COUNTERS_BYTES
 size_t rollup_row_encode(const struct rollup_row *row,
     unsigned char out[ROLLUP_ROW_BYTES]);
 int rollup_row_decode(struct str bytes, struct rollup_row *row_r) MUST_CHECK;

@@ -2,7 +2,7 @@
 #include "domain/ledger/usage.h"
 
 static const char *const tier_words[SERVICE_TIERS] = { "default", "flex",
-	"priority", "batch" };
+	"priority", "batch", "ultrafast" };
 
 const char *
 service_tier_name(enum service_tier tier)

@@ -21,10 +21,11 @@ enum service_tier {
 	TIER_DEFAULT,
 	TIER_FLEX,
 	TIER_PRIORITY,
-	TIER_BATCH
+	TIER_BATCH,
+	TIER_ULTRAFAST
 };
-#define SERVICE_TIERS 4
-/* "default", "flex", "priority", "batch" */
+#define SERVICE_TIERS 5
+/* "default", "flex", "priority", "batch", "ultrafast" */
 const char *service_tier_name(enum service_tier tier);
 int service_tier_parse(struct str word, enum service_tier *tier_r) MUST_CHECK;
 

@@ -1,8 +1,9 @@
 /*
  * The names of prices in the de-facto form: "input_cost_per_token",
  * "output_cost_per_token_above_200k_tokens_priority" and the like. The
- * grammar is STEM [_above_Nk_tokens] [_flex|_priority|_batches]; thresholds
- * are numbers, so that two of them sort as numbers. See price_rates.h.
+ * grammar is STEM [_above_Nk_tokens] [_flex|_priority|_batches|_ultrafast];
+ * thresholds are numbers, so that two of them sort as numbers. See
+ * price_rates.h.
  */
 #include "domain/prices/price_rates.h"
 
@@ -45,9 +46,10 @@ static const struct {
 	const char *suffix;
 	enum service_tier service;
 } services[] = {
-	{ "_flex",     TIER_FLEX },
-	{ "_priority", TIER_PRIORITY },
-	{ "_batches",  TIER_BATCH },
+	{ "_flex",      TIER_FLEX },
+	{ "_priority",  TIER_PRIORITY },
+	{ "_batches",   TIER_BATCH },
+	{ "_ultrafast", TIER_ULTRAFAST },
 };
 /* clang-format on */
 

@@ -300,15 +300,27 @@ read_range_item(struct price_model *m)
 	return 0;
 }
 
+/* Tables of others may have something else there: 1 stepped into the object or
+   list, 0 passed over what it is instead. */
+static int
+enter_if(struct price_model *m, char bracket)
+{
+	int kind = price_json_peek(m->j);
+
+	if (kind < 0)
+		return -1;
+	if (kind != bracket)
+		return price_json_skip(m->j);
+	return price_json_enter(m->j, bracket) == 0 ? 1 : -1;
+}
+
 static int
 read_ranges(struct price_model *m)
 {
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '[');
 
-	if (kind != '[')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '[') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = price_json_item(m->j)) == 1) {
 		if (read_range_item(m) != 0)
 			return -1;
@@ -320,13 +332,11 @@ read_ranges(struct price_model *m)
 static int
 read_searches(struct price_model *m)
 {
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '{');
 	struct price_key k;
 
-	if (kind != '{')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '{') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = next_field(m)) == 1) {
 		if (price_key_parse(str_of(m->field), &k) == 1 &&
 		    k.kind == PRICE_NONE && k.unit >= UNIT_SEARCH_MEDIUM)
@@ -362,12 +372,10 @@ read_factor(struct price_model *m, int64_t *permille_r)
 static int
 read_entry(struct price_model *m)
 {
-	int kind = price_json_peek(m->j), rc;
+	int rc = enter_if(m, '{');
 
-	if (kind != '{')
-		return kind < 0 ? -1 : price_json_skip(m->j);
-	if (price_json_enter(m->j, '{') != 0)
-		return -1;
+	if (rc != 1)
+		return rc;
 	while ((rc = next_field(m)) == 1) {
 		if (str_is(str_of(m->field), "fast"))
 			rc = read_factor(m, &m->price.factors.fast);
@@ -558,19 +566,25 @@ read_own_unit(struct price_model *m)
 		{ "per_search_medium_pico", UNIT_SEARCH_MEDIUM, false },
 		{ "per_search_low_pico", UNIT_SEARCH_LOW, false },
 		{ "per_search_high_pico", UNIT_SEARCH_HIGH, false },
+		/* One for all sizes. */
+		{ "per_search_pico", UNIT_SEARCH_MEDIUM, true },
+		{ "per_search_pico", UNIT_SEARCH_LOW, true },
+		{ "per_search_pico", UNIT_SEARCH_HIGH, true },
 	};
+	bool taken = false;
 	int64_t picos;
-	int rc;
+	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!str_is(str_of(m->field), rows[i].field))
 			continue;
-		rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
+		if (!taken)
+			rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
+		taken = true;
 		if (rc == 1)
 			set_unit(m, rows[i].unit, rows[i].old, picos);
-		return rc < 0 ? -1 : 1;
 	}
-	return 0;
+	return rc < 0 ? -1 : taken;
 }
 
 static int64_t *
@@ -649,6 +663,20 @@ is_known(const struct price_model *m)
 		   (m->has_units && p->base.image_output != PRICE_UNSET));
 }
 
+/*
+ * Fireworks takes half for a prompt token out of its cache where its list says
+ * nothing else. Source: docs.fireworks.ai/guides/prompt-caching.
+ */
+static void
+add_cache_discount(struct price_model *m)
+{
+	struct price_rates *r = &m->price.base;
+
+	if (strcmp(m->provider, "fireworks_ai") == 0 && m->mode_is_text &&
+	    r->cached_input == PRICE_UNSET && r->input != PRICE_UNSET)
+		r->cached_input = r->input / 2 + r->input % 2;
+}
+
 static void
 finish(struct price_model *m)
 {
@@ -660,10 +688,13 @@ finish(struct price_model *m)
 		/* The older field for what the mode counts. */
 		if (*limit == CONFIG_UNSET)
 			*limit = m->max_tokens;
+		add_cache_discount(m);
 		price_fill(p);
 	}
 	price_close_gaps(p);
-	price_add_priority(p);
+	/* Anthropic's is capacity bought ahead, no dearer token. */
+	if (strcmp(m->provider, "anthropic") != 0)
+		price_add_priority(p);
 	p->known = is_known(m);
 }
 

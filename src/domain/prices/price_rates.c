@@ -48,17 +48,7 @@ price_kind_parent(enum price_kind kind)
 const char *
 price_service_name(enum service_tier service)
 {
-	switch (service) {
-	case TIER_DEFAULT:
-		return "";
-	case TIER_FLEX:
-		return "flex";
-	case TIER_PRIORITY:
-		return "priority";
-	case TIER_BATCH:
-		return "batch";
-	}
-	return "";
+	return service == TIER_DEFAULT ? "" : service_tier_name(service);
 }
 
 /* ---- one row ------------------------------------------------------------ */
@@ -136,6 +126,8 @@ price_row_const(const struct price *p, enum service_tier service, int tier)
 		return tier < 0 ? &p->priority : &p->tiers[tier].priority;
 	case TIER_BATCH:
 		return tier < 0 ? &p->batch : &p->tiers[tier].batch;
+	case TIER_ULTRAFAST:
+		return tier < 0 ? &p->ultrafast : &p->tiers[tier].ultrafast;
 	}
 	return &p->base;
 }
@@ -254,7 +246,8 @@ fill_row(struct price_rates *r, const struct price_rates *reference)
 	}
 }
 
-/* The tier's prices for a service that states none for that length. */
+/* The tier's prices for a service that states neither input nor output for
+   that length. */
 static void
 move_row(struct price_rates *r, const struct price_rates *tier,
     const struct price_rates *base, const struct price_rates *service)
@@ -262,7 +255,8 @@ move_row(struct price_rates *r, const struct price_rates *tier,
 	for (int i = 0; i < PRICE_KIND_COUNT; i++) {
 		enum price_kind k = (enum price_kind)i;
 
-		if (own_rate(tier, k) != PRICE_UNSET)
+		if (own_rate(r, k) == PRICE_UNSET &&
+		    own_rate(tier, k) != PRICE_UNSET)
 			*price_rate(r, k) = in_ratio(own_rate(tier, k),
 			    price_rate_of(service, k), price_rate_of(base, k));
 	}
@@ -288,7 +282,7 @@ fill_service(struct price *p, enum service_tier service)
 		const struct price_rates *tier = &p->tiers[i].rates;
 		struct price_rates *r = price_row(p, service, i);
 
-		if (is_empty(r) && !is_empty(tier))
+		if (price_rates_absent(r) && !is_empty(tier))
 			move_row(r, tier, &p->base, own);
 		if (!is_empty(r))
 			fill_row(r, is_empty(tier) ? own : tier);

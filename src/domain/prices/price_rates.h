@@ -29,7 +29,7 @@ enum price_kind {
 };
 #undef PRICE_KIND_ENUM
 
-#define PRICE_SERVICES 4 /* enum service_tier */
+#define PRICE_SERVICES SERVICE_TIERS
 
 /* A token above this is a price per million entered by mistake. */
 #define PRICE_PLAUSIBLE_PICOS INT64_C(1000000000) /* 0.001 USD */
@@ -40,7 +40,7 @@ enum price_kind {
 const char *price_kind_name(enum price_kind kind); /* "cached_input" */
 int price_kind_parse(struct str name, enum price_kind *kind_r) MUST_CHECK;
 enum price_kind price_kind_parent(enum price_kind kind);
-/* "", "flex", "priority", "batch" */
+/* "" of the default, else service_tier_name() */
 const char *price_service_name(enum service_tier service);
 
 /* The place of a kind in a row, whatever is in it. */
@@ -71,8 +71,8 @@ int price_tier_add(struct price *p, int64_t above_tokens);
  */
 void price_fill(struct price *p);
 void price_close_gaps(struct price *p);
-/* A table's model without prices for the priority service gets the double of
-   its own (docs/prices.md). */
+/* The prices of the priority service are the double of the model's own where
+   it names none (docs/prices.md, "Service tiers"). */
 void price_add_priority(struct price *p);
 /* Sets p->version from the rest. */
 void price_seal(struct price *p);

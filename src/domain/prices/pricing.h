@@ -54,7 +54,8 @@ struct price_factors {
 struct price_tier {
 	int64_t above_tokens;
 	struct price_rates rates;
-	struct price_rates flex, priority, batch; /* absent: rates */
+	/* Absent: rates. */
+	struct price_rates flex, priority, batch, ultrafast;
 };
 
 struct price {
@@ -62,7 +63,7 @@ struct price {
 	bool custom; /* the operator's own: a cost that the provider reports
 			does not replace it */
 	struct price_rates base;
-	struct price_rates flex, priority, batch; /* absent: base */
+	struct price_rates flex, priority, batch, ultrafast; /* absent: base */
 	size_t tier_count; /* ascending by above_tokens */
 	struct price_tier tiers[PRICE_MAX_TIERS];
 	struct price_units units;

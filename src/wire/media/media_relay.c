@@ -5,8 +5,8 @@
 #include "wire/apierror.h"
 #include "wire/media/form_request.h"
 #include "wire/pick.h"
+#include "wire/relay_input.h"
 #include "wire/relay_note.h"
-#include "wire/sse.h"
 #include "wire/usage_json.h"
 
 /* A minute of speech at the usual rate of the files people send (64 kbit/s):
@@ -17,24 +17,14 @@
    counts them. */
 #define GUESS_TOKENS_PER_IMAGE 1056
 
-#define FIRST_BYTES 4096
-
-enum form {
-	FORM_UNKNOWN,
-	FORM_WHOLE,  /* JSON or text */
-	FORM_SOUND,  /* as it comes */
-	FORM_EVENTS, /* one by one */
-};
-
 struct media {
-	enum form form;
-	struct buf answer;
+	struct relay_input in;
 	struct buf model; /* the client's name, quoted */
-	struct sse_reader sse;
-	char type[80]; /* the provider's Content-Type */
-	bool ended;
-	bool final; /* an event that ends such streams came */
+	char type[80];    /* the provider's Content-Type: says what comes */
+	bool is_sound;    /* given on as it comes */
+	bool final;       /* an event that ends such streams came */
 };
+_Static_assert(offsetof(struct media, in) == 0, "relay_input stands first");
 
 static bool
 is_transcript(const struct relay *r)
@@ -179,11 +169,11 @@ finish_json(struct relay *r, struct str text, struct buf *out, struct err *err)
 }
 
 static int
-finish_whole(struct relay *r, struct buf *out, struct err *err)
+take_whole(struct relay *r, struct buf *out, struct err *err)
 {
 	struct media *m = r->state;
 	struct skim_value none = { .type = SKIM_ABSENT };
-	struct str bytes = buf_str(&m->answer), text = str_trim(bytes);
+	struct str bytes = buf_str(&m->in.whole), text = str_trim(bytes);
 
 	if (text.n > 0 && text.p[0] == '{') {
 		if (finish_json(r, text, out, err) != 0)
@@ -201,8 +191,8 @@ finish_whole(struct relay *r, struct buf *out, struct err *err)
 	}
 	r->facts.delivered_bytes = (int64_t)text.n;
 	r->facts.finished = true;
-	m->ended = true;
-	return relay_check_room(out, err);
+	m->in.ended = true;
+	return 0;
 }
 
 /* ---- as it comes -------------------------------------------------------- */
@@ -232,7 +222,7 @@ take_event(struct relay *r, const struct sse_event *event, struct buf *out,
 
 	if (event->comment_only) {
 		if (r->facts.chunks > 0)
-			buf_add_cstr(out, ": keep-alive\n\n");
+			relay_keep_alive(r, out);
 		return 0;
 	}
 	if (data.n == 0)
@@ -259,46 +249,38 @@ take_event(struct relay *r, const struct sse_event *event, struct buf *out,
 	return 0;
 }
 
-static int
-feed_events(struct relay *r, struct str bytes, struct buf *out, struct err *err)
-{
-	struct media *m = r->state;
-	struct sse_event event;
-	int got;
-
-	while ((got = sse_next(&m->sse, &bytes, &event, err)) != 0) {
-		if (got < 0) {
-			r->facts.too_large = true;
-			return relay_malformed(r, err, "%s", err->text);
-		}
-		if (take_event(r, &event, out, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Sound has no end of its own: the connection's clean end is it. */
-static int
-finish_flow(struct relay *r, struct buf *out, struct err *err)
+static void
+end_flow(struct relay *r)
 {
 	struct skim_value none = { .type = SKIM_ABSENT };
 	struct media *m = r->state;
-	struct sse_event event;
 
-	if (m->form == FORM_EVENTS && sse_finish(&m->sse, &event) == 1 &&
-	    take_event(r, &event, out, err) != 0)
-		return -1;
-	if (m->form == FORM_EVENTS && !m->final)
-		return err_set(err, ERR_UPSTREAM_CUT,
-		    "the stream ended before its last event");
 	note_pieces(r, &none);
 	r->facts.finished = true;
 	r->facts.done_marker = true;
-	m->ended = true;
+	m->in.ended = true;
+}
+
+static int
+end_events(struct relay *r, struct buf *out, struct err *err)
+{
+	const struct media *m = r->state;
+
+	(void)out;
+	if (!m->final)
+		return err_set(err, ERR_UPSTREAM_CUT,
+		    "the stream ended before its last event");
+	end_flow(r);
 	return 0;
 }
 
 /* ---- ops ---------------------------------------------------------------- */
+
+static const struct relay_taker taker = {
+	.event = take_event,
+	.whole = take_whole,
+	.end = end_events,
+};
 
 static int
 start(struct relay *r, struct err *err)
@@ -306,19 +288,15 @@ start(struct relay *r, struct err *err)
 	struct media *m = r->state;
 
 	(void)err;
-	buf_init(&m->answer, r->options.max_answer_bytes);
-	sse_reader_init(&m->sse, r->options.max_event_bytes);
+	relay_input_init(r, &taker);
 	relay_quote_model(r, &m->model);
 	snprintf(m->type, sizeof(m->type), STR_FMT,
 	    STR_ARG(r->options.content_type));
-	if (has_type(m, "event-stream"))
-		m->form = FORM_EVENTS;
-	else if (r->options.request->api == WIRE_SPEECH &&
-		 !has_type(m, "json") && !has_type(m, "html"))
-		m->form = FORM_SOUND;
-	else
-		m->form = FORM_WHOLE;
-	if (m->form != FORM_WHOLE)
+	m->in.form = has_type(m, "event-stream") ? INPUT_EVENTS : INPUT_WHOLE;
+	m->is_sound = m->in.form == INPUT_WHOLE &&
+		      r->options.request->api == WIRE_SPEECH &&
+		      !has_type(m, "json") && !has_type(m, "html");
+	if (m->in.form == INPUT_EVENTS || m->is_sound)
 		say_type(r);
 	return 0;
 }
@@ -328,63 +306,40 @@ stop(struct relay *r)
 {
 	struct media *m = r->state;
 
-	buf_fini(&m->answer);
+	relay_input_fini(r);
 	buf_fini(&m->model);
-	sse_reader_fini(&m->sse);
-}
-
-static int
-collect(struct relay *r, struct str bytes, struct err *err)
-{
-	struct media *m = r->state;
-
-	if (m->answer.size == 0 && bytes.n < FIRST_BYTES &&
-	    m->answer.max >= FIRST_BYTES)
-		(void)buf_reserve(&m->answer, FIRST_BYTES - 1);
-	if (buf_add_str(&m->answer, bytes) == 0)
-		return 0;
-	r->facts.too_large = true;
-	return relay_malformed(r, err, "the answer is larger than %zu bytes",
-	    r->options.max_answer_bytes);
 }
 
 static int
 feed(struct relay *r, struct str bytes, struct buf *out, struct err *err)
 {
 	struct media *m = r->state;
-	int result = 0;
 
-	if (m->ended || bytes.n == 0)
+	if (!m->is_sound)
+		return relay_input_feed(r, bytes, out, err);
+	if (m->in.ended || bytes.n == 0)
 		return 0;
-	switch (m->form) {
-	case FORM_UNKNOWN:
-	case FORM_WHOLE:
-		result = collect(r, bytes, err);
-		break;
-	case FORM_EVENTS:
-		result = feed_events(r, bytes, out, err);
-		break;
-	case FORM_SOUND:
-		r->facts.first_token = true;
-		r->facts.delivered_bytes += (int64_t)bytes.n;
-		r->facts.chunks++;
-		buf_add_str(out, bytes);
-		break;
-	}
-	return result != 0 ? -1 : relay_check_room(out, err);
+	r->facts.first_token = true;
+	r->facts.delivered_bytes += (int64_t)bytes.n;
+	r->facts.chunks++;
+	buf_add_str(out, bytes);
+	return relay_check_room(out, err);
 }
 
+/* Sound has no end of its own: the connection's clean end is it. */
 static int
 finish(struct relay *r, struct buf *out, struct err *err)
 {
 	struct media *m = r->state;
 
-	if (m->ended)
+	if (!m->is_sound)
+		return relay_input_finish(r, out, err);
+	if (m->in.ended)
 		return 0;
-	if (m->form == FORM_SOUND && r->facts.chunks == 0)
+	if (r->facts.chunks == 0)
 		return relay_malformed(r, err, "the answer is empty");
-	return m->form == FORM_WHOLE ? finish_whole(r, out, err)
-				     : finish_flow(r, out, err);
+	end_flow(r);
+	return 0;
 }
 
 /* In events an error can be said; sound can only be broken off, which the
@@ -394,9 +349,9 @@ fail(struct relay *r, enum err_code code, const char *text, struct buf *out)
 {
 	struct media *m = r->state;
 
-	if (!m->ended && m->form == FORM_EVENTS)
+	if (!m->in.ended && m->in.form == INPUT_EVENTS)
 		relay_fail_event(r, code, text, out);
-	m->ended = true;
+	m->in.ended = true;
 }
 
 /* Nothing may stand in the middle of sound. */
@@ -405,8 +360,8 @@ keep_alive(struct relay *r, struct buf *out)
 {
 	const struct media *m = r->state;
 
-	if (m->form == FORM_EVENTS)
-		buf_add_cstr(out, ": keep-alive\n\n");
+	if (m->in.form == INPUT_EVENTS)
+		relay_keep_alive(r, out);
 }
 
 const struct relay_ops media_relay = {

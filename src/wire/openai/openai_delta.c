@@ -222,22 +222,14 @@ read_calls(struct delta_reading *d, struct skim_iter *it)
 static int
 read_audio(struct openai_view *v, struct skim_iter *it)
 {
-	struct skim_iter sub;
-	struct str key;
-	int r;
+	struct skim_value audio, transcript;
 
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	v->has_token = true;
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		r = SKIM_KEY_IS(key, "transcript") ? openai_delta_text(v, &sub)
-						   : skip(&sub);
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
+	if (skim_iter_skip(it, &audio) != 1)
+		return -1;
+	v->has_token = v->has_token || audio.type == SKIM_OBJECT;
+	transcript = pick_one(&audio, "transcript");
+	count_text(v, &transcript);
+	return 1;
 }
 
 static int

@@ -35,18 +35,6 @@ openai_check_error(struct relay *r, const struct openai_view *v,
 	return relay_error(r, text, 0, err);
 }
 
-static enum service_tier
-tier_of(const struct skim_value *v)
-{
-	if (skim_string_is(v, "flex"))
-		return TIER_FLEX;
-	if (skim_string_is(v, "priority") || skim_string_is(v, "fast"))
-		return TIER_PRIORITY;
-	if (skim_string_is(v, "batch"))
-		return TIER_BATCH;
-	return TIER_DEFAULT;
-}
-
 /* A usage with nothing in it says nothing about an answer with text. */
 static bool
 is_useful(const struct usage *u)
@@ -103,7 +91,7 @@ openai_note_facts(struct relay *r, const struct openai_view *v)
 	    v->model.value.n > 2)
 		relay_copy_string(&v->model, f->model, sizeof(f->model));
 	if (v->service_tier.type == SKIM_STRING)
-		f->usage.tier = tier_of(&v->service_tier);
+		f->usage.tier = usage_json_tier(&v->service_tier);
 	f->first_token = f->first_token || v->has_token;
 	f->delivered_bytes += v->text_bytes;
 	s->deltas += v->text_bytes > 0 && r->options.request->stream;

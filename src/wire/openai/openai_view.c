@@ -1,6 +1,7 @@
 /* Reading an answer or a chunk in one walk. See openai_view.h; what stands in
    a delta or message is read by openai_delta.c. */
 #include "wire/openai/openai_delta.h"
+#include "wire/pick.h"
 
 /* One element of choices while it is read. */
 struct choice_reading {
@@ -70,6 +71,7 @@ void
 openai_view_write(struct openai_view *v, size_t from, size_t to,
     struct buf *out)
 {
+	(void)buf_reserve(out, to - from); /* edits are short */
 	for (size_t i = 0; i < v->edit_count; i++) {
 		const struct view_edit *e = &v->edits[i];
 
@@ -251,25 +253,16 @@ read_choices(struct openai_view *v, struct skim_iter *it)
 static int
 read_x_groq(struct openai_view *v, struct skim_iter *it)
 {
-	struct skim_iter sub;
-	struct str key;
-	int r;
+	struct skim_value groq, error;
+	const struct skim_wanted wanted[] = { { "usage", &v->groq_usage },
+		{ "error", &error } };
 
-	if (skim_iter_type(it) != SKIM_OBJECT)
-		return skip(it);
-	skim_iter_enter(it, &sub);
-	while ((r = skim_iter_peek(&sub, &key)) == 1) {
-		if (SKIM_KEY_IS(key, "usage"))
-			r = skim_iter_skip(&sub, &v->groq_usage);
-		else if (SKIM_KEY_IS(key, "error"))
-			r = skim_iter_skip(&sub, &v->error);
-		else
-			r = skip(&sub);
-		if (r != 1)
-			break;
-	}
-	skim_iter_leave(it, &sub);
-	return r == 0 ? 1 : -1;
+	if (skim_iter_skip(it, &groq) != 1)
+		return -1;
+	pick(&groq, wanted, ARRAY_LEN(wanted));
+	if (error.type != SKIM_ABSENT)
+		v->error = error;
+	return 1;
 }
 
 /* Where a top-level value is noted; NULL for what is only passed on. */

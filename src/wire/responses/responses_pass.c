@@ -111,14 +111,6 @@ note_text(struct relay *r, int64_t bytes)
 	f->output_guess_tokens = relay_guess(f->delivered_bytes, s->deltas);
 }
 
-static enum service_tier
-tier_of(const struct skim_value *v)
-{
-	if (skim_string_is(v, "flex"))
-		return TIER_FLEX;
-	return skim_string_is(v, "priority") ? TIER_PRIORITY : TIER_DEFAULT;
-}
-
 /* Nobody knows yet what it will use: all that it may. */
 static void
 note_background(struct relay *r)
@@ -139,7 +131,7 @@ note_end(struct relay *r, const struct response *resp)
 {
 	struct relay_facts *f = &r->facts;
 	struct skim_value reason = pick_one(&resp->details, "reason");
-	struct usage u = { .tier = tier_of(&resp->tier) };
+	struct usage u = { .tier = usage_json_tier(&resp->tier) };
 	int64_t searches = f->usage.searches;
 	const char *finish = "stop";
 	const struct pass *s = r->state;
