@@ -138,6 +138,12 @@ write_opening(const struct talk *t, const char *object, struct jsonw *w)
 		jsonw_put_cstr(w, "system_fingerprint", "fp_tallysim");
 }
 
+static const char *
+kind_of(const struct answer_call *call)
+{
+	return call->custom ? "custom" : "function";
+}
+
 /* `arguments` of a call; in a stream's first delta they are empty. */
 static void
 write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
@@ -154,12 +160,12 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 	buf_add_char(w->out, '"');
 	w->comma = true;
 	if (!is_mistral(t))
-		jsonw_put_cstr(w, "type", "function");
-	jsonw_key(w, "function");
+		jsonw_put_cstr(w, "type", kind_of(call));
+	jsonw_key(w, kind_of(call));
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
-	jsonw_key(w, "arguments");
+	jsonw_key(w, call->custom ? "input" : "arguments");
 	jsonw_str(w, arguments);
 	jsonw_close(w, '}');
 	if (i == 0 && has(t, QUIRK_SIGNED_CALLS)) {
@@ -514,9 +520,9 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	jsonw_open(&w, '[');
 	jsonw_open(&w, '{');
 	jsonw_put_int(&w, "index", (int64_t)t->call);
-	jsonw_key(&w, "function");
+	jsonw_key(&w, kind_of(call));
 	jsonw_open(&w, '{');
-	jsonw_key(&w, "arguments");
+	jsonw_key(&w, call->custom ? "input" : "arguments");
 	jsonw_str(&w, t->said);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');

@@ -80,6 +80,7 @@ void chat_thought_read(const struct skim_value *block, int64_t at,
 
 struct chat_call {
 	int64_t index;
+	bool custom; /* of a tool that takes text: arguments is that */
 	struct skim_value id, name, arguments;
 	struct skim_value seal; /* Gemini's signature (call_seal.h) */
 };

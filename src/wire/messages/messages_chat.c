@@ -66,7 +66,7 @@ write_others(struct chat_draft *d, const struct skim_value *tools,
 	const struct skim_value none = { .type = SKIM_ABSENT };
 	bool has_search = false;
 	struct skim_iter it;
-	struct skim_value v;
+	struct skim_value v, type;
 	struct str key;
 	int result = 0;
 
@@ -80,6 +80,9 @@ write_others(struct chat_draft *d, const struct skim_value *tools,
 		} else if (!searches_is_tool(&v)) {
 			result =
 			    chat_draft_refuse(d, "tools that run at Anthropic");
+		} else if (!chat_search_takes(d)) {
+			type = pick_one(&v, "type");
+			result = chat_draft_refuse_tool(d, &type);
 		} else if (!has_search) {
 			has_search = true;
 			result = chat_search_write(d, &v, &none);
@@ -108,7 +111,7 @@ write_choice(struct chat_draft *d)
 		jsonw_cstr(&d->w, words[i][1]);
 	}
 	if (skim_string_is(&type, "tool") && name.type == SKIM_STRING)
-		chat_draft_choose(d, &name);
+		chat_draft_choose(d, "function", &name);
 	if (single.type == SKIM_TRUE)
 		chat_draft_one_call(d);
 }
@@ -116,7 +119,7 @@ write_choice(struct chat_draft *d)
 static int
 write_tools(struct chat_draft *d)
 {
-	struct skim_value tools = chat_draft_param(d, "tools"), v;
+	struct skim_value tools = chat_draft_param(d, "tools"), v, name;
 	struct skim_iter it;
 	struct str key;
 	size_t count;
@@ -129,8 +132,9 @@ write_tools(struct chat_draft *d)
 	jsonw_open(&d->w, '[');
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
+		name = pick_one(&v, "name");
 		if (is_function(&v))
-			chat_draft_function(d, &v, "input_schema");
+			chat_draft_function(d, &name, &v, "input_schema");
 	}
 	jsonw_close(&d->w, ']');
 	write_choice(d);

@@ -101,22 +101,25 @@ write_for_tool(struct chat_draft *d, const struct skim_value *tool,
 	jsonw_close(&d->w, '}');
 }
 
+bool
+chat_search_takes(const struct chat_draft *d)
+{
+	return chat_draft_is_for(d, "anthropic") ||
+	       searches_always(d->deployment, d->model);
+}
+
 int
 chat_search_write(struct chat_draft *d, const struct skim_value *tool,
     const struct skim_value *calls)
 {
-	struct skim_value type = pick_one(tool, "type");
 	int64_t uses = searches_uses(tool), most;
 	struct domains ds;
 
 	read_domains(tool, &ds);
-	if (chat_draft_is_for(d, "anthropic")) {
-		if (skim_int(calls, &most) == 0 && most >= 0 && most < uses)
-			uses = most;
-		write_for_tool(d, tool, &ds, uses);
-		return 0;
-	}
-	if (searches_always(d->deployment, d->model))
+	if (!chat_draft_is_for(d, "anthropic"))
 		return write_for_model(d, tool, &ds);
-	return chat_draft_refuse_tool(d, &type);
+	if (skim_int(calls, &most) == 0 && most >= 0 && most < uses)
+		uses = most;
+	write_for_tool(d, tool, &ds, uses);
+	return 0;
 }

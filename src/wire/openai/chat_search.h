@@ -13,8 +13,9 @@
 
 #include "wire/openai/chat_draft.h"
 
-/* tool: searches_is_tool(). calls: how often all tools may be called at most;
-   absent when nobody says. -1: refused. */
+bool chat_search_takes(const struct chat_draft *d);
+/* For those alone. tool: searches_is_tool(). calls: how often all tools may be
+   called at most; absent when nobody says. -1: refused. */
 int chat_search_write(struct chat_draft *d, const struct skim_value *tool,
     const struct skim_value *calls) MUST_CHECK;
 
