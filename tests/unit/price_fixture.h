@@ -1,5 +1,5 @@
-/* A price file for the tests of pricing, what finds a model in it, and a
-   deployment whose price it is. */
+/* A price file for the tests of pricing, what finds a model in it, and
+   deployments whose price is asked for. */
 #ifndef TESTS_UNIT_PRICE_FIXTURE_H
 #define TESTS_UNIT_PRICE_FIXTURE_H
 
