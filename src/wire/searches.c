@@ -139,6 +139,17 @@ is_priced(const struct price *price)
 	return false;
 }
 
+/* Its tools reach the provider: where they become a chat's they do not, but
+   for Anthropic's; a search model is asked by options, for one an answer. */
+static bool
+gets_tools(const struct wire_request *r, const struct config_deployment *d,
+    bool counted)
+{
+	if (r->api == WIRE_RESPONSES)
+		return counted || config_has_responses(d);
+	return counted || r->api != WIRE_MESSAGES;
+}
+
 void
 searches_find(const struct wire_request *r, const struct config_deployment *d,
     const char *model, const struct price *price, struct searches *s_r)
@@ -159,7 +170,9 @@ searches_find(const struct wire_request *r, const struct config_deployment *d,
 	v = member(r, "web_search_options");
 	take_options(&v, counted, &s);
 	calls = member(r, "max_tool_calls");
-	take_tools(&r->tools, &calls, counted && r->api == WIRE_RESPONSES, &s);
+	if (gets_tools(r, d, counted))
+		take_tools(&r->tools, &calls,
+		    counted && r->api == WIRE_RESPONSES, &s);
 	/* What search models find is not billed as their prompt. */
 	s_r->result_tokens = (s.at_most - s.by_answer) * SEARCHES_RESULT_TOKENS;
 	if (!is_priced(price))

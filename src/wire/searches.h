@@ -13,7 +13,8 @@
  *   Responses          a tool of type web_search*: max_tool_calls; one output
  *                      item for each
  *
- * What such a tool finds is read, and billed, as a part of the prompt.
+ * What such a tool finds is read, and billed, as a part of the prompt. A tool
+ * that is left out on the way to the provider counts for nothing.
  */
 #ifndef WIRE_SEARCHES_H
 #define WIRE_SEARCHES_H

@@ -38,6 +38,7 @@ set_up(void **state)
 	(void)state;
 	arena_init(&arena, 4096);
 	deployment.defaults_json = deployment.extra_body_json = "";
+	deployment.use_chat = CONFIG_UNSET;
 	price.known = true;
 	price.units.search[SEARCH_MEDIUM] = 1;
 	return 0;
@@ -175,6 +176,34 @@ test_options_that_become_anthropics_tool(void **state)
 	is(5, SEARCH_MEDIUM, false);
 }
 
+/* An agent that offers the search with each request does not hold for it where
+   nobody searches. */
+static void
+test_tools_that_do_not_arrive(void **state)
+{
+	static const char responses[] = "\"tools\":[{\"type\":\"web_search\"}]";
+	static const char messages[] =
+	    "\"max_tokens\":9,\"tools\":[{\"type\":\"web_search_20250305\","
+	    "\"name\":\"web_search\",\"max_uses\":3}]";
+
+	(void)state;
+	find(WIRE_RESPONSES, "hosted_vllm", "q", responses);
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_RESPONSES, "bedrock", "claude", responses);
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_MESSAGES, "bedrock", "claude", messages);
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_MESSAGES, "openai", "gpt-4o", messages);
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_MESSAGES, "perplexity", "sonar", messages);
+	is(1, SEARCH_MEDIUM, true);
+	deployment.use_chat = 1;
+	find(WIRE_RESPONSES, "openai", "gpt-5", responses);
+	is(0, SEARCH_MEDIUM, false);
+	find(WIRE_RESPONSES, "openai", "gpt-5-search-api", responses);
+	is(1, SEARCH_MEDIUM, true);
+}
+
 static void
 test_no_price_no_search(void **state)
 {
@@ -199,6 +228,7 @@ main(void)
 		TEST(test_tools),
 		TEST(test_the_configurations_own),
 		TEST(test_options_that_become_anthropics_tool),
+		TEST(test_tools_that_do_not_arrive),
 		TEST(test_no_price_no_search),
 	};
 
