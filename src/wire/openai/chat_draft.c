@@ -82,6 +82,16 @@ chat_draft_refuse(struct chat_draft *d, const char *what)
 	    d->provider, what, d->model);
 }
 
+int
+chat_draft_refuse_tool(struct chat_draft *d, const struct skim_value *type)
+{
+	struct str name = pick_text(type, d->arena);
+
+	return chat_draft_refuse(d,
+	    arena_printf(d->arena, "tools of type \"%.*s\"",
+		name.n > 40 ? 40 : (int)name.n, name.p));
+}
+
 void
 chat_draft_copy(struct chat_draft *d, const char *key,
     const struct skim_value *v)
@@ -215,6 +225,7 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	if (d.thought == NULL)
 		d.thought = "";
 	d.max_output_tokens = choice->max_output_tokens;
+	d.deployment = choice->deployment;
 	d.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&d.out, ROOM_FACTOR * r->body.n + ROOM_MORE);
