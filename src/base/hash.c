@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 void
-hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
+hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
 {
 	/* Kept: making one, and looking the other up by name (which
 	   EVP_sha256() does at every use), cost more than a short hash. */
@@ -19,18 +19,11 @@ hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
 	}
 	if (ctx == NULL || sha256 == NULL ||
 	    EVP_DigestInit_ex(ctx, sha256, NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, a.p, a.n) != 1 ||
-	    EVP_DigestUpdate(ctx, b.p, b.n) != 1 ||
+	    EVP_DigestUpdate(ctx, data.p, data.n) != 1 ||
 	    EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
 		fprintf(stderr, "fatal: SHA-256 is not available\n");
 		abort();
 	}
-}
-
-void
-hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
-{
-	hash_sha256_pair(data, str_make("", 0), out);
 }
 
 void
