@@ -23,8 +23,10 @@
 
 /* An exchange with one attempt takes 7 KB: one block, kept for reuse. */
 #define ARENA_FIRST_BYTES (8 * 1024)
-/* Ended exchanges kept for reuse: saves their arenas' first blocks. */
-#define POOL_MAX 256
+/* Ended exchanges kept for reuse, with their arena's first block and the room
+   that a usual record takes. */
+#define POOL_MAX          256
+#define RECORD_KEPT_BYTES 4096
 /* Answers and records are bounded by configuration; these are backstops. */
 #define OUT_MAX_BYTES (256u * 1024 * 1024)
 
@@ -181,24 +183,28 @@ exchange_new(struct exchange_env *env)
 {
 	struct list *node = list_shift(&env->pool);
 	struct exchange *x;
-	struct arena arena;
 
 	if (node != NULL) {
+		struct arena arena;
+		struct buf record;
+
 		env->pooled--;
 		x = LIST_OBJ(node, struct exchange, node);
 		arena = x->arena;
+		record = x->record;
 		memset(x, 0, sizeof(*x));
 		x->arena = arena;
+		x->record = record;
 	} else {
 		x = xcalloc(1, sizeof(*x));
 		arena_init(&x->arena, ARENA_FIRST_BYTES);
+		buf_init(&x->record, RECORD_MAX_BYTES);
 	}
 	x->env = env;
 	x->account = account_ref(account_nobody());
 	holding_init(&x->holding, x);
 	x->asked = "";
 	buf_init(&x->out, OUT_MAX_BYTES);
-	buf_init(&x->record, RECORD_MAX_BYTES);
 	evtimer_assign(&x->timer, env->base, on_timer, x);
 	list_init(&x->node);
 	x->step = STEP_ACCEPT;
@@ -227,12 +233,13 @@ exchange_free(struct exchange *x)
 	env->finished++;
 	hedge_free(x);
 	buf_fini(&x->out);
-	buf_fini(&x->record);
 	arena_reset(&x->arena);
-	if (env->pooled < POOL_MAX) {
+	if (env->pooled < POOL_MAX && x->record.size <= RECORD_KEPT_BYTES) {
+		buf_clear(&x->record);
 		list_push(&env->pool, &x->node);
 		env->pooled++;
 	} else {
+		buf_fini(&x->record);
 		arena_fini(&x->arena);
 		free(x);
 	}
@@ -265,6 +272,7 @@ exchange_env_fini(struct exchange_env *env)
 	while ((node = list_shift(&env->pool)) != NULL) {
 		struct exchange *x = LIST_OBJ(node, struct exchange, node);
 
+		buf_fini(&x->record);
 		arena_fini(&x->arena);
 		free(x);
 	}

@@ -253,17 +253,57 @@ fits(const struct chat_tool *tool, struct str question, struct str *ask_r)
 
 static void
 add_call(struct answer *a, struct arena *arena, const struct chat_tool *tool,
-    struct str ask)
+    struct str arguments)
 {
 	struct answer_call *call = &a->calls[a->call_count++];
-	json_t *arguments = schema_fill(tool->schema, ask);
-	char *text = jsonx_dump(arguments);
 
 	call->name = tool->name;
-	call->arguments = arena_str(arena, str_of(text));
+	call->custom = tool->custom;
+	call->arguments = arena_str(arena, arguments);
 	call->tokens = call_tokens(call);
+}
+
+/* A call that asks for this. */
+static void
+ask_tool(struct answer *a, struct arena *arena, const struct chat_tool *tool,
+    struct str ask)
+{
+	json_t *arguments;
+	char *text;
+
+	if (tool->custom) {
+		add_call(a, arena, tool, ask);
+		return;
+	}
+	arguments = schema_fill(tool->schema, ask);
+	text = jsonx_dump(arguments);
+	add_call(a, arena, tool, str_of(text));
 	free(text);
 	json_decref(arguments);
+}
+
+/* "call NAME {...}": with these arguments; "call NAME "..."": asked for the
+   string. False: the question says nothing of the kind. */
+static bool
+obey(struct answer *a, const struct chat *chat, struct arena *arena,
+    const struct chat_tool *tool)
+{
+	const size_t flags = JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK;
+	struct str rest;
+	json_t *said;
+	char *text;
+
+	if (question_call(chat->user_text, tool->name, &rest) == 0 ||
+	    (said = json_loadb(rest.p, rest.n, flags, NULL)) == NULL)
+		return false;
+	text = jsonx_dump(said);
+	if (json_is_string(said))
+		ask_tool(a, arena, tool, chat_string(said));
+	else
+		add_call(a, arena, tool, str_of(text));
+	free(text);
+	json_decref(said);
+	return true;
 }
 
 static void
@@ -281,11 +321,13 @@ choose_calls(struct answer *a, const struct chat *chat, struct arena *arena)
 			continue;
 		if (forced == NULL)
 			forced = tool;
-		if (a->call_count < most && fits(tool, chat->user_text, &ask))
-			add_call(a, arena, tool, ask);
+		if (a->call_count == most || obey(a, chat, arena, tool))
+			continue;
+		if (fits(tool, chat->user_text, &ask))
+			ask_tool(a, arena, tool, ask);
 	}
 	if (a->call_count == 0 && forced != NULL && chat->choice != CHOICE_AUTO)
-		add_call(a, arena, forced, chat->user_text);
+		ask_tool(a, arena, forced, chat->user_text);
 }
 
 /* ---- how much of it --------------------------------------------------- */

@@ -32,7 +32,9 @@ enum finish {
 
 struct answer_call {
 	struct str name;
-	struct str arguments; /* JSON text, cut when max_tokens cut it */
+	bool custom;
+	struct str arguments; /* JSON text, of a custom tool any; cut when
+				 max_tokens cut it */
 	int64_t tokens;
 	char id[ANSWER_ID_BYTES]; /* 9 letters and digits, no prefix */
 };

@@ -19,6 +19,8 @@ chat_fini(struct chat *chat)
 void
 chat_close_turn(struct chat *chat, struct str role, struct str text)
 {
+	if (str_is(role, "system"))
+		return;
 	chat->last = CHAT_LAST_OTHER;
 	if (!str_is(role, "user"))
 		return;

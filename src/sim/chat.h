@@ -16,7 +16,7 @@
 #define CHAT_RESULTS_MAX 16
 #define CHAT_CHOICES_MAX 128
 
-/* Whose message is the last one. */
+/* Whose message is the last one; instructions are nobody's turn. */
 enum chat_last {
 	CHAT_LAST_OTHER,
 	CHAT_LAST_USER,
@@ -34,6 +34,7 @@ enum chat_choice {
 struct chat_tool {
 	struct str name;
 	json_t *schema; /* of its arguments; borrowed, may be NULL */
+	bool custom;    /* takes text as it is, no JSON */
 };
 
 struct chat {

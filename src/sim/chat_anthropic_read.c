@@ -67,7 +67,8 @@ read_message(struct chat *chat, struct arena *arena, const json_t *message,
 	if (!json_is_string(content) && !json_is_array(content))
 		return refuse(p, "messages: content: Field required");
 	chat->messages++;
-	chat->result_count = 0;
+	if (!str_is(role, "system"))
+		chat->result_count = 0;
 	if (read_blocks(chat, arena, content, p) != 0)
 		return -1;
 	text = chat_text(chat, arena, content);
@@ -107,8 +108,8 @@ read_tools(struct chat *chat, struct arena *arena, struct problem *p)
 	size_t i;
 
 	json_array_foreach(json_object_get(chat->root, "tools"), i, tool) {
-		struct chat_tool t = { jsonx_str(tool, "name"),
-			json_object_get(tool, "input_schema") };
+		struct chat_tool t = { .name = jsonx_str(tool, "name"),
+			.schema = json_object_get(tool, "input_schema") };
 
 		/* Server tools have no schema and are never called. */
 		if (t.schema == NULL)

@@ -272,7 +272,7 @@ read_tools(struct chat *chat, struct arena *arena, struct problem *p)
 	size_t i;
 
 	json_array_foreach(json_object_get(config, "tools"), i, one) {
-		struct chat_tool t;
+		struct chat_tool t = { .custom = false };
 
 		spec = json_object_get(one, "toolSpec");
 		if (spec == NULL)

@@ -121,11 +121,16 @@ chat_mistral_check(const struct chat *chat, struct problem *p)
 {
 	const json_t *messages = json_object_get(chat->root, "messages");
 	struct str before = str_make("", 0);
-	json_t *message;
+	json_t *message, *tool;
 	size_t i;
 
 	if (check_fields(chat->root, body_fields, p) != 0)
 		return -1;
+	json_array_foreach(json_object_get(chat->root, "tools"), i, tool) {
+		if (str_is(jsonx_str(tool, "type"), "custom"))
+			return problem_set(p, 422, "",
+			    "tools: Input should be 'function'");
+	}
 	json_array_foreach(messages, i, message) {
 		if (check_message(message, before, p) != 0)
 			return -1;

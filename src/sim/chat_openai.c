@@ -130,6 +130,12 @@ write_opening(const struct talk *t, const char *object, struct jsonw *w)
 		jsonw_put_cstr(w, "system_fingerprint", "fp_tallysim");
 }
 
+static const char *
+kind_of(const struct answer_call *call)
+{
+	return call->custom ? "custom" : "function";
+}
+
 /* `arguments` of a call; in a stream's first delta they are empty. */
 static void
 write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
@@ -142,11 +148,11 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 		jsonw_put_int(w, "index", (int64_t)i);
 	talk_put_id(w, "id", is_mistral(t) ? "" : "call_", call->id);
 	if (!is_mistral(t))
-		jsonw_put_cstr(w, "type", "function");
-	jsonw_put_open(w, "function", '{');
+		jsonw_put_cstr(w, "type", kind_of(call));
+	jsonw_put_open(w, kind_of(call), '{');
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
-	jsonw_key(w, "arguments");
+	jsonw_key(w, call->custom ? "input" : "arguments");
 	jsonw_str(w, arguments);
 	jsonw_close(w, '}');
 	if (i == 0 && has(t, QUIRK_SIGNED_CALLS)) {
@@ -489,8 +495,8 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	jsonw_put_open(&w, "tool_calls", '[');
 	jsonw_open(&w, '{');
 	jsonw_put_int(&w, "index", (int64_t)t->call);
-	jsonw_put_open(&w, "function", '{');
-	jsonw_key(&w, "arguments");
+	jsonw_put_open(&w, kind_of(call), '{');
+	jsonw_key(&w, call->custom ? "input" : "arguments");
 	jsonw_str(&w, t->said);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');

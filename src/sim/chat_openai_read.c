@@ -37,10 +37,9 @@ read_message(struct chat *chat, struct arena *arena, const json_t *message,
 		chat->last = CHAT_LAST_USER;
 	} else if (str_is(role, "tool") || str_is(role, "function")) {
 		chat_add_result(chat, text);
-	} else if (str_is(role, "system") || str_is(role, "developer") ||
-		   str_is(role, "assistant")) {
+	} else if (str_is(role, "assistant")) {
 		chat->last = CHAT_LAST_OTHER;
-	} else {
+	} else if (!str_is(role, "system") && !str_is(role, "developer")) {
 		problem_set(p, 400, "invalid_value",
 		    "Invalid value for a message's role: '%.40s'.", role.p);
 		return problem_param(p, "messages");
@@ -84,13 +83,12 @@ read_tools(struct chat *chat, struct arena *arena, struct problem *p)
 	if (!json_is_array(tools))
 		return wrong_type(p, "tools", "an array of objects");
 	json_array_foreach(tools, i, tool) {
-		const json_t *function = json_object_get(tool, "function");
+		bool custom = str_is(jsonx_str(tool, "type"), "custom");
+		const json_t *function =
+		    json_object_get(tool, custom ? "custom" : "function");
 		struct chat_tool t = { jsonx_str(function, "name"),
-			json_object_get(function, "parameters") };
+			json_object_get(function, "parameters"), custom };
 
-		/* Custom tools are never called: they have no schema. */
-		if (str_is(jsonx_str(tool, "type"), "custom"))
-			continue;
 		if (t.name.n == 0)
 			return missing(p, "tools[].function.name");
 		if (chat_add_tool(chat, arena, t, p) != 0)
@@ -113,6 +111,10 @@ read_choice(struct chat *chat, struct problem *p)
 		chat->choice = CHOICE_NAMED;
 		chat->choice_name =
 		    jsonx_str(json_object_get(choice, "function"), "name");
+		if (chat->choice_name.n == 0)
+			chat->choice_name =
+			    jsonx_str(json_object_get(choice, "custom"),
+				"name");
 		return 0;
 	}
 	if (str_is(word, "none"))

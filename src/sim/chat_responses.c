@@ -77,19 +77,26 @@ write_message(const struct talk *t, bool whole, struct jsonw *w)
 	jsonw_close(w, '}');
 }
 
+static const char *
+call_prefix(const struct answer_call *call)
+{
+	return call->custom ? "ctc" : "fc";
+}
+
 static void
 write_call(const struct talk *t, size_t i, bool whole, struct jsonw *w)
 {
 	const struct answer_call *call = &t->answer->calls[i];
 
 	jsonw_open(w, '{');
-	add_id(t, "id", "fc", (int64_t)i, w);
-	jsonw_put_cstr(w, "type", "function_call");
+	add_id(t, "id", call_prefix(call), (int64_t)i, w);
+	jsonw_put_cstr(w, "type",
+	    call->custom ? "custom_tool_call" : "function_call");
 	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	talk_put_id(w, "call_id", "call_", call->id);
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
-	jsonw_key(w, "arguments");
+	jsonw_key(w, call->custom ? "input" : "arguments");
 	jsonw_str(w, whole ? call->arguments : str_of(""));
 	jsonw_close(w, '}');
 }
@@ -255,8 +262,11 @@ add_place(const struct talk *t, struct jsonw *w)
 {
 	bool text = t->answer->words > 0;
 
-	add_id(t, "item_id", text ? "msg" : "fc", text ? -1 : (int64_t)t->call,
-	    w);
+	if (text)
+		add_id(t, "item_id", "msg", -1, w);
+	else
+		add_id(t, "item_id", call_prefix(&t->answer->calls[t->call]),
+		    (int64_t)t->call, w);
 	jsonw_put_int(w, "output_index", item_index(t));
 	if (text)
 		jsonw_put_int(w, "content_index", 0);
@@ -357,7 +367,10 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 	const struct answer_call *call = &t->answer->calls[t->call];
 	struct jsonw w;
 
-	begin(t, chunk, "response.function_call_arguments.delta", &w);
+	begin(t, chunk,
+	    call->custom ? "response.custom_tool_call_input.delta"
+			 : "response.function_call_arguments.delta",
+	    &w);
 	add_place(t, &w);
 	jsonw_key(&w, "delta");
 	jsonw_str(&w, answer_fragment(call, &t->at));
@@ -374,11 +387,16 @@ tell_call_stop(struct talk *t, struct reply_chunk *chunk)
 	struct jsonw w;
 
 	if (t->step++ == 0) {
-		begin(t, chunk, "response.function_call_arguments.done", &w);
+		begin(t, chunk,
+		    call->custom ? "response.custom_tool_call_input.done"
+				 : "response.function_call_arguments.done",
+		    &w);
 		add_place(t, &w);
-		jsonw_key(&w, "name");
-		jsonw_str(&w, call->name);
-		jsonw_key(&w, "arguments");
+		if (!call->custom) {
+			jsonw_key(&w, "name");
+			jsonw_str(&w, call->name);
+		}
+		jsonw_key(&w, call->custom ? "input" : "arguments");
 		jsonw_str(&w, call->arguments);
 		jsonw_close(&w, '}');
 		return;

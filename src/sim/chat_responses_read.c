@@ -20,12 +20,12 @@ read_message(struct chat *chat, struct arena *arena, const json_t *item,
 		return wrong(p, "input", "a content in every message");
 	text = chat_text(chat, arena, content);
 	chat->messages++;
-	chat->last = CHAT_LAST_OTHER;
 	if (str_is(role, "user")) {
 		chat->user_text = text;
 		chat->last = CHAT_LAST_USER;
-	} else if (!str_is(role, "assistant") && !str_is(role, "system") &&
-		   !str_is(role, "developer")) {
+	} else if (str_is(role, "assistant")) {
+		chat->last = CHAT_LAST_OTHER;
+	} else if (!str_is(role, "system") && !str_is(role, "developer")) {
 		return wrong(p, "input", "a role in every message");
 	}
 	return 0;
@@ -54,9 +54,12 @@ read_item(struct chat *chat, struct arena *arena, const json_t *item,
 		return wrong(p, "input", "an array of objects");
 	if (type.n == 0 || str_is(type, "message"))
 		return read_message(chat, arena, item, p);
-	if (str_is(type, "function_call_output"))
+	if (str_is(type, "function_call_output") ||
+	    str_is(type, "custom_tool_call_output"))
 		return read_output(chat, arena, item, p);
-	if (str_is(type, "function_call") && jsonx_str(item, "name").n == 0)
+	if ((str_is(type, "function_call") ||
+		str_is(type, "custom_tool_call")) &&
+	    jsonx_str(item, "name").n == 0)
 		return wrong(p, "input", "a name in every call");
 	return 0;
 }
@@ -89,7 +92,7 @@ read_input(struct chat *chat, struct arena *arena, struct problem *p)
 	return 0;
 }
 
-/* Only functions are ever called. */
+/* Functions and custom tools; others are never called. */
 static int
 read_tools(struct chat *chat, struct arena *arena, struct problem *p)
 {
@@ -99,10 +102,11 @@ read_tools(struct chat *chat, struct arena *arena, struct problem *p)
 	size_t i;
 
 	json_array_foreach(json_object_get(chat->root, "tools"), i, tool) {
+		bool custom = str_is(jsonx_str(tool, "type"), "custom");
 		struct chat_tool t = { jsonx_str(tool, "name"),
-			json_object_get(tool, "parameters") };
+			json_object_get(tool, "parameters"), custom };
 
-		if (!str_is(jsonx_str(tool, "type"), "function"))
+		if (!custom && !str_is(jsonx_str(tool, "type"), "function"))
 			continue;
 		if (json_object_get(tool, "function") != NULL || t.name.n == 0)
 			return wrong(p, "tools", "a name in every function");

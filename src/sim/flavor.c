@@ -102,13 +102,33 @@ check_thoughts(json_t *message, struct problem *p)
 	    "to the API.");
 }
 
+/* Tools that take text are OpenAI's own. */
+static int
+check_tools(const struct flavor *f, const struct chat *chat, struct problem *p)
+{
+	json_t *tool;
+	size_t i;
+
+	if (f == &flavors[0])
+		return 0;
+	json_array_foreach(json_object_get(chat->root, "tools"), i, tool) {
+		if (str_is(jsonx_str(tool, "type"), "function"))
+			continue;
+		problem_set(p, 400, "invalid_request_error",
+		    "tools: type must be 'function'");
+		return problem_param(p, "tools");
+	}
+	return 0;
+}
+
 int
 flavor_check(const struct flavor *f, const struct chat *chat, struct problem *p)
 {
 	json_t *message;
 	size_t i;
 
-	if (check_members(f->refused, chat->root, "", p) != 0)
+	if (check_members(f->refused, chat->root, "", p) != 0 ||
+	    check_tools(f, chat, p) != 0)
 		return -1;
 	json_array_foreach(json_object_get(chat->root, "messages"), i,
 	    message) {

@@ -1,4 +1,4 @@
-/* City and sum in a question. See question.h. */
+/* City, sum and call in a question. See question.h. */
 #include "sim/question.h"
 
 #define CITY_WORDS_MAX 4
@@ -72,6 +72,26 @@ question_city(struct str text, struct str *city_r)
 				*city_r = place;
 				return 1;
 			}
+		}
+	}
+	return 0;
+}
+
+int
+question_call(struct str text, struct str name, struct str *rest_r)
+{
+	ptrdiff_t at;
+
+	while ((at = str_find(text, "call ")) >= 0) {
+		bool is_word = at == 0 || text.p[at - 1] <= ' ';
+
+		text.p += at + 5;
+		text.n -= (size_t)at + 5;
+		if (is_word && text.n > name.n && text.p[name.n] == ' ' &&
+		    memcmp(text.p, name.p, name.n) == 0) {
+			*rest_r =
+			    str_make(text.p + name.n + 1, text.n - name.n - 1);
+			return 1;
 		}
 	}
 	return 0;

@@ -1,6 +1,7 @@
 /*
- * Finding in a person's question what a tool wants to know: a city, or an
- * arithmetic expression. Slices of the text that was given.
+ * Finding in a person's question what a tool wants to know: a city, an
+ * arithmetic expression, or all of it in so many words. Slices of the text that
+ * was given.
  */
 #ifndef SIM_QUESTION_H
 #define SIM_QUESTION_H
@@ -14,6 +15,11 @@
  * place.
  */
 int question_city(struct str text, struct str *city_r);
+/*
+ * What stands behind "call NAME ": a person who says which tool is to be called
+ * writes its arguments there. 1 found, 0 when nobody asks for this tool.
+ */
+int question_call(struct str text, struct str name, struct str *rest_r);
 /*
  * The longest run of numbers joined by + - * / % ^ ( ): "17 * 43 + 100" in
  * "Calculate 17 * 43 + 100". 1 found, 0 when no two numbers are joined.

@@ -274,9 +274,12 @@ note_message(struct scan *s, struct chat *chat, struct str role,
 		return false;
 	chat->messages++;
 	chat->text_bytes += (int64_t)(content.s.n - content.escapes);
-	chat->last = user ? CHAT_LAST_USER : CHAT_LAST_OTHER;
 	if (user)
 		chat->user_text = decode(s, content);
+	if (user)
+		chat->last = CHAT_LAST_USER;
+	else if (str_is(role, "assistant"))
+		chat->last = CHAT_LAST_OTHER;
 	return true;
 }
 

@@ -1,10 +1,10 @@
 /*
  * Rows kept through a turn. See store_rows.h. An index with open addressing
- * over an array of rows; nothing is taken out, a row that does not count any
- * more is `gone`.
+ * over an array of rows; nothing is taken out until it is cleared.
  *
  * Jobs ask for the same rows in the same order, request after request: the row
- * asked for last, and the one behind it, are looked at before the index is.
+ * asked for last, and the one that was asked for after it the time before, are
+ * looked at before the index is.
  */
 #include "store/store_rows.h"
 
@@ -32,6 +32,28 @@ store_rows_clear(struct store_rows *r)
 	r->count = r->changed = r->used = r->last = 0;
 }
 
+static void
+forget(struct store_rows *r, struct store_row *row)
+{
+	r->changed -= row->changed;
+	row->changed = false;
+	row->as_of = r->as_of - 1;
+}
+
+void
+store_rows_forget(struct store_rows *r)
+{
+	for (uint32_t i = 0; i < r->count && r->changed > 0; i++)
+		forget(r, &r->rows[i]);
+	r->as_of++;
+}
+
+static bool
+has_value(const struct store_rows *r, const struct store_row *row)
+{
+	return row->as_of == r->as_of;
+}
+
 struct str
 store_row_key(const struct store_rows *r, const struct store_row *row)
 {
@@ -56,6 +78,17 @@ is_row(const struct store_rows *r, const struct store_row *row,
 	       str_eq(store_row_key(r, row), key);
 }
 
+/* This row is asked for. */
+static struct store_row *
+follow(struct store_rows *r, struct store_row *row)
+{
+	uint32_t i = (uint32_t)(row - r->rows);
+
+	r->rows[r->last].next = (uint16_t)i;
+	r->last = i;
+	return row;
+}
+
 /* The row, or NULL and the free place where it would be. */
 static struct store_row *
 look_up(struct store_rows *r, uint64_t hash, enum store_table table,
@@ -66,10 +99,8 @@ look_up(struct store_rows *r, uint64_t hash, enum store_table table,
 	for (; r->places[i] != 0; i = (i + 1) % ARRAY_LEN(r->places)) {
 		struct store_row *row = &r->rows[r->places[i] - 1];
 
-		if (row->hash == hash && is_row(r, row, table, key)) {
-			r->last = r->places[i] - 1u;
+		if (row->hash == hash && is_row(r, row, table, key))
 			return row;
-		}
 	}
 	*place_r = &r->places[i];
 	return NULL;
@@ -79,16 +110,17 @@ look_up(struct store_rows *r, uint64_t hash, enum store_table table,
 static struct store_row *
 find(struct store_rows *r, enum store_table table, struct str key)
 {
+	struct store_row *row = &r->rows[r->last];
 	uint16_t *place;
 
-	for (uint32_t i = r->last; i < r->count && i <= r->last + 1; i++) {
-		if (is_row(r, &r->rows[i], table, key)) {
-			r->last = i;
-			return &r->rows[i];
-		}
-	}
-	return r->count == 0 ? NULL
-			     : look_up(r, hash_bytes(key), table, key, &place);
+	if (r->count == 0)
+		return NULL;
+	if (is_row(r, row, table, key))
+		return row;
+	row = &r->rows[row->next];
+	if (!is_row(r, row, table, key))
+		row = look_up(r, hash_bytes(key), table, key, &place);
+	return row == NULL ? NULL : follow(r, row);
 }
 
 int
@@ -97,18 +129,10 @@ store_rows_get(struct store_rows *r, enum store_table table, struct str key,
 {
 	struct store_row *row = find(r, table, key);
 
-	if (row == NULL)
+	if (row == NULL || !has_value(r, row))
 		return 0;
 	*value_r = store_row_value(r, row);
 	return 1;
-}
-
-static void
-set_gone(struct store_rows *r, struct store_row *row)
-{
-	r->changed -= row->changed;
-	row->changed = false;
-	row->gone = true;
 }
 
 /* A row that is not there yet. NULL: no room. */
@@ -135,12 +159,11 @@ add(struct store_rows *r, enum store_table table, struct str key,
 	};
 	memcpy(r->bytes + r->used, key.p, key.n);
 	r->used += (uint32_t)(key.n + room);
-	r->last = r->count++;
-	*place = (uint16_t)r->count;
-	return row;
+	*place = (uint16_t)++r->count;
+	return follow(r, row);
 }
 
-/* The row, with room for such a value; it is changed now. NULL: full. */
+/* The row, with room for the value it gets now. NULL: full. */
 static struct store_row *
 change(struct store_rows *r, enum store_table table, struct str key,
     size_t value_bytes)
@@ -148,7 +171,8 @@ change(struct store_rows *r, enum store_table table, struct str key,
 	struct store_row *row = find(r, table, key);
 
 	if (row != NULL && row->room_bytes < value_bytes) {
-		set_gone(r, row);
+		forget(r, row);
+		row->gone = true;
 		row = NULL;
 	}
 	if (row == NULL)
@@ -157,6 +181,7 @@ change(struct store_rows *r, enum store_table table, struct str key,
 		return NULL;
 	r->changed += !row->changed;
 	row->changed = true;
+	row->as_of = r->as_of;
 	return row;
 }
 
@@ -194,7 +219,7 @@ store_rows_add(struct store_rows *r, enum store_table table, struct str key,
 {
 	struct store_row *row = find(r, table, key);
 
-	if (row == NULL || !row->summed)
+	if (row == NULL || !row->summed || !has_value(r, row))
 		return false;
 	counters_add(&r->counters[row - r->rows], amounts);
 	r->changed += !row->changed;
@@ -208,5 +233,5 @@ store_rows_drop(struct store_rows *r, enum store_table table, struct str key)
 	struct store_row *row = find(r, table, key);
 
 	if (row != NULL)
-		set_gone(r, row);
+		forget(r, row);
 }

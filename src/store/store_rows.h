@@ -24,11 +24,13 @@
 
 struct store_row {
 	uint64_t hash;
-	uint32_t at; /* key, then room for the value, in bytes */
+	uint64_t as_of; /* what the rows' was when its value was set */
+	uint32_t at;    /* key, then room for the value, in bytes */
 	uint16_t key_bytes, value_bytes, room_bytes;
+	uint16_t next; /* the row that was asked for after this one */
 	uint8_t table;
 	bool changed; /* not in LMDB yet */
-	bool gone;    /* deleted, or too long now: ask LMDB */
+	bool gone;    /* another with more room has taken its place */
 	bool summed;  /* its value is in counters, not in bytes */
 };
 
@@ -37,6 +39,7 @@ struct store_rows {
 	uint32_t changed; /* rows with changed set */
 	uint32_t used;    /* of bytes */
 	uint32_t last;    /* the row that was asked for last */
+	uint64_t as_of;   /* rows with another one have no value: ask LMDB */
 	struct store_row rows[STORE_ROWS_MAX];
 	uint16_t places[2 * STORE_ROWS_MAX]; /* index + 1 by hash; 0 free */
 	unsigned char bytes[STORE_ROWS_BYTES];
@@ -48,6 +51,8 @@ struct store_rows {
 bool store_rows_keeps(enum store_table table);
 
 void store_rows_clear(struct store_rows *r);
+/* Forgets all values, not which rows there are: most are asked for again. */
+void store_rows_forget(struct store_rows *r);
 /* 1 with the value (borrowed until the next set or get), 0 not here. */
 int store_rows_get(struct store_rows *r, enum store_table table, struct str key,
     struct str *value_r);
@@ -61,7 +66,7 @@ bool store_rows_set_counters(struct store_rows *r, enum store_table table,
 /* Adds to such a row; false: it is not here, or not as counters. */
 bool store_rows_add(struct store_rows *r, enum store_table table,
     struct str key, const struct counters *amounts);
-/* Forgets a row: what LMDB has (or has not) is right. */
+/* Forgets a value: what LMDB has (or has not) is right. */
 void store_rows_drop(struct store_rows *r, enum store_table table,
     struct str key);
 /* Of one of rows[0 .. count - 1], borrowed; the value until the next one. */

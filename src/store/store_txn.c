@@ -178,7 +178,7 @@ store_write(struct store *s, enum store_env env, struct store_txn **t_r,
 		return store_set_error(err, e, "begin writing", rc);
 	}
 	if (e->rows != NULL && mdb_txn_id(e->writer.mdb) != e->rows_txn + 1)
-		store_rows_clear(e->rows);
+		store_rows_forget(e->rows);
 	*t_r = enter(e, &e->writer);
 	return 0;
 }
@@ -306,7 +306,7 @@ forget_rows(struct store_txn *t)
 	struct store_environment *e = &t->store->envs[t->env];
 
 	if (t->writer && e->rows != NULL)
-		store_rows_clear(e->rows);
+		store_rows_forget(e->rows);
 }
 
 /* The writer's LMDB transaction; the kept rows are of its state then. */
@@ -463,7 +463,7 @@ store_write_rows(struct store_txn *t)
 		return -1;
 	if (!t->writer || r == NULL || r->changed == 0)
 		return 0;
-	for (uint32_t i = 0; i < r->count; i++) {
+	for (uint32_t i = 0; i < r->count && r->changed > 0; i++) {
 		struct store_row *row = &r->rows[i];
 
 		if (!row->changed)
@@ -472,8 +472,8 @@ store_write_rows(struct store_txn *t)
 			store_row_value(r, row)) != 0)
 			return -1;
 		row->changed = false;
+		r->changed--;
 	}
-	r->changed = 0;
 	return 0;
 }
 

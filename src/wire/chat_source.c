@@ -182,15 +182,19 @@ chat_piece_read(const struct skim_value *root, const char *member,
 void
 chat_call_read(const struct skim_value *call, int64_t at, struct chat_call *c)
 {
-	struct skim_value index, function, extra;
+	struct skim_value index, function, custom, extra, input;
 	const struct skim_wanted of_call[] = { { "index", &index },
 		{ "id", &c->id }, { "function", &function },
-		{ "extra_content", &extra } };
+		{ "custom", &custom }, { "extra_content", &extra } };
 	const struct skim_wanted of_function[] = { { "name", &c->name },
-		{ "arguments", &c->arguments } };
+		{ "arguments", &c->arguments }, { "input", &input } };
 
 	pick(call, of_call, ARRAY_LEN(of_call));
-	pick(&function, of_function, ARRAY_LEN(of_function));
+	c->custom = custom.type == SKIM_OBJECT;
+	pick(c->custom ? &custom : &function, of_function,
+	    ARRAY_LEN(of_function));
+	if (c->custom)
+		c->arguments = input;
 	extra = pick_one(&extra, "google");
 	c->seal = pick_one(&extra, "thought_signature");
 	c->index = at;

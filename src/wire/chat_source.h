@@ -64,6 +64,7 @@ void chat_piece_read(const struct skim_value *root, const char *member,
 
 struct chat_call {
 	int64_t index;
+	bool custom; /* of a tool that takes text: arguments is that */
 	struct skim_value id, name, arguments;
 	struct skim_value seal; /* Gemini's signature (call_seal.h) */
 };

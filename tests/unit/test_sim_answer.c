@@ -252,6 +252,44 @@ test_tools_are_chosen_by_the_question(void **state)
 	assert_int_equal(f->answer.finish, FINISH_STOP);
 }
 
+/* What is to be called stands in the question itself. */
+static void
+test_a_call_in_so_many_words(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *arguments; /* NULL: a text */
+	} rows[] = {
+		{ "call search {\"q\":\"a b\", \"n\":[1,2]} now",
+		    "{\"q\":\"a b\",\"n\":[1,2]}" },
+		{ "Please\ncall search {}.", "{}" },
+		{ "recall search {}", NULL },
+		{ "call searching {}", NULL },
+		{ "call search", NULL },
+		{ "call search {", NULL },
+		{ "call other {}", NULL },
+		{ "call search please, call search {\"n\":1}", NULL },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ask_with_tools(f, rows[i].text);
+		assert_int_equal(f->answer.call_count,
+		    rows[i].arguments != NULL);
+		if (rows[i].arguments == NULL)
+			continue;
+		assert_str(f->answer.calls[0].name, "search");
+		assert_str(f->answer.calls[0].arguments, rows[i].arguments);
+	}
+	ask_with_tools(f, "call get_weather \"Rome\"");
+	assert_str(f->answer.calls[0].arguments, "{\"city\":\"Rome\"}");
+	f->tools[1].custom = true;
+	ask_with_tools(f, "call search \"+a\\n\\\"b\\\"\"");
+	assert_int_equal(f->answer.call_count, 1);
+	assert_true(f->answer.calls[0].custom);
+	assert_str(f->answer.calls[0].arguments, "+a\n\"b\"");
+}
+
 static void
 test_tool_choice_is_obeyed(void **state)
 {
@@ -503,6 +541,7 @@ main(void)
 		cmocka_unit_test(test_schema_is_filled),
 		cmocka_unit_test(test_schema_that_holds_itself_ends),
 		ANSWER_TEST(test_tools_are_chosen_by_the_question),
+		ANSWER_TEST(test_a_call_in_so_many_words),
 		ANSWER_TEST(test_tool_choice_is_obeyed),
 		ANSWER_TEST(test_results_of_tools_end_the_loop),
 		ANSWER_TEST(test_tokens_can_be_counted_by_a_test),

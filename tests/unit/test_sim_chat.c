@@ -319,7 +319,8 @@ test_openai_messages_tools_and_results(void **state)
 		 "{\"role\":\"tool\",\"content\":\"r1\",\"tool_call_id\":\"a\"}"
 		 ",{\"role\":\"tool\",\"content\":[{\"type\":\"text\",\"text\":"
 		 "\"r2\"}],\"tool_call_id\":\"b\"}",
-		",\"tools\":[{\"type\":\"custom\",\"custom\":{}},{\"type\":"
+		",\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":"
+		"\"c\"}},{\"type\":"
 		"\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}]"
 		",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\""
 		":\"f\"}},\"parallel_tool_calls\":false,\"n\":2,\"stop\":"
@@ -332,8 +333,11 @@ test_openai_messages_tools_and_results(void **state)
 	assert_int_equal(r.chat.result_count, 2);
 	assert_str(r.chat.results[0], "r1");
 	assert_str(r.chat.results[1], "r2");
-	assert_int_equal(r.chat.tool_count, 1);
-	assert_str(r.chat.tools[0].name, "f");
+	assert_int_equal(r.chat.tool_count, 2);
+	assert_str(r.chat.tools[0].name, "c");
+	assert_true(r.chat.tools[0].custom);
+	assert_str(r.chat.tools[1].name, "f");
+	assert_false(r.chat.tools[1].custom);
 	assert_int_equal(r.chat.choice, CHOICE_NAMED);
 	assert_str(r.chat.choice_name, "f");
 	assert_true(r.chat.one_call);

@@ -2,6 +2,7 @@
 #include "wire/bedrock/bedrock_body.h"
 
 #include "base/jsonw.h"
+#include "wire/openai/chat_turn.h"
 #include "wire/pick.h"
 
 static struct str
@@ -285,33 +286,73 @@ has_text(const struct skim_value *content)
 	return false;
 }
 
+const char *
+bedrock_turn_role(const struct skim_value *turn)
+{
+	struct skim_value role = pick_one(turn, "role");
+
+	if (skim_string_is(&role, "assistant"))
+		return "assistant";
+	return skim_string_is(&role, "user") || skim_string_is(&role, "system")
+		   ? "user"
+		   : NULL;
+}
+
+static void
+write_late_system(struct bedrock_body *b, const struct skim_value *text,
+    struct jsonw *w)
+{
+	struct buf quoted;
+
+	if (pick_is_empty(text))
+		return;
+	buf_init(&quoted, b->out.max);
+	buf_add_cstr(&quoted, "\"" CHAT_SYSTEM_OPEN);
+	buf_add_str(&quoted, pick_inside(text));
+	buf_add_cstr(&quoted, CHAT_SYSTEM_CLOSE "\"");
+	write_member(w, "text", buf_str(&quoted));
+	b->out.overflowed |= quoted.overflowed;
+	buf_fini(&quoted);
+}
+
+/* A string or texts; its other blocks have no place here. */
+static void
+write_late_systems(struct bedrock_body *b, const struct skim_value *content,
+    struct jsonw *w)
+{
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	write_late_system(b, content, w);
+	if (content->type != SKIM_ARRAY)
+		return;
+	skim_iter_init(&it, content->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		v = pick_one(&v, "text");
+		write_late_system(b, &v, w);
+	}
+}
+
 int
 bedrock_turn_write(struct bedrock_body *b, const struct skim_value *turn,
     const char *where, struct jsonw *w)
 {
 	struct skim_value role = pick_one(turn, "role");
 	struct skim_value content = pick_one(turn, "content");
-	int64_t documents;
-	size_t start;
+	int64_t documents = b->documents;
+	size_t start = w->out->len;
 
-	if (!skim_string_is(&role, "user") &&
-	    !skim_string_is(&role, "assistant"))
-		return err_set(b->err, ERR_BAD_REQUEST,
-		    "%s: role must be user or assistant", where);
-	jsonw_open(w, '{');
-	jsonw_key(w, "role");
-	jsonw_raw(w, role.value);
-	jsonw_put_open(w, "content", '[');
-	start = w->out->len;
-	documents = b->documents;
+	if (skim_string_is(&role, "system")) {
+		write_late_systems(b, &content, w);
+		return 0;
+	}
 	if (write_content(b, &content, where, w) != 0)
 		return -1;
 	/* A turn must hold something, and a document words about it. */
 	if (w->out->len == start ||
 	    (b->documents > documents && !has_text(&content)))
 		write_member(w, "text", str_of("\".\""));
-	jsonw_close(w, ']');
-	jsonw_close(w, '}');
 	return 0;
 }
 

@@ -66,14 +66,54 @@ fate_of(struct str key)
 
 /* ---- turns -------------------------------------------------------------- */
 
+static void
+open_turn(const char *role, struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	jsonw_key(w, "role");
+	jsonw_cstr(w, role);
+	jsonw_key(w, "content");
+	jsonw_open(w, '[');
+}
+
+static void
+close_turn(struct jsonw *w)
+{
+	jsonw_close(w, ']');
+	jsonw_close(w, '}');
+}
+
+/* *open: whose turn is being written; NULL none yet. */
+static int
+write_turn(struct bedrock_body *b, const struct skim_value *turn, size_t i,
+    const char **open, struct jsonw *w)
+{
+	const char *role = bedrock_turn_role(turn);
+	char where[32];
+
+	snprintf(where, sizeof(where), "messages[%zu]", i);
+	if (role == NULL)
+		return err_set(b->err, ERR_BAD_REQUEST,
+		    "%s: role must be user, assistant or system", where);
+	if (*open == NULL || strcmp(*open, role) != 0) {
+		if (*open != NULL)
+			close_turn(w);
+		open_turn(role, w);
+	}
+	*open = role;
+	return bedrock_turn_write(b, turn, where, w);
+}
+
+/* Turns of one side behind each other are one: Converse wants them to
+   alternate, Anthropic joins them itself. */
 static int
 write_turns(struct bedrock_body *b, const struct skim_value *messages,
     struct jsonw *w)
 {
+	const char *open = NULL;
 	struct skim_iter it;
 	struct skim_value v;
 	struct str key;
-	char where[32];
 	size_t i = 0;
 
 	jsonw_put_open(w, "messages", '[');
@@ -81,11 +121,12 @@ write_turns(struct bedrock_body *b, const struct skim_value *messages,
 		skim_iter_init(&it, messages->value);
 		it.max_depth = SKIM_TOP_DEPTH;
 		while (skim_iter_next(&it, &key, &v) == 1) {
-			snprintf(where, sizeof(where), "messages[%zu]", i++);
-			if (bedrock_turn_write(b, &v, where, w) != 0)
+			if (write_turn(b, &v, i++, &open, w) != 0)
 				return -1;
 		}
 	}
+	if (open != NULL)
+		close_turn(w);
 	jsonw_close(w, ']');
 	return 0;
 }

@@ -35,7 +35,10 @@ struct bedrock_body {
 	struct err *err;
 };
 
-/* {"role":...,"content":[...]}: a turn; where: "messages[3]". */
+/* Whose turn it is; NULL: nobody's. Instructions between turns are the
+   user's. */
+const char *bedrock_turn_role(const struct skim_value *turn);
+/* The blocks of a turn; where: "messages[3]". */
 int bedrock_turn_write(struct bedrock_body *b, const struct skim_value *turn,
     const char *where, struct jsonw *w) MUST_CHECK;
 /* Texts of "system", a string or blocks, as Converse's. */

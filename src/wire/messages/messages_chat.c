@@ -98,7 +98,7 @@ write_choice(struct chat_draft *d)
 		jsonw_cstr(&d->w, words[i][1]);
 	}
 	if (skim_string_is(&type, "tool") && name.type == SKIM_STRING)
-		chat_draft_choose(d, &name);
+		chat_draft_choose(d, "function", &name);
 	if (single.type == SKIM_TRUE)
 		chat_draft_one_call(d);
 }
@@ -106,7 +106,7 @@ write_choice(struct chat_draft *d)
 static int
 write_tools(struct chat_draft *d)
 {
-	struct skim_value tools = chat_draft_param(d, "tools"), v;
+	struct skim_value tools = chat_draft_param(d, "tools"), v, name;
 	struct skim_iter it;
 	struct str key;
 	size_t count;
@@ -118,8 +118,9 @@ write_tools(struct chat_draft *d)
 	jsonw_put_open(&d->w, "tools", '[');
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
+		name = pick_one(&v, "name");
 		if (is_function(&v))
-			chat_draft_function(d, &v, "input_schema");
+			chat_draft_function(d, &name, &v, "input_schema");
 	}
 	jsonw_close(&d->w, ']');
 	write_choice(d);

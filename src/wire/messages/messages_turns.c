@@ -377,6 +377,7 @@ messages_turns_write(struct chat_draft *d)
 		result = write_message(&t, &v);
 		close_turn(&t);
 	}
+	chat_turn_end(d);
 	jsonw_close(&d->w, ']');
 	return result;
 }

@@ -1,6 +1,7 @@
 /* Chat requests from those of other APIs. See chat_draft.h. */
 #include "wire/openai/chat_draft.h"
 
+#include "wire/openai/chat_turn.h"
 #include "wire/openai/openai_params.h"
 
 /* Blanks of JSON beside what the client wrote. */
@@ -112,13 +113,12 @@ string_or_empty(const struct skim_value *v)
 }
 
 void
-chat_draft_function(struct chat_draft *d, const struct skim_value *tool,
-    const char *schema_name)
+chat_draft_function(struct chat_draft *d, const struct skim_value *name,
+    const struct skim_value *tool, const char *schema_name)
 {
-	struct skim_value name, description, schema, strict;
-	const struct skim_wanted wanted[] = { { "name", &name },
-		{ "description", &description }, { schema_name, &schema },
-		{ "strict", &strict } };
+	struct skim_value description, schema, strict;
+	const struct skim_wanted wanted[] = { { "description", &description },
+		{ schema_name, &schema }, { "strict", &strict } };
 	struct jsonw *w = &d->w;
 
 	pick(tool, wanted, ARRAY_LEN(wanted));
@@ -128,7 +128,7 @@ chat_draft_function(struct chat_draft *d, const struct skim_value *tool,
 	jsonw_key(w, "function");
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
-	jsonw_raw(w, string_or_empty(&name));
+	jsonw_raw(w, string_or_empty(name));
 	if (!pick_is_empty(&description))
 		chat_draft_copy(d, "description", &description);
 	jsonw_key(w, "parameters");
@@ -140,15 +140,16 @@ chat_draft_function(struct chat_draft *d, const struct skim_value *tool,
 }
 
 void
-chat_draft_choose(struct chat_draft *d, const struct skim_value *name)
+chat_draft_choose(struct chat_draft *d, const char *kind,
+    const struct skim_value *name)
 {
 	struct jsonw *w = &d->w;
 
 	jsonw_key(w, "tool_choice");
 	jsonw_open(w, '{');
 	jsonw_key(w, "type");
-	jsonw_cstr(w, "function");
-	jsonw_key(w, "function");
+	jsonw_cstr(w, kind);
+	jsonw_key(w, kind);
 	jsonw_open(w, '{');
 	jsonw_key(w, "name");
 	jsonw_raw(w, string_or_empty(name));
@@ -195,6 +196,8 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	d.drop = rules.drop;
 	d.model = rules.model;
 	d.takes_effort = param_takes_effort(choice->deployment, rules.model);
+	d.takes_custom = param_takes_custom_tools(choice->deployment);
+	d.takes_late_system = param_takes_late_system(choice->deployment);
 	d.thought = param_thought_members(choice->deployment);
 	if (d.thought == NULL)
 		d.thought = "";
@@ -202,8 +205,12 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	d.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&d.out, ROOM_FACTOR * r->body.n + ROOM_MORE);
+	buf_init(&d.lead, d.out.max);
+	chat_parts_init(&d.held, &d);
 	jsonw_init(&d.w, &d.out);
 	result = write_body(&d, write);
+	chat_parts_fini(&d.held, &d);
+	buf_fini(&d.lead);
 	body = result == 0 ? arena_str(arena, buf_str(&d.out)) : str_of("");
 	buf_fini(&d.out);
 	if (result != 0 || wire_request_parse(WIRE_CHAT, body, arena, chat_r,

@@ -15,15 +15,32 @@
 #include "wire/dialect.h"
 #include "wire/pick.h"
 
+/* A user's content while its parts are gathered (chat_turn.h). */
+struct chat_parts {
+	struct buf list; /* the parts, comma separated */
+	struct buf text; /* all texts, a blank line between them */
+	size_t count;
+	bool only_text;
+};
+
 struct chat_draft {
 	const struct wire_request *r; /* the client's */
 	const char *provider;         /* its prefix */
 	const char *model;            /* as the provider is asked for it */
 	bool drop;                    /* drop_params as it applies */
 	bool takes_effort;            /* reasoning_effort may be sent */
+	bool takes_custom;            /* tools of type custom, too */
+	bool takes_late_system;       /* instructions anywhere */
+	bool begun;                   /* a turn that is no instructions */
 	const char *thought;          /* param_thought_members(); "" none */
 	int64_t max_output_tokens;    /* the model's own; CONFIG_UNSET, 0 */
 	struct arena *arena;
+	/* Not written yet: instructions at the beginning, and the user's last
+	   turn, to which some may be added. */
+	struct buf lead;
+	struct chat_parts held;
+	bool holds;
+	bool held_is_late; /* nothing but instructions in it */
 	struct buf out;
 	struct jsonw w; /* writes to out */
 	struct err *err;
@@ -67,11 +84,13 @@ int chat_draft_refuse(struct chat_draft *d, const char *what);
 /* "max_tokens": the original's limit, not above what the model can: clients of
    the other APIs ask for a number that they know from their own. */
 void chat_draft_limit(struct chat_draft *d, const struct skim_value *limit);
-/* A tool of type function; schema: the name of its schema's member. */
-void chat_draft_function(struct chat_draft *d, const struct skim_value *tool,
-    const char *schema);
-/* "tool_choice" of one function. */
-void chat_draft_choose(struct chat_draft *d, const struct skim_value *name);
+/* A tool of type function, by this name; schema: the name of its schema's
+   member. */
+void chat_draft_function(struct chat_draft *d, const struct skim_value *name,
+    const struct skim_value *tool, const char *schema);
+/* "tool_choice" of one tool; kind: function or custom. */
+void chat_draft_choose(struct chat_draft *d, const char *kind,
+    const struct skim_value *name);
 /* "parallel_tool_calls":false */
 void chat_draft_one_call(struct chat_draft *d);
 /* A member with a value as it is written; absent: nothing. */

@@ -2,6 +2,7 @@
 #include "wire/openai/chat_turn.h"
 
 #include "wire/openai/call_seal.h"
+#include "wire/openai/custom_input.h"
 #include "wire/openai/openai_params.h"
 
 static struct str
@@ -150,7 +151,7 @@ chat_parts_join(struct chat_parts *p, const struct chat_parts *other)
 /* ---- messages ----------------------------------------------------------- */
 
 static struct jsonw *
-open_message(struct chat_draft *d, const char *role)
+write_role(struct chat_draft *d, const char *role)
 {
 	jsonw_open(&d->w, '{');
 	jsonw_key(&d->w, "role");
@@ -158,10 +159,10 @@ open_message(struct chat_draft *d, const char *role)
 	return &d->w;
 }
 
-void
-chat_turn_user(struct chat_draft *d, const struct chat_parts *p)
+static void
+write_user(struct chat_draft *d, const struct chat_parts *p)
 {
-	struct jsonw *w = open_message(d, "user");
+	struct jsonw *w = write_role(d, "user");
 
 	if (p->only_text && p->count <= 1)
 		write_text(w, "content", &p->text);
@@ -170,11 +171,87 @@ chat_turn_user(struct chat_draft *d, const struct chat_parts *p)
 	jsonw_close(w, '}');
 }
 
+/* What waits to be written. */
+static void
+flush(struct chat_draft *d)
+{
+	struct jsonw *w;
+
+	d->begun = true;
+	if (d->lead.len > 0) {
+		w = write_role(d, "system");
+		write_text(w, "content", &d->lead);
+		jsonw_close(w, '}');
+		d->out.overflowed |= d->lead.overflowed;
+		buf_clear(&d->lead);
+	}
+	if (d->holds) {
+		write_user(d, &d->held);
+		chat_parts_fini(&d->held, d);
+		chat_parts_init(&d->held, d);
+	}
+	d->holds = d->held_is_late = false;
+}
+
+void
+chat_turn_end(struct chat_draft *d)
+{
+	flush(d);
+}
+
+/* Of a turn that is no instructions. */
+static struct jsonw *
+open_message(struct chat_draft *d, const char *role)
+{
+	flush(d);
+	return write_role(d, role);
+}
+
+void
+chat_turn_user(struct chat_draft *d, const struct chat_parts *p)
+{
+	if (!d->held_is_late)
+		flush(d);
+	if (d->takes_late_system) {
+		write_user(d, p);
+		return;
+	}
+	chat_parts_join(&d->held, p);
+	d->holds = true;
+	d->held_is_late = false;
+}
+
+static void
+hold_late_system(struct chat_draft *d, const struct chat_parts *p)
+{
+	struct skim_value v = { .type = SKIM_STRING };
+	struct buf text;
+
+	buf_init(&text, d->out.max);
+	buf_add_cstr(&text, "\"" CHAT_SYSTEM_OPEN);
+	buf_add_str(&text, buf_str(&p->text));
+	buf_add_cstr(&text, CHAT_SYSTEM_CLOSE "\"");
+	v.value = buf_str(&text);
+	chat_parts_text(&d->held, &v);
+	d->out.overflowed |= text.overflowed;
+	buf_fini(&text);
+	d->held_is_late = d->held_is_late || !d->holds;
+	d->holds = true;
+}
+
 void
 chat_turn_system(struct chat_draft *d, const struct chat_parts *p)
 {
-	struct jsonw *w = open_message(d, "system");
+	struct jsonw *w;
 
+	if (p->only_text && !d->takes_late_system) {
+		if (d->begun)
+			hold_late_system(d, p);
+		else
+			chat_paragraph(buf_str(&p->text), &d->lead);
+		return;
+	}
+	w = write_role(d, "system");
 	if (p->only_text)
 		write_text(w, "content", &p->text);
 	else
@@ -202,6 +279,7 @@ void
 chat_assistant_init(struct chat_assistant *a, const struct chat_draft *d)
 {
 	a->seals = chat_draft_is_for(d, "gemini");
+	a->custom = d->takes_custom;
 	buf_init(&a->text, d->out.max);
 	buf_init(&a->reasoning, d->out.max);
 	buf_init(&a->thinking, d->out.max);
@@ -228,9 +306,11 @@ chat_assistant_clear(struct chat_assistant *a)
 	buf_clear(&a->calls);
 }
 
-void
-chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
-    const struct skim_value *name, struct str arguments)
+/* kind: function, with arguments; custom, with an input. */
+static void
+add_call(struct chat_assistant *a, const char *kind,
+    const struct skim_value *id, const struct skim_value *name,
+    const char *member, struct str value)
 {
 	struct jsonw w = { &a->calls, a->calls.len > 0 };
 	struct str own, seal;
@@ -240,13 +320,13 @@ chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
 	jsonw_key(&w, "id");
 	write_inside(&w, own);
 	jsonw_key(&w, "type");
-	jsonw_cstr(&w, "function");
-	jsonw_key(&w, "function");
+	jsonw_cstr(&w, kind);
+	jsonw_key(&w, kind);
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "name");
 	jsonw_raw(&w, string_or_empty(name));
-	jsonw_key(&w, "arguments");
-	jsonw_raw(&w, arguments);
+	jsonw_key(&w, member);
+	jsonw_raw(&w, value);
 	jsonw_close(&w, '}');
 	if (a->seals && seal.n > 0) {
 		jsonw_key(&w, "extra_content");
@@ -255,6 +335,32 @@ chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
 		buf_add_cstr(w.out, "\"}}");
 	}
 	jsonw_close(&w, '}');
+}
+
+void
+chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
+    const struct skim_value *name, struct str arguments)
+{
+	add_call(a, "function", id, name, "arguments", arguments);
+}
+
+void
+chat_assistant_custom(struct chat_assistant *a, const struct skim_value *id,
+    const struct skim_value *name, struct str input)
+{
+	struct buf arguments;
+
+	if (a->custom) {
+		add_call(a, "custom", id, name, "input", input);
+		return;
+	}
+	buf_init(&arguments, a->calls.max);
+	buf_add_char(&arguments, '"');
+	custom_input_wrap(input, &arguments);
+	buf_add_char(&arguments, '"');
+	add_call(a, "function", id, name, "arguments", buf_str(&arguments));
+	a->calls.overflowed |= arguments.overflowed;
+	buf_fini(&arguments);
 }
 
 void

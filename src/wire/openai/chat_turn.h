@@ -9,13 +9,6 @@
 
 #include "wire/openai/chat_draft.h"
 
-struct chat_parts {
-	struct buf list; /* the parts, comma separated */
-	struct buf text; /* all texts, a blank line between them */
-	size_t count;
-	bool only_text;
-};
-
 void chat_parts_init(struct chat_parts *p, const struct chat_draft *d);
 /* Marks the draft when something had no room. */
 void chat_parts_fini(struct chat_parts *p, struct chat_draft *d);
@@ -32,16 +25,28 @@ void chat_parts_join(struct chat_parts *p, const struct chat_parts *other);
 /* A part that has a chat's form already. */
 void chat_parts_copy(struct chat_parts *p, const struct skim_value *part);
 
-/* role user: one text as a string, else the list of parts. */
+/* role user: one text as a string, else the list of parts. It may be written
+   only when the next turn comes. */
 void chat_turn_user(struct chat_draft *d, const struct chat_parts *p);
-/* role system: one text, for not every server takes a list of them. */
+/*
+ * role system: one text, for not every server takes a list of them. Where they
+ * may not stand anywhere, those at the beginning are one message, and later
+ * ones a text of the user's turn in <system> tags: put in front they would be
+ * another beginning each time, which no cache knows.
+ */
 void chat_turn_system(struct chat_draft *d, const struct chat_parts *p);
+/* What must stand around instructions in a user's turn; insides of strings. */
+#define CHAT_SYSTEM_OPEN  "<system>\\n"
+#define CHAT_SYSTEM_CLOSE "\\n</system>"
+/* Behind the last turn. */
+void chat_turn_end(struct chat_draft *d);
 /* role tool: the texts of a result. */
 void chat_turn_tool(struct chat_draft *d, const struct skim_value *call_id,
     const struct chat_parts *p);
 
 struct chat_assistant {
-	bool seals; /* calls go with their seals (call_seal.h) */
+	bool seals;  /* calls go with their seals (call_seal.h) */
+	bool custom; /* calls of tools that take text as they are */
 	struct buf text, reasoning;
 	struct buf thinking; /* thinking_blocks, comma separated */
 	struct buf calls;
@@ -55,6 +60,10 @@ void chat_paragraph(struct str inside, struct buf *out);
 /* A call; arguments: a JSON string. */
 void chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
     const struct skim_value *name, struct str arguments);
+/* A call of a tool that takes text; input: a JSON string. */
+void chat_assistant_custom(struct chat_assistant *a,
+    const struct skim_value *id, const struct skim_value *name,
+    struct str input);
 void chat_turn_assistant(struct chat_draft *d, const struct chat_assistant *a);
 
 #endif

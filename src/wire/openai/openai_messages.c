@@ -39,12 +39,14 @@ struct mend {
 	struct buf out;
 	struct jsonw w;
 	bool behind_tool; /* the message before was of role tool */
+	bool begun;       /* one that is no instructions came */
 };
 
 struct message {
 	struct skim_value object, role, content, tool_calls, prefix;
 	struct skim_value reasoning, other; /* reasoning_content, reasoning */
 	bool is_last;
+	bool is_late; /* instructions where Mistral wants a user's turn */
 };
 
 static bool
@@ -286,10 +288,14 @@ write_thought(struct mend *m, const struct message *message)
 }
 
 static void
-write_member(struct mend *m, struct str key, const struct skim_value *v)
+write_member(struct mend *m, const struct message *message, struct str key,
+    const struct skim_value *v)
 {
-	if (m->no_developer && str_is(key, "role") &&
-	    skim_string_is(v, "developer")) {
+	if (message->is_late && str_is(key, "role")) {
+		m->changed = true;
+		jsonw_cstr(&m->w, "user");
+	} else if (m->no_developer && str_is(key, "role") &&
+		   skim_string_is(v, "developer")) {
 		m->changed = true;
 		jsonw_cstr(&m->w, "system");
 	} else if (m->no_cache && str_is(key, "content")) {
@@ -320,7 +326,7 @@ write_members(struct mend *m, const struct message *message)
 			continue;
 		}
 		write_key(m, key);
-		write_member(m, key, &v);
+		write_member(m, message, key, &v);
 	}
 	if (m->strict && shows_thinking(m, message))
 		write_thinking(m, message);
@@ -359,6 +365,7 @@ write_message(struct mend *m, const struct skim_value *v, bool is_last)
 		{ "reasoning_content", &message.reasoning },
 		{ "reasoning", &message.other },
 		{ "prefix", &message.prefix } };
+	bool is_system;
 
 	if (v->type != SKIM_OBJECT) {
 		jsonw_raw(&m->w, v->value);
@@ -371,7 +378,12 @@ write_message(struct mend *m, const struct skim_value *v, bool is_last)
 		m->changed = true;
 		return;
 	}
-	if (m->strict && m->behind_tool && is_role(&message, "user")) {
+	is_system =
+	    is_role(&message, "system") || is_role(&message, "developer");
+	message.is_late = m->strict && m->begun && is_system;
+	m->begun = m->begun || !is_system;
+	if (m->strict && m->behind_tool &&
+	    (message.is_late || is_role(&message, "user"))) {
 		m->changed = true;
 		jsonw_raw(&m->w,
 		    str_of("{\"role\":\"assistant\",\"content\":\".\"}"));

@@ -268,15 +268,40 @@ param_takes_effort(const struct config_deployment *d, const char *model)
 	return param_is_listed(TAKES_EFFORT, provider);
 }
 
+/* Not a server of one's own that speaks as it does. */
+static bool
+is_openai_itself(const struct config_deployment *d)
+{
+	return strcmp(d->provider->prefix, "openai") == 0 &&
+	       (d->api_base[0] == '\0' ||
+		   str_find(str_of(d->api_base), "api.openai.com") >= 0);
+}
+
+static bool
+is_listed(const char *providers, const struct config_deployment *d)
+{
+	return param_is_listed(providers, str_of(d->provider->prefix));
+}
+
 bool
 param_refuses_thinking(const struct config_deployment *d)
 {
-	struct str provider = str_of(d->provider->prefix);
+	return is_openai_itself(d) || is_listed(NO_THINKING, d);
+}
 
-	if (param_is_listed("openai", provider))
-		return d->api_base[0] == '\0' ||
-		       str_find(str_of(d->api_base), "api.openai.com") >= 0;
-	return param_is_listed(NO_THINKING, provider);
+bool
+param_takes_custom_tools(const struct config_deployment *d)
+{
+	return is_openai_itself(d) || is_listed("azure", d);
+}
+
+/* For Anthropic, and Bedrock by its form, anthropic_turns.c puts them in front.
+ */
+bool
+param_takes_late_system(const struct config_deployment *d)
+{
+	return is_openai_itself(d) ||
+	       is_listed("azure azure_ai anthropic bedrock", d);
 }
 
 const char *

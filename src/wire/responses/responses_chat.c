@@ -1,8 +1,10 @@
 /*
  * The parameters of a Responses request in a chat. See responses_chat.h; the
- * input's items have a file of their own.
+ * input's items and the tools have files of their own.
  */
 #include "wire/responses/responses_chat.h"
+
+#include "wire/responses/responses_tools.h"
 
 /* Who has price tiers by this name. */
 #define TAKES_TIER "openai azure anthropic groq openrouter"
@@ -33,6 +35,7 @@ static const struct chat_param params[] = {
 	{ "include", CHAT_MAPPED },
 	{ "stream_options", CHAT_DROP },
 	{ "max_tool_calls", CHAT_DROP },
+	{ "client_metadata", CHAT_DROP },
 	{ "prompt_cache_key", CHAT_DROP },
 	{ "prompt_cache_options", CHAT_DROP },
 	{ "prompt_cache_retention", CHAT_DROP },
@@ -63,99 +66,6 @@ check_state(struct chat_draft *d)
 		    names[i], d->provider, d->model);
 	}
 	return 0;
-}
-
-/* ---- tools ------------------------------------------------------------- */
-
-/* tool_choice {type: allowed_tools, mode, tools}: the others are not sent. */
-static bool
-is_allowed(const struct skim_value *choice, const struct skim_value *tool)
-{
-	struct skim_value type = pick_one(choice, "type");
-	struct skim_value list = pick_one(choice, "tools"), v;
-	struct skim_value name = pick_one(tool, "name");
-	struct skim_iter it;
-	struct str key;
-
-	if (!skim_string_is(&type, "allowed_tools") || list.type != SKIM_ARRAY)
-		return true;
-	skim_iter_init(&it, list.value);
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		v = pick_one(&v, "name");
-		if (str_eq(v.value, name.value))
-			return true;
-	}
-	return false;
-}
-
-static int
-refuse_tool(struct chat_draft *d, const struct skim_value *type)
-{
-	struct str name = pick_text(type, d->arena);
-
-	return chat_draft_refuse(d,
-	    arena_printf(d->arena, "tools of type \"%.*s\"",
-		name.n > 40 ? 40 : (int)name.n, name.p));
-}
-
-static int
-write_choice(struct chat_draft *d, const struct skim_value *choice)
-{
-	struct skim_value type, name, mode;
-	const struct skim_wanted wanted[] = { { "type", &type },
-		{ "name", &name }, { "mode", &mode } };
-	struct jsonw *w = &d->w;
-
-	pick(choice, wanted, ARRAY_LEN(wanted));
-	if (choice->type == SKIM_STRING) {
-		chat_draft_copy(d, "tool_choice", choice);
-	} else if (skim_string_is(&type, "allowed_tools")) {
-		jsonw_key(w, "tool_choice");
-		jsonw_raw(w,
-		    mode.type == SKIM_STRING ? mode.value : str_of("\"auto\""));
-	} else if (skim_string_is(&type, "function")) {
-		chat_draft_choose(d, &name);
-	} else if (choice->type == SKIM_OBJECT) {
-		return refuse_tool(d, &type);
-	}
-	return 0;
-}
-
-static int
-write_tools(struct chat_draft *d)
-{
-	struct skim_value tools = chat_draft_param(d, "tools"), v, type;
-	struct skim_value choice = chat_draft_param(d, "tool_choice");
-	struct skim_value parallel = chat_draft_param(d, "parallel_tool_calls");
-	struct skim_iter it;
-	struct str key;
-	bool any = false;
-
-	if (tools.type != SKIM_ARRAY)
-		return 0;
-	skim_iter_init(&it, tools.value);
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		type = pick_one(&v, "type");
-		if (!skim_string_is(&type, "function")) {
-			if (refuse_tool(d, &type) != 0)
-				return -1;
-			continue;
-		}
-		if (!is_allowed(&choice, &v))
-			continue;
-		if (!any) {
-			jsonw_key(&d->w, "tools");
-			jsonw_open(&d->w, '[');
-		}
-		any = true;
-		chat_draft_function(d, &v, "parameters");
-	}
-	if (!any)
-		return 0;
-	jsonw_close(&d->w, ']');
-	if (parallel.type == SKIM_FALSE)
-		chat_draft_one_call(d);
-	return write_choice(d, &choice);
 }
 
 /* ---- the other parameters ---------------------------------------------- */
@@ -267,7 +177,7 @@ write_body(struct chat_draft *d)
 {
 	if (check_state(d) != 0 ||
 	    chat_draft_members(d, params, ARRAY_LEN(params)) != 0 ||
-	    responses_items_write(d) != 0 || write_tools(d) != 0 ||
+	    responses_items_write(d) != 0 || responses_tools_write(d) != 0 ||
 	    write_rest(d) != 0)
 		return -1;
 	write_format(d);

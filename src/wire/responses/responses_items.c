@@ -10,6 +10,7 @@
 
 #include "wire/openai/chat_turn.h"
 #include "wire/responses/responses_output.h"
+#include "wire/responses/responses_tools.h"
 
 #define WHERE_BYTES 32
 
@@ -138,20 +139,27 @@ take_reasoning(struct gathering *g, const struct skim_value *item)
 }
 
 static int
-take_call(struct gathering *g, const struct skim_value *item)
+take_call(struct gathering *g, const struct skim_value *item, bool custom)
 {
-	struct skim_value id, name, arguments;
+	struct skim_value id, name, space, value;
 	const struct skim_wanted wanted[] = { { "call_id", &id },
-		{ "name", &name }, { "arguments", &arguments } };
+		{ "name", &name }, { "namespace", &space },
+		{ custom ? "input" : "arguments", &value } };
 
 	pick(item, wanted, ARRAY_LEN(wanted));
 	if (id.type != SKIM_STRING || name.type != SKIM_STRING)
 		return err_set(g->d->err, ERR_BAD_REQUEST,
-		    "%s: a function_call needs call_id and name", g->where);
+		    "%s: a %s needs call_id and name", g->where,
+		    custom ? "custom_tool_call" : "function_call");
 	flush_later(g);
 	g->has_assistant = true;
-	chat_assistant_call(&g->said, &id, &name,
-	    arguments.type == SKIM_STRING ? arguments.value : str_of("\"\""));
+	if (value.type != SKIM_STRING)
+		value.value = str_of("\"\"");
+	name = responses_tool_name(&space, &name, g->d->arena);
+	if (custom)
+		chat_assistant_custom(&g->said, &id, &name, value.value);
+	else
+		chat_assistant_call(&g->said, &id, &name, value.value);
 	return 0;
 }
 
@@ -299,7 +307,7 @@ take_output(struct gathering *g, const struct skim_value *item)
 
 	if (id.type != SKIM_STRING)
 		return err_set(g->d->err, ERR_BAD_REQUEST,
-		    "%s: a function_call_output needs call_id", g->where);
+		    "%s: a call's output needs call_id", g->where);
 	chat_parts_init(&c, g->d);
 	result = read_content(g, &output, &c);
 	if (result == 0) {
@@ -324,11 +332,16 @@ take_item(struct gathering *g, const struct skim_value *item)
 	if (type.type == SKIM_ABSENT || skim_string_is(&type, "message"))
 		return take_message(g, item);
 	if (skim_string_is(&type, "function_call"))
-		return take_call(g, item);
-	if (skim_string_is(&type, "function_call_output"))
+		return take_call(g, item, false);
+	if (skim_string_is(&type, "custom_tool_call"))
+		return take_call(g, item, true);
+	if (skim_string_is(&type, "function_call_output") ||
+	    skim_string_is(&type, "custom_tool_call_output"))
 		return take_output(g, item);
 	if (skim_string_is(&type, "reasoning"))
 		return take_reasoning(g, item);
+	if (skim_string_is(&type, "additional_tools"))
+		return 0; /* responses_tools.c */
 	if (skim_string_is(&type, "item_reference"))
 		return err_set(g->d->err, ERR_BAD_REQUEST,
 		    "%s: an item_reference needs a provider that keeps "
@@ -402,6 +415,7 @@ responses_items_write(struct chat_draft *d)
 	if (take_instructions(&g) == 0 && take_items(&g) == 0) {
 		flush_assistant(&g);
 		flush_later(&g);
+		chat_turn_end(d);
 		result = g.any ? 0
 			       : err_set(d->err, ERR_BAD_REQUEST,
 				     "'input' is missing or has nothing in "

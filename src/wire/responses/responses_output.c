@@ -27,6 +27,8 @@ responses_output_fini(struct responses_output *o)
 		buf_fini(&it->annotations);
 		buf_fini(&it->call_id);
 		buf_fini(&it->name);
+		buf_fini(&it->name_space);
+		buf_fini(&it->arguments);
 		free(it);
 	}
 	o->count = 0;
@@ -38,9 +40,10 @@ static void
 add_id(const struct responses_output *o, size_t index, struct buf *out)
 {
 	static const char *const prefix[] = { "rs", "msg", "fc" };
+	const struct output_item *it = o->items[index];
 
-	buf_printf(out, "\"%s_" STR_FMT "_%zu\"", prefix[o->items[index]->kind],
-	    STR_ARG(o->id), index);
+	buf_printf(out, "\"%s_" STR_FMT "_%zu\"",
+	    it->custom ? "ctc" : prefix[it->kind], STR_ARG(o->id), index);
 }
 
 static void
@@ -98,6 +101,29 @@ write_parts(const struct output_item *it, struct buf *out)
 	buf_add_char(out, ']');
 }
 
+static const char *
+text_member(const struct output_item *it)
+{
+	if (it->kind != OUTPUT_CALL)
+		return "text";
+	return it->custom ? "input" : "arguments";
+}
+
+static void
+write_call(const struct output_item *it, bool begin, const char *status,
+    struct buf *out)
+{
+	const struct buf empty = { .len = 0 };
+
+	buf_printf(out, ",\"type\":\"%s\",\"status\":\"%s\"",
+	    it->custom ? "custom_tool_call" : "function_call", status);
+	add_string("call_id", &it->call_id, out);
+	add_string("name", &it->name, out);
+	if (it->name_space.len > 0)
+		add_string("namespace", &it->name_space, out);
+	add_string(text_member(it), begin ? &empty : &it->text, out);
+}
+
 /* begin: as it is when nothing of it has come. */
 static void
 write_item(const struct responses_output *o, size_t index, bool begin,
@@ -128,14 +154,7 @@ write_item(const struct responses_output *o, size_t index, bool begin,
 			write_parts(it, out);
 		break;
 	case OUTPUT_CALL:
-		buf_printf(out, ",\"type\":\"function_call\",\"status\":\"%s\"",
-		    status);
-		add_string("call_id", &it->call_id, out);
-		add_string("name", &it->name, out);
-		buf_add_cstr(out, ",\"arguments\":\"");
-		if (!begin)
-			buf_add_str(out, buf_str(&it->text));
-		buf_add_char(out, '"');
+		write_call(it, begin, status, out);
 		break;
 	}
 	buf_add_char(out, '}');
@@ -231,22 +250,22 @@ tell_text(struct responses_output *o, size_t index, const struct str *piece,
 		{ "response.function_call_arguments.delta",
 		    "response.function_call_arguments.done" },
 		{ "response.refusal.delta", "response.refusal.done" },
+		{ "response.custom_tool_call_input.delta",
+		    "response.custom_tool_call_input.done" },
 	};
 	const struct output_item *it = o->items[index];
 	bool refusal = it->part == PART_REFUSAL;
 	const char *member = "delta";
+	int row = refusal ? 3 : it->custom ? 4 : (int)it->kind;
 
 	if (!o->events)
 		return;
-	open_part_event(o, types[refusal ? 3 : it->kind][piece == NULL], index,
-	    out);
+	open_part_event(o, types[row][piece == NULL], index, out);
 	if (it->kind == OUTPUT_MESSAGE && !refusal)
 		add_list("logprobs", logprobs, out);
 	if (piece == NULL) {
-		member = refusal                   ? "refusal"
-			 : it->kind == OUTPUT_CALL ? "arguments"
-						   : "text";
-		if (it->kind == OUTPUT_CALL)
+		member = refusal ? "refusal" : text_member(it);
+		if (it->kind == OUTPUT_CALL && !it->custom)
 			add_string("name", &it->name, out);
 	}
 	buf_printf(out, ",\"%s\":\"", member);
@@ -258,6 +277,25 @@ tell_text(struct responses_output *o, size_t index, const struct str *piece,
 }
 
 /* ---- beginning and ending ----------------------------------------------- */
+
+static void
+keep(struct responses_output *o, struct buf *where, struct str piece)
+{
+	o->bytes += piece.n;
+	if (o->bytes > o->max_bytes || buf_add_str(where, piece) != 0)
+		o->overflowed = true;
+}
+
+/* Of a call: more of its arguments, or of its text. */
+static void
+add_text(struct responses_output *o, size_t index, struct str piece,
+    struct buf *out)
+{
+	if (piece.n == 0)
+		return;
+	keep(o, &o->items[index]->text, piece);
+	tell_text(o, index, &piece, none, out);
+}
 
 static void
 close_part(struct responses_output *o, size_t index, struct buf *out)
@@ -280,6 +318,8 @@ close_item(struct responses_output *o, size_t index, bool complete,
 	if (it->closed)
 		return;
 	close_part(o, index, out);
+	if (it->wrapped && !it->unwrap.found && it->arguments.len > 0)
+		add_text(o, index, buf_str(&it->arguments), out);
 	if (it->kind == OUTPUT_CALL)
 		tell_text(o, index, NULL, none, out);
 	it->closed = true;
@@ -321,6 +361,8 @@ new_item(struct responses_output *o, enum output_kind kind, int64_t number,
 	buf_init(&it->annotations, o->max_bytes);
 	buf_init(&it->call_id, o->max_bytes);
 	buf_init(&it->name, o->max_bytes);
+	buf_init(&it->name_space, o->max_bytes);
+	buf_init(&it->arguments, o->max_bytes);
 	o->items[o->count++] = it;
 	return it;
 }
@@ -340,14 +382,6 @@ find_item(const struct responses_output *o, enum output_kind kind,
 		}
 	}
 	return false;
-}
-
-static void
-keep(struct responses_output *o, struct buf *where, struct str piece)
-{
-	o->bytes += piece.n;
-	if (o->bytes > o->max_bytes || buf_add_str(where, piece) != 0)
-		o->overflowed = true;
 }
 
 static bool
@@ -465,7 +499,7 @@ responses_output_seal(struct responses_output *o, int64_t number,
 /* A call that begins. */
 static bool
 begin_call(struct responses_output *o, int64_t number, struct str id,
-    struct str name, size_t *index_r, struct buf *out)
+    const struct output_tool *tool, size_t *index_r, struct buf *out)
 {
 	struct output_item *it = new_item(o, OUTPUT_CALL, number, out);
 
@@ -478,23 +512,41 @@ begin_call(struct responses_output *o, int64_t number, struct str id,
 	else
 		buf_printf(&it->call_id, "call_" STR_FMT "_%zu", STR_ARG(o->id),
 		    *index_r);
-	keep(o, &it->name, name);
+	keep(o, &it->name, tool->client.name);
+	keep(o, &it->name_space, tool->client.name_space);
+	it->custom = tool->client.custom;
+	it->wrapped = tool->wrapped;
 	tell_item(o, "response.output_item.added", *index_r, true,
 	    "in_progress", out);
 	return true;
 }
 
+/* What stands for the text in what came of the arguments. */
+static void
+add_wrapped(struct responses_output *o, size_t index, struct str arguments,
+    struct buf *out)
+{
+	struct output_item *it = o->items[index];
+	struct buf text;
+
+	keep(o, &it->arguments, arguments);
+	buf_init(&text, 6 * arguments.n + CUSTOM_INPUT_PENDING);
+	custom_input_feed(&it->unwrap, arguments, &text);
+	add_text(o, index, buf_str(&text), out);
+	buf_fini(&text);
+}
+
 void
 responses_output_call(struct responses_output *o, int64_t number, struct str id,
-    struct str name, struct str arguments, struct buf *out)
+    const struct output_tool *tool, struct str arguments, struct buf *out)
 {
 	size_t i;
 
 	if (!find_item(o, OUTPUT_CALL, number, &i) &&
-	    !begin_call(o, number, id, name, &i, out))
+	    !begin_call(o, number, id, tool, &i, out))
 		return;
-	if (arguments.n == 0)
-		return;
-	keep(o, &o->items[i]->text, arguments);
-	tell_text(o, i, &arguments, none, out);
+	if (o->items[i]->wrapped)
+		add_wrapped(o, i, arguments, out);
+	else
+		add_text(o, i, arguments, out);
 }

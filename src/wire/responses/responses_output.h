@@ -6,7 +6,7 @@
  *               wants back with it (a signature) is its encrypted_content
  *   content     a message with one output_text part
  *   refusal     a refusal part in the message
- *   tool calls  a function_call each
+ *   tool calls  a function_call each, or a custom_tool_call
  *
  * A reasoning item or message is closed when an item of another kind begins;
  * calls are open until the end, because their pieces may come in any order.
@@ -17,6 +17,8 @@
 #define WIRE_RESPONSES_OUTPUT_H
 
 #include "base/buf.h"
+#include "wire/openai/custom_input.h"
+#include "wire/responses/responses_tools.h"
 
 #include <stdint.h>
 
@@ -44,7 +46,18 @@ struct output_item {
 	/* Of a message's text, as JSON with commas between. */
 	struct buf logprobs, annotations;
 	size_t annotation_count;
-	struct buf call_id, name; /* of a call */
+	/* Of a call. */
+	struct buf call_id, name, name_space;
+	bool custom;
+	bool wrapped;               /* its text comes in arguments ... */
+	struct custom_input unwrap; /* ... out of which this takes it */
+	struct buf arguments;       /* as they came, should it find none */
+};
+
+/* What is called. */
+struct output_tool {
+	struct client_tool client;
+	bool wrapped; /* takes text, and was called as a function */
 };
 
 struct responses_output {
@@ -80,10 +93,11 @@ void responses_output_reasoning(struct responses_output *o, int64_t number,
 /* What goes back to the provider with that block; mark says what it is. */
 void responses_output_seal(struct responses_output *o, int64_t number,
     const char *mark, struct str piece, struct buf *out);
-/* A piece of a call. id and name count when the call begins; id empty: one is
+/* A piece of a call. id and tool count when the call begins; id empty: one is
    made up. */
 void responses_output_call(struct responses_output *o, int64_t number,
-    struct str id, struct str name, struct str arguments, struct buf *out);
+    struct str id, const struct output_tool *tool, struct str arguments,
+    struct buf *out);
 /* Ends every item. complete false: those still open are marked incomplete. */
 void responses_output_close(struct responses_output *o, bool complete,
     struct buf *out);

@@ -150,8 +150,10 @@ take_thinking(struct responses *s, const struct skim_value *blocks,
 }
 
 static void
-take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
+take_calls(struct relay *r, const struct skim_value *calls, struct buf *out)
 {
+	struct responses *s = r->state;
+	struct output_tool tool;
 	struct skim_value v;
 	struct chat_call c;
 	struct skim_iter it;
@@ -167,8 +169,12 @@ take_calls(struct responses *s, const struct skim_value *calls, struct buf *out)
 		chat_call_read(&v, at++, &c);
 		buf_init(&id, v.value.n + 64);
 		chat_call_id(&c, &id);
-		responses_output_call(&s->output, c.index, buf_str(&id),
-		    pick_inside(&c.name), pick_inside(&c.arguments), out);
+		responses_tool_find(r->options.request, pick_inside(&c.name),
+		    &tool.client);
+		tool.wrapped = tool.client.custom && !c.custom;
+		tool.client.custom |= c.custom;
+		responses_output_call(&s->output, c.index, buf_str(&id), &tool,
+		    pick_inside(&c.arguments), out);
 		buf_fini(&id);
 	}
 }
@@ -231,7 +237,7 @@ take_piece(struct relay *r, const struct skim_value *root, const char *member,
 	    elements(&p.logprobs), out);
 	take_annotations(s, &p.annotations, out);
 	responses_output_refusal(&s->output, pick_inside(&p.refusal), out);
-	take_calls(s, &p.calls, out);
+	take_calls(r, &p.calls, out);
 	r->facts.chunks = s->output.chunks;
 }
 
