@@ -113,6 +113,21 @@ arena_str(struct arena *a, struct str s)
 	return str_make(arena_strndup(a, s.p, s.n), s.n);
 }
 
+/* In front: the first block stays the one that arena_reset() keeps. */
+void
+arena_adopt(struct arena *a, struct arena *from)
+{
+	struct arena_block *last = from->blocks;
+
+	if (last == NULL)
+		return;
+	while (last->next != NULL)
+		last = last->next;
+	last->next = a->blocks;
+	a->blocks = from->blocks;
+	from->blocks = NULL;
+}
+
 char *
 arena_join(struct arena *a, const char *head, const char *tail)
 {

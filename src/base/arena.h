@@ -22,6 +22,8 @@ void *arena_copy(struct arena *a, const void *from, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL */
+/* All pieces of `from` are a's from now on; `from` is as after arena_init(). */
+void arena_adopt(struct arena *a, struct arena *from);
 char *arena_join(struct arena *a, const char *head, const char *tail);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 

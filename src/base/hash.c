@@ -5,14 +5,14 @@
 #include <openssl/hmac.h>
 #include <sys/random.h>
 
+/* Kept: making one, and looking the other up by name (which EVP_sha256() does
+   at every use), cost more than a short hash. */
+static _Thread_local EVP_MD_CTX *ctx;
+static _Thread_local EVP_MD *sha256;
+
 void
 hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
 {
-	/* Kept: making one, and looking the other up by name (which
-	   EVP_sha256() does at every use), cost more than a short hash. */
-	static EVP_MD_CTX *ctx;
-	static EVP_MD *sha256;
-
 	if (ctx == NULL) {
 		ctx = EVP_MD_CTX_new();
 		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
@@ -24,6 +24,15 @@ hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
 		fprintf(stderr, "fatal: SHA-256 is not available\n");
 		abort();
 	}
+}
+
+void
+hash_leave_thread(void)
+{
+	EVP_MD_CTX_free(ctx);
+	EVP_MD_free(sha256);
+	ctx = NULL;
+	sha256 = NULL;
 }
 
 void

@@ -15,6 +15,8 @@
 void hash_sha256(struct str data, unsigned char out[SHA256_BYTES]);
 void hash_hmac(struct str key, struct str data,
     unsigned char out[SHA256_BYTES]);
+/* SHA-256 may be used on any thread; one that ends calls this behind it. */
+void hash_leave_thread(void);
 /* HMAC-SHA256, lower-case hex. */
 void hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES]);
 /* Lower-case hex of n bytes and a NUL: out has room for 2n + 1. */

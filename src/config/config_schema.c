@@ -451,6 +451,10 @@ const struct config_key config_keys[] = {
 	NONE("litellm_settings.redact_user_api_key_info", "log"),
 	USED("litellm_settings.max_end_user_budget_id", STRING, CFG(end_user_budget_id), "", 0, 0, "the reusable budget (/budget/new) of every end user that has none of its own"),
 	GATE("litellm_settings.max_internal_user_budget", "default cap of internal users"),
+	GATE("litellm_settings.max_user_budget", "default cap of users"),
+	GATE("litellm_settings.blocked_user_list", "end users; /customer/block does it"),
+	GATE("litellm_settings.banned_keywords_list", "checks of prompts"),
+	GATE("litellm_settings.block_requests_for_models_without_pricing", "tallygate.unpriced: refuse does it"),
 	NONE("litellm_settings.internal_user_budget_duration", "window of that cap"),
 	USED("litellm_settings.default_key_generate_params", JSON, CFG(key_defaults_json), "{}", 0, 0, "fields that a new key gets where the request has none"),
 	USED("litellm_settings.upperbound_key_generate_params", JSON, CFG(key_bounds_json), "{}", 0, 0, "the most that a key's fields may be; also what they are where none is given"),
@@ -531,6 +535,15 @@ const struct config_key config_keys[] = {
 	NONE("general_settings.pass_through_endpoints", "pass-through"),
 	GATE("general_settings.custom_auth", "authentication in Python"),
 	GATE("general_settings.allowed_ips", "addresses of clients"),
+	GATE("general_settings.allowed_routes", "paths; a key's own allowed_routes are enforced"),
+	GATE("general_settings.admin_only_routes", "paths for administrators"),
+	GATE("general_settings.public_routes", "paths without a key"),
+	GATE("general_settings.enforced_params", "members that a request must have"),
+	GATE("general_settings.service_account_settings", "members that a service account's request must have"),
+	GATE("general_settings.enable_jwt_auth", "authentication by JWT"),
+	GATE("general_settings.enable_oauth2_auth", "authentication by OAuth 2.0"),
+	GATE("general_settings.enforce_rbac", "roles"),
+	GATE("general_settings.blocked_file_extensions", "files of requests"),
 	USED("general_settings.litellm_key_header_name", STRING, CFG(key_header), "", 0, 0, "one more header that a key may come in; it is looked at first"),
 	NONE("general_settings.use_x_forwarded_for", "addresses of clients"),
 	NONE("general_settings.forward_client_headers_to_llm_api", "client's headers"),
@@ -676,16 +689,22 @@ config_key_near(const char *section, struct str key)
 const struct config_key *
 config_key_elsewhere(const char *section, struct str key)
 {
+	const struct config_key *of_items = NULL;
+
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *k = &config_keys[i];
 
 		if (k->effect == EFFECT_USED &&
 		    strstr(k->path, "_config[]") == NULL &&
 		    name_in(section, k->path) == NULL &&
-		    str_is(key, config_key_name(k)))
-			return k;
+		    str_is(key, config_key_name(k))) {
+			if (strstr(k->path, "[]") == NULL)
+				return k;
+			if (of_items == NULL)
+				of_items = k;
+		}
 	}
-	return NULL;
+	return of_items;
 }
 
 bool

@@ -139,6 +139,39 @@ is_null_text(struct str s)
 	       str_is(s, "Null") || str_is(s, "NULL");
 }
 
+/* "20_000", "-1_000.5": numbers of YAML 1.1, which LiteLLM's reader knows. */
+static bool
+has_underscores(struct str s)
+{
+	size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'), points = 0;
+
+	if (i == s.n || s.p[i] < '0' || s.p[i] > '9')
+		return false;
+	for (; i < s.n; i++) {
+		points += s.p[i] == '.';
+		if (strchr("0123456789_.", s.p[i]) == NULL)
+			return false;
+	}
+	return points < 2 && memchr(s.p, '_', s.n) != NULL;
+}
+
+/* A copy in the arena; such a number without its underscores. */
+static struct str
+keep_text(struct reader *r, struct str s, bool plain)
+{
+	char *copy, *p;
+
+	if (!plain || !has_underscores(s))
+		return arena_str(&r->tree->arena, s);
+	copy = p = arena_alloc(&r->tree->arena, s.n + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '_')
+			*p++ = s.p[i];
+	}
+	*p = '\0';
+	return str_make(copy, (size_t)(p - copy));
+}
+
 static int
 read_scalar(struct reader *r, struct node *n)
 {
@@ -150,7 +183,7 @@ read_scalar(struct reader *r, struct node *n)
 		return fault(r, n->line, n, "a NUL is not allowed here");
 	n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	n->kind = n->plain && is_null_text(text) ? NODE_NULL : NODE_SCALAR;
-	n->text = arena_str(&r->tree->arena, text);
+	n->text = keep_text(r, text, n->plain);
 	return 0;
 }
 

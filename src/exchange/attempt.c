@@ -150,6 +150,7 @@ on_data(void *arg, struct str bytes)
 	struct exchange *x = a->x;
 	struct err err;
 
+	a->answer_bytes += bytes.n;
 	if (a->plain_body) {
 		size_t room = a->body.max - a->body.len;
 
@@ -165,21 +166,64 @@ on_data(void *arg, struct str bytes)
 	exchange_resume(x);
 }
 
+/* What is left to do for a whole answer, by the second thread: a plain one is
+   checked and translated now. */
+struct finishing {
+	struct errand errand;
+	struct attempt *a;
+	int result;
+	struct err err;
+};
+
+static void
+run_finishing(struct errand *e)
+{
+	struct finishing *f = LIST_OBJ(e, struct finishing, errand);
+	struct relay *relay = &f->a->relay;
+
+	f->result = relay->ops->finish(relay, f->a->out, &f->err);
+}
+
+static void
+on_finished(struct errand *e)
+{
+	struct finishing *f = LIST_OBJ(e, struct finishing, errand);
+
+	if (f->result != 0)
+		attempt_relay_failed(f->a, &f->err);
+}
+
+void
+attempt_finish_relay(struct attempt *a)
+{
+	struct finishing *f;
+	struct err err;
+
+	if (a->is_stream || a->answer_bytes <= ERRAND_BYTES) {
+		if (a->relay.ops->finish(&a->relay, a->out, &err) != 0)
+			attempt_relay_failed(a, &err);
+		return;
+	}
+	f = arena_alloc(&a->x->arena, sizeof(*f));
+	f->errand.run = run_finishing;
+	f->errand.back = on_finished;
+	f->a = a;
+	errand_send(a->x, &f->errand);
+}
+
 static void
 on_done(void *arg, const struct upstream_result *result)
 {
 	struct attempt *a = arg;
 	struct exchange *x = a->x;
-	struct err err;
 
 	a->call = NULL;
 	a->ended = true;
 	a->result = *result;
 	a->ended_nsecs = clock_mono_nsecs();
 	if (result->end == UPSTREAM_DONE && a->relay_is_open &&
-	    !a->relay_failed &&
-	    a->relay.ops->finish(&a->relay, a->out, &err) != 0)
-		attempt_relay_failed(a, &err);
+	    !a->relay_failed)
+		attempt_finish_relay(a);
 	exchange_resume(x);
 }
 
@@ -209,16 +253,22 @@ set_unsent(struct attempt *a, const struct err *err)
 	a->judged = true;
 }
 
+/* ... and it had waited: for keys, or to be written. */
+static void
+fail_late(struct attempt *a, const struct err *err)
+{
+	a->ended = true;
+	set_unsent(a, err);
+}
+
 static void
 on_keys(void *arg)
 {
 	struct attempt *a = arg;
 	struct err err;
 
-	if (start(a, &err) != 0) {
-		a->ended = true;
-		set_unsent(a, &err);
-	}
+	if (start(a, &err) != 0)
+		fail_late(a, &err);
 	exchange_resume(a->x);
 }
 
@@ -237,6 +287,75 @@ find_keys(struct attempt *a, const struct login_keys **keys_r, struct err *err)
 }
 
 static int
+send_call(struct attempt *a, const struct wire_call *wire, struct err *err)
+{
+	struct exchange *x = a->x;
+	struct upstream_request request = {
+		.method = wire->method,
+		.url = wire->url,
+		.header_count = wire->header_count,
+		.headers = wire->headers,
+		.piece_count = wire->piece_count,
+		.pieces = arena_copy(&x->arena, wire->pieces,
+		    wire->piece_count * sizeof(wire->pieces[0])),
+		.callbacks = &upstream_callbacks,
+		.arg = a,
+	};
+
+	return upstream_start(x->env->upstream, &request, &a->call, err);
+}
+
+/* A long request is written for its provider by the second thread. */
+struct writing {
+	struct errand errand;
+	struct attempt *a;
+	const struct dialect *dialect;
+	struct wire_choice choice;
+	struct login_keys *keys; /* a copy: the original may be renewed */
+	struct wire_call wire;
+	int result;
+	struct err err;
+};
+
+static void
+run_writing(struct errand *e)
+{
+	struct writing *w = LIST_OBJ(e, struct writing, errand);
+
+	w->result = w->dialect->encode(&w->a->x->request, &w->choice, &e->arena,
+	    &w->wire, &w->err);
+	if (w->keys != NULL)
+		explicit_bzero(w->keys, sizeof(*w->keys));
+}
+
+static void
+on_written(struct errand *e)
+{
+	struct writing *w = LIST_OBJ(e, struct writing, errand);
+
+	if (w->result != 0 || send_call(w->a, &w->wire, &w->err) != 0)
+		fail_late(w->a, &w->err);
+}
+
+static void
+send_writing(struct attempt *a, const struct dialect *dialect,
+    const struct wire_choice *choice)
+{
+	struct arena *arena = &a->x->arena;
+	struct writing *w = arena_alloc(arena, sizeof(*w));
+
+	w->errand.run = run_writing;
+	w->errand.back = on_written;
+	w->a = a;
+	w->dialect = dialect;
+	w->choice = *choice;
+	if (choice->keys != NULL)
+		w->choice.keys = w->keys =
+		    arena_copy(arena, choice->keys, sizeof(*choice->keys));
+	errand_send(a->x, &w->errand);
+}
+
+static int
 start(struct attempt *a, struct err *err)
 {
 	struct exchange *x = a->x;
@@ -251,7 +370,6 @@ start(struct attempt *a, struct err *err)
 		.request_id = x->request_id,
 	};
 	struct wire_call wire;
-	struct upstream_request request;
 	int got;
 
 	if (wire_api_is_anthropic(x->api) && x->call != NULL) {
@@ -270,20 +388,13 @@ start(struct attempt *a, struct err *err)
 	got = find_keys(a, &choice.keys, err);
 	if (got < 1)
 		return got;
+	if (x->request.body.n > ERRAND_BYTES) {
+		send_writing(a, dialect, &choice);
+		return 0;
+	}
 	if (dialect->encode(&x->request, &choice, &x->arena, &wire, err) != 0)
 		return -1;
-	request = (struct upstream_request){
-		.method = wire.method,
-		.url = wire.url,
-		.header_count = wire.header_count,
-		.headers = wire.headers,
-		.piece_count = wire.piece_count,
-		.pieces = arena_copy(&x->arena, wire.pieces,
-		    wire.piece_count * sizeof(wire.pieces[0])),
-		.callbacks = &upstream_callbacks,
-		.arg = a,
-	};
-	return upstream_start(x->env->upstream, &request, &a->call, err);
+	return send_call(a, &wire, err);
 }
 
 static int

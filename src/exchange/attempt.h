@@ -44,6 +44,7 @@ struct attempt {
 	bool has_head;
 	struct upstream_head head; /* slices not valid after the callback */
 	bool is_stream;            /* the answer came as events */
+	size_t answer_bytes;       /* so many came of it */
 	bool ended;                /* on_done was called */
 	struct upstream_result result;
 	bool relay_failed;           /* feed or finish said so */
@@ -97,6 +98,8 @@ void attempt_set_outcome(struct attempt *a, enum outcome outcome,
 void attempt_relay_failed(struct attempt *a, const struct err *err);
 /* The relay for a 2xx answer; for upstream's head and for mock.c. */
 int attempt_open_relay(struct attempt *a, bool is_stream);
+/* The answer is whole. A long plain one is looked at by the second thread. */
+void attempt_finish_relay(struct attempt *a);
 /* Fails as the client asked to see it (wire_request.play), without upstream;
    false: it did not, or has seen it. Nobody's breaker hears of it. */
 bool attempt_play(struct attempt *a);

@@ -106,6 +106,7 @@ on_gone(void *arg)
 
 	x->client_gone = true;
 	x->call = NULL;
+	errand_recall(x);
 	exchange_resume(x);
 }
 
@@ -150,14 +151,16 @@ exchange_resume(struct exchange *x)
 		x->again = true;
 		return;
 	}
+	if (errand_is_out(x))
+		return; /* its return resumes it */
 	x->running = true;
 	do {
 		x->again = false;
 		do {
 			leave_if_gone(x);
 			next = steps[x->step].run(x);
-		} while (next == STEP_MORE);
-	} while (next == STEP_PARK && x->again);
+		} while (next == STEP_MORE && !errand_is_out(x));
+	} while (next == STEP_PARK && x->again && !errand_is_out(x));
 	x->running = false;
 	if (next == STEP_DONE)
 		exchange_free(x);
@@ -207,6 +210,7 @@ exchange_new(struct exchange_env *env)
 	buf_init(&x->out, OUT_MAX_BYTES);
 	evtimer_assign(&x->timer, env->base, on_timer, x);
 	list_init(&x->node);
+	list_init(&x->errands);
 	x->step = STEP_ACCEPT;
 	env->step_counts[STEP_ACCEPT]++;
 	list_append(&env->by_step[STEP_ACCEPT], &x->node);
@@ -219,6 +223,8 @@ exchange_free(struct exchange *x)
 {
 	struct exchange_env *env = x->env;
 
+	if (errand_is_out(x))
+		abort(); /* another thread has it: cannot be */
 	event_del(&x->timer);
 	if (x->progress_nsecs > 0)
 		batch_cancel(env->batch, &x->progress_job);
@@ -259,6 +265,7 @@ exchange_env_init(struct exchange_env *env)
 		env->tempos = xcalloc(env->catalog->deployment_count,
 		    sizeof(*env->tempos));
 	}
+	env->offload = offload_new(env->base);
 	env->logins = logins_new(env->base, env->upstream, env->config);
 	env->asking =
 	    xcalloc(env->catalog->deployment_count + 1, sizeof(env->asking[0]));
@@ -277,6 +284,7 @@ exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->pooled = 0;
+	offload_free(&env->offload);
 	logins_free(&env->logins);
 	free(env->tempos);
 	env->tempos = NULL;

@@ -7,6 +7,7 @@
  *   end step) the only way out.
  * - Callbacks of http, upstream, batch and timers note a fact in the exchange
  *   and call exchange_resume(). They decide nothing.
+ * - While an errand is out (errand.h: long bodies) no step runs.
  * - After reserve every way out passes settle: money that was held is booked
  *   or released before the client gets the last byte of its answer
  *   (docs/decisions/0002).
@@ -23,6 +24,7 @@
 #include "domain/routing/router.h"
 #include "domain/routing/verdict.h"
 #include "exchange/attempt.h"
+#include "exchange/errand.h"
 #include "exchange/holding.h"
 #include "exchange/quota.h"
 #include "exchange/reserving.h"
@@ -40,6 +42,7 @@ enum step_wait {
 	WAITS_STORE,    /* the turn transaction */
 	WAITS_UPSTREAM, /* head, data or end of an attempt */
 	WAITS_TIMER,    /* a pause before the next attempt */
+	WAITS_THREAD,   /* a long body, read by the second thread (errand.h) */
 };
 
 /* Where it goes when the client leaves while it is in a step. */
@@ -57,7 +60,7 @@ enum step_gone {
 #define STEPS(X) \
 X(ACCEPT,       "accept",       NOTHING,  RECORD, "a whole HTTP request is here; it gets its id and its clock") \
 X(AUTHENTICATE, "authenticate", NOTHING,  RECORD, "the presented key becomes an account") \
-X(PARSE,        "parse",        NOTHING,  RECORD, "one strict pass over the body notes what routing and price need") \
+X(PARSE,        "parse",        THREAD,   RECORD, "one strict pass over the body notes what routing and price need; a long one is read by the worker's second thread") \
 X(PLAN,         "plan",         NOTHING,  RECORD, "the router orders the candidates from the catalog and the shared state") \
 X(ADMIT,        "admit",        NOTHING,  RECORD, "limits and sizes; the worst price is worked out") \
 X(RESERVE,      "reserve",      STORE,    RECORD, "the worst price is held in every capped scope; the deployment's limits and a half-open breaker's ticket are taken") \
@@ -106,11 +109,12 @@ struct exchange_env {
 	struct batch *batch;
 	struct owner *owner;
 	struct upstream *upstream;
-	struct logins *logins; /* owned; NULL: no deployment has one */
-	struct tempos *tempos; /* by deployment; NULL: no group hedges */
-	struct meters *meters; /* what all workers measure; NULL: nothing */
-	uint64_t next_number;  /* of holds, per owner */
-	uint32_t *asking;      /* holds queued, by deployment->index; owned */
+	struct logins *logins;   /* owned; NULL: no deployment has one */
+	struct offload *offload; /* owned; the second thread */
+	struct tempos *tempos;   /* by deployment; NULL: no group hedges */
+	struct meters *meters;   /* what all workers measure; NULL: nothing */
+	uint64_t next_number;    /* of holds, per owner */
+	uint32_t *asking;        /* holds queued, by deployment->index; owned */
 	/* Called after a settlement: there is something in the outbox. */
 	void (*on_settled)(void *arg);
 	void *arg;
@@ -136,7 +140,9 @@ struct exchange {
 	struct list node; /* on env->by_step[step], or env->pool */
 	struct arena arena;
 	enum step step;
-	bool running, again; /* the driver's: see exchange_resume */
+	bool running, again;         /* the driver's: see exchange_resume */
+	struct list errands;         /* those that are out; none: it may run */
+	struct http_call *held_call; /* whose bytes they need */
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */
@@ -148,6 +154,7 @@ struct exchange {
 	/* authenticate */
 	struct account *account; /* an owner of it; never NULL: nobody's */
 	/* parse */
+	struct reading *reading; /* of a long body; NULL none */
 	struct wire_request request;
 	bool parsed;
 	/* Of the key, in ids of responses (accounts_seal); "" nobody's. */

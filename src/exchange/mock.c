@@ -177,12 +177,13 @@ set_answered(struct attempt *a)
 static void
 give_answer(struct attempt *a, struct str answer)
 {
-	struct buf *out = a->out;
 	struct err err;
 
-	if (a->relay.ops->feed(&a->relay, answer, out, &err) != 0 ||
-	    a->relay.ops->finish(&a->relay, out, &err) != 0)
+	a->answer_bytes = answer.n;
+	if (a->relay.ops->feed(&a->relay, answer, a->out, &err) != 0)
 		attempt_relay_failed(a, &err);
+	else
+		attempt_finish_relay(a);
 }
 
 int

@@ -261,6 +261,7 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	member_count(w, JSON_KEY("image_factor"), u->image_factor);
 	member_count(w, JSON_KEY("audio_ms"), u->audio_millis);
 	member_count(w, JSON_KEY("characters"), u->characters);
+	member_count(w, JSON_KEY("search_units"), u->search_units);
 	member_count(w, JSON_KEY("searches"), u->searches);
 	if (u->searches != 0 && u->search_size != SEARCH_MEDIUM)
 		member_cstr(w, JSON_KEY("search_size"),

@@ -98,21 +98,94 @@ read_kept_call(struct exchange *x, struct err *err)
 	return planning_find_kept(x, err);
 }
 
+/* The reading of a long body, by the second thread. */
+struct reading {
+	struct errand errand;
+	enum wire_api api;
+	struct str body, form;
+	/* Its own: an exchange whose client left meanwhile has read nothing. */
+	struct wire_request request;
+	const char *param;
+	int result;
+	struct err err;
+};
+
+/* form: the type of a form; "" JSON. */
 static int
-parse_body(struct exchange *x, struct str body, const char **param_r,
+parse_body(enum wire_api api, struct str body, struct str form,
+    struct arena *arena, struct wire_request *r, const char **param_r,
     struct err *err)
+{
+	if (form.n > 0)
+		return form_request_parse(api, form, body, arena, r, param_r,
+		    err);
+	return wire_request_parse(api, body, arena, r, param_r, err);
+}
+
+static void
+run_reading(struct errand *e)
+{
+	struct reading *r = LIST_OBJ(e, struct reading, errand);
+
+	r->result = parse_body(r->api, r->body, r->form, &e->arena, &r->request,
+	    &r->param, &r->err);
+}
+
+static void
+send_reading(struct exchange *x, struct str body, struct str form)
+{
+	struct reading *r = arena_alloc(&x->arena, sizeof(*r));
+
+	r->errand.run = run_reading;
+	r->api = x->api;
+	r->body = body;
+	r->form = form;
+	x->reading = r;
+	errand_send(x, &r->errand);
+}
+
+static int
+take_reading(struct exchange *x, const char **param_r, struct err *err)
+{
+	const struct reading *r = x->reading;
+
+	x->request = r->request;
+	*param_r = r->param;
+	if (r->result != 0)
+		*err = r->err;
+	return r->result;
+}
+
+static struct str
+form_type(const struct exchange *x)
 {
 	struct str type = str_of("");
 
-	if (x->api == WIRE_RESPONSE)
-		return read_kept_call(x, err);
 	if (wire_api_takes_form(x->api) && x->call != NULL)
 		type = http_header(x->call, "content-type");
-	if (form_is_type(type))
-		return form_request_parse(x->api, type, body, &x->arena,
+	return form_is_type(type) ? type : str_of("");
+}
+
+/* 1 it is read, 0 the second thread reads it, -1. */
+static int
+read_body(struct exchange *x, const char **param_r, struct err *err)
+{
+	struct str body =
+	    x->question != NULL ? x->question->body : http_body(x->call);
+	int rc;
+
+	if (x->reading != NULL) {
+		rc = take_reading(x, param_r, err);
+	} else if (x->api == WIRE_RESPONSE) {
+		rc = read_kept_call(x, err);
+	} else if (body.n > ERRAND_BYTES) {
+		send_reading(x, body, form_type(x));
+		return 0;
+	} else {
+		rc = parse_body(x->api, body, form_type(x), &x->arena,
 		    &x->request, param_r, err);
-	return wire_request_parse(x->api, body, &x->arena, &x->request, param_r,
-	    err);
+	}
+	return rc == 0 ? 1 : -1;
 }
 
 /* Whom it is booked on is asked for once more when the client, and with it
@@ -127,20 +200,21 @@ keep_names(struct exchange *x)
 		r->tags[i] = arena_str(&x->arena, r->tags[i]);
 }
 
+/* As read_body(). */
 static int
 read_request(struct exchange *x, const char **param_r, struct err *err)
 {
-	struct str body =
-	    x->question != NULL ? x->question->body : http_body(x->call);
-	int r;
+	int got;
 
 	*param_r = NULL;
-	r = parse_body(x, body, param_r, err);
-	if (r == 0 && x->call != NULL)
-		r = wire_request_headers(&x->request, header_of, x->call,
-		    param_r, err);
-	keep_names(x);
-	return r;
+	got = read_body(x, param_r, err);
+	if (got == 1 && x->call != NULL &&
+	    wire_request_headers(&x->request, header_of, x->call, param_r,
+		err) != 0)
+		got = -1;
+	if (got != 0)
+		keep_names(x);
+	return got;
 }
 
 enum step_result
@@ -148,8 +222,11 @@ step_run_PARSE(struct exchange *x)
 {
 	const char *param;
 	struct err err;
+	int got = read_request(x, &param, &err);
 
-	if (read_request(x, &param, &err) != 0)
+	if (got == 0)
+		return STEP_PARK;
+	if (got < 0)
 		return exchange_refuse(x, err.code, err.text, param);
 	x->parsed = true;
 	x->asked =

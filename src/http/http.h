@@ -119,6 +119,14 @@ const char *http_peer(const struct http_call *call); /* "127.0.0.1" */
 /* An owner without on_gone keeps the call until it has answered it. */
 void http_call_own(struct http_call *call,
     const struct http_call_callbacks *callbacks, void *arg);
+/*
+ * Held, the request's slices stay good when the client leaves: on_gone is
+ * called as ever, and the bytes go with http_call_release(), which may be
+ * called from inside on_gone, too. A held call is not answered, and nobody
+ * frees the server.
+ */
+void http_call_hold(struct http_call *call);
+void http_call_release(struct http_call *call);
 /* Response headers, before reply or start; values with CR, LF or NUL are left
    out, and so are the headers that frame the answer (Content-Length,
    Connection ...), Date and Content-Type. 16 KiB in all. */

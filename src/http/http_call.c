@@ -127,6 +127,26 @@ http_call_own(struct http_call *call,
 	call->arg = arg;
 }
 
+void
+http_call_hold(struct http_call *call)
+{
+	call->held = true;
+}
+
+void
+http_call_release(struct http_call *call)
+{
+	struct http_conn *c = conn_of(call);
+
+	call->held = false;
+	if (call->state != CALL_ORPHAN)
+		return;
+	if (c->fd < 0)
+		http_conn_free(c);
+	else
+		http_conn_disown(c); /* inside of on_gone */
+}
+
 /* ---- the answer --------------------------------------------------------- */
 
 static struct buf *
@@ -188,10 +208,9 @@ put_head(struct http_conn *c, struct http_head *head, size_t more)
 static void
 end_call(struct http_conn *c)
 {
-	c->call.state = CALL_NONE;
+	http_conn_disown(c);
 	c->call.callbacks = NULL;
 	c->call.full = false;
-	c->server->stats.calls--;
 	c->ending = true;
 }
 

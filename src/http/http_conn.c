@@ -229,8 +229,8 @@ http_conn_new(struct http_server *s, int fd, const struct sockaddr *peer)
 	http_server_move(c, PHASE_FRESH);
 }
 
-/* The owner hears that its client is gone; without on_gone it keeps the
-   request. */
+/* The owner hears that its client is gone; without on_gone, or while it holds
+   the call, it keeps the request. */
 static void
 lose_owner(struct http_conn *c)
 {
@@ -239,13 +239,19 @@ lose_owner(struct http_conn *c)
 	if (call->state != CALL_OPEN && call->state != CALL_STREAM)
 		return;
 	c->server->stats.gone++;
-	if (call->callbacks != NULL && call->callbacks->on_gone != NULL) {
-		call->state = CALL_NONE;
-		c->server->stats.calls--;
-		call->callbacks->on_gone(call->arg);
-	} else {
-		call->state = CALL_ORPHAN;
-	}
+	call->state = CALL_ORPHAN;
+	if (call->callbacks == NULL || call->callbacks->on_gone == NULL)
+		return;
+	if (!call->held)
+		http_conn_disown(c);
+	call->callbacks->on_gone(call->arg);
+}
+
+void
+http_conn_disown(struct http_conn *c)
+{
+	c->call.state = CALL_NONE;
+	c->server->stats.calls--;
 }
 
 void

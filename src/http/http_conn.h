@@ -22,7 +22,8 @@ enum http_call_state {
 	CALL_NONE,
 	CALL_OPEN,   /* nothing answered yet */
 	CALL_STREAM, /* the head is out, more to come */
-	CALL_ORPHAN, /* the client is gone; the final call frees the record */
+	CALL_ORPHAN, /* the client is gone; the final call, or the release of
+			one that was held, frees the record */
 };
 
 struct http_call {
@@ -33,6 +34,7 @@ struct http_call {
 	enum http_body_framing framing; /* of a stream */
 	bool bodiless; /* HEAD, 204: body bytes are swallowed */
 	bool full;     /* http_send said true, on_drained is owed */
+	bool held;     /* the request's bytes are in use */
 };
 
 /* What http_conn_work() is asked to do. */
@@ -89,6 +91,8 @@ void http_conn_close(struct http_conn *c);
 void http_conn_flush(struct http_conn *c);
 /* The body's memory is given back. */
 void http_conn_release_body(struct http_conn *c);
+/* The call has no owner any more. */
+void http_conn_disown(struct http_conn *c);
 /* Frees the record itself: orphans only. */
 void http_conn_free(struct http_conn *c);
 

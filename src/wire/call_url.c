@@ -90,6 +90,21 @@ azure_base(const struct wire_choice *choice, const char *base, const char *path,
 	    call_url_segment(name, arena));
 }
 
+/* Cohere's reranks have no place in its OpenAI-compatible API. */
+static const char *
+rerank_base(const char *base, struct arena *arena)
+{
+	static const char compatible[] = "/compatibility/v1";
+
+	if (ends_with(base, compatible))
+		base = arena_strndup(arena, base,
+		    strlen(base) - strlen(compatible));
+	else if (ends_with(base, "/v1") || ends_with(base, "/v2") ||
+		 ends_with(base, "/rerank"))
+		return base;
+	return arena_join(arena, base, "/v2");
+}
+
 static const char *
 base_of(const struct wire_choice *choice, const char *path, struct arena *arena)
 {
@@ -98,6 +113,9 @@ base_of(const struct wire_choice *choice, const char *path, struct arena *arena)
 	    d->api_base[0] != '\0' ? d->api_base : d->provider->base_url;
 	unsigned flags = d->provider->flags;
 
+	if (strcmp(path, "/rerank") == 0 &&
+	    str_starts(str_of(d->provider->prefix), "cohere"))
+		return rerank_base(base, arena);
 	if ((flags & PROVIDER_AZURE) != 0)
 		return azure_base(choice, base, path, arena);
 	if ((flags & PROVIDER_VERSIONED) != 0 &&

@@ -4,6 +4,9 @@
  * The base may come with or without "/v1", and with the whole path: what of
  * the path stands at its end is not added again.
  *
+ * Cohere's reranks go to /v2/rerank of the same host, whatever the base says of
+ * its OpenAI-compatible API, which has none.
+ *
  * Azure OpenAI (notes on the wire formats, section 3.5), by its base:
  *   https://HOST, HOST/openai   /openai/deployments/NAME + path
  *   .../openai/deployments/NAME + path

@@ -9,6 +9,9 @@
 #define UNKNOWN_OUTPUT_TOKENS 4096
 /* More answers than any provider makes for one prompt. */
 #define MANY_OUTPUTS 1024
+/* Cohere's search unit. */
+#define RERANK_CHUNK_TOKENS 500
+#define RERANK_UNIT_CHUNKS  100
 
 /* ---- the deployment's own members --------------------------------------- */
 
@@ -193,6 +196,26 @@ image_factor(const struct wire_request *r, const struct candidate *c)
 	return 1 + wide + member_is(r, "quality", "hd");
 }
 
+/*
+ * Queries that a rerank may count as: one for each hundred documents, and a
+ * document of more than 500 tokens is several. A token is a byte at least.
+ * Source: Cohere's pricing ("search unit").
+ */
+static int64_t
+search_units(const struct wire_request *r)
+{
+	const struct wire_member *m =
+	    wire_request_member(r, str_of("documents"));
+	int64_t chunks;
+
+	if (r->api != WIRE_RERANK || m == NULL)
+		return 1;
+	chunks = (int64_t)m->at.value.n / RERANK_CHUNK_TOKENS + 1;
+	if (m->at.type == SKIM_ARRAY)
+		chunks += (int64_t)m->at.count;
+	return (chunks + RERANK_UNIT_CHUNKS - 1) / RERANK_UNIT_CHUNKS;
+}
+
 /* What makes every token dearer. */
 static void
 find_factors(const struct wire_request *r, const struct candidate *c,
@@ -234,6 +257,7 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.image_output = r->image_output,
 		.images = r->images,
 		.image_factor = image_factor(r, c),
+		.search_units = search_units(r),
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
 		.searches = w->searches.at_most,

@@ -349,6 +349,7 @@ close_all(struct worker *w)
 {
 	/* What is still under way is cut; its holds are settled by the
 	   keeper, as if this process had died. */
+	offload_stop(w->env.offload);
 	http_server_free(&w->http);
 	turn_commit(&w->turn);
 	outbox_free(&w->outbox);

@@ -5,6 +5,7 @@ work that grows with somebody else's body or waits for somebody else's peer,
 which takes ten times as long.
 """
 
+import contextlib
 import json
 import multiprocessing
 import time
@@ -12,17 +13,26 @@ import time
 import pytest
 
 from configs import config, deployment, mock
-from harness.client import Connection, build
+from harness.client import build
 from harness.gateway import chat_body
 from harness.process import has_sanitizer, resident_bytes
 from harness.wait import seconds, wait_until
+from large import (CHAT, HEAD, large_config, of_digits, of_messages, of_text,
+                   send_one, thread_nsecs)
 
-MB = 1 << 20
-BIG_BYTES = 20 * MB
-TEXTS = {"words": "The quick brown fox jumps over the lazy dog. ",
-         "escapes": 'a line of code;\n\t"and" ',
-         "letters of two bytes": "быстрая бурая лиса "}
-HEAD = [("content-type", "application/json")]
+# What is in the body, who gets it: as it is, or translated; and whether that
+# is work that must not be the loop's.
+CASES = {
+    "words": (of_text("The quick brown fox jumps over the lazy dog. "),
+              "big", False),
+    "escapes": (of_text(r'a line of code;\n\t\"and\" '), "big", False),
+    "letters of two bytes": (of_text("быстрая бурая лиса "), "big", False),
+    "digits": (of_digits, "big", True),
+    "messages of a letter": (of_messages, "big", True),
+    "messages of a letter, translated": (of_messages, "claude", True),
+    "letters of two bytes, translated": (of_text("быстрая бурая лиса "),
+                                         "claude", True),
+}
 
 
 def waits(gateway, count):
@@ -33,8 +43,7 @@ def waits(gateway, count):
     try:
         for _ in range(count):
             begun = time.monotonic()
-            connection.send(build("POST", "/v1/chat/completions", HEAD,
-                                  body))
+            connection.send(build("POST", CHAT, HEAD, body))
             assert connection.read("POST").status == 200
             found.append(time.monotonic() - begun)
     finally:
@@ -46,45 +55,61 @@ def p99(values):
     return values[len(values) * 99 // 100]
 
 
-def send_big(address, text, stop, answered):
-    """Bodies of 20 MB, one behind the other, in a process of its own."""
-    body = json.dumps(
-        chat_body("big", text * (BIG_BYTES // len(text.encode()))),
-        ensure_ascii=False).encode()
-    request = build("POST", "/v1/chat/completions", HEAD, body)
+def send_big(address, body, stop, answered):
+    """It, one behind the other, in a process of its own."""
     while not stop.is_set():
-        connection = Connection(address, timeout=seconds(30))
-        connection.send(request)
-        if connection.read("POST").status == 200:
+        if send_one(address, body).status == 200:
             answered.value += 1
-        connection.close()
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_body_of_20_mb_does_not_stall_others(make_gateway, make_sim, text):
-    """Received, read, priced, forwarded: beside it, small requests go on."""
-    sim = make_sim()
-    gateway = make_gateway(config(deployment("big", sim.base_url), mock(),
-                                  more="tallygate:\n  budgets:\n"
-                                  "    - {per: global, max_budget: 9000}\n"))
-    waits(gateway, 50)
-    quiet = p99(waits(gateway, 300))
+@pytest.fixture
+def big_gateway(make_gateway, make_sim):
+    claude = make_sim(name="claude", dialect="anthropic")
+    return make_gateway(large_config(make_sim(), claude))
+
+
+@contextlib.contextmanager
+def sending(gateway, body):
+    """Large ones all the time; gives how many were answered."""
     stop, answered = multiprocessing.Event(), multiprocessing.Value("i")
     sender = multiprocessing.Process(
-        target=send_big, args=(gateway.address, TEXTS[text], stop, answered))
+        target=send_big, args=(gateway.address, body, stop, answered))
     sender.start()
     try:
+        yield answered
+    finally:
+        stop.set()
+        sender.join()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_body_of_20_mb_does_not_stall_others(big_gateway, case):
+    """Received, read, priced, translated, forwarded: beside it, small
+    requests go on."""
+    gateway = big_gateway
+    make, model, is_work = CASES[case]
+    body = make(model)
+    pid = gateway.pid_of("worker")
+    waits(gateway, 50)
+    quiet = p99(waits(gateway, 300))
+    with sending(gateway, body) as answered:
         wait_until(lambda: answered.value >= 1, 30, "a large answer")
         found = []
         while answered.value < 4:
             found += waits(gateway, 100)
-    finally:
-        stop.set()
-        sender.join()
-    busy = p99(sorted(found))
+    found.sort()
+    loop, offload = thread_nsecs(pid)
+    assert send_one(gateway.address, body).status == 200
+    loop, offload = (now - then for now, then in
+                     zip(thread_nsecs(pid), (loop, offload)))
+    busy = p99(found)
     print(f"p99 of small requests: {quiet * 1e3:.2f} ms alone, "
-          f"{busy * 1e3:.2f} ms beside {answered.value} large ones")
+          f"{busy * 1e3:.2f} ms beside {answered.value} large ones, "
+          f"the longest {found[-1] * 1e3:.1f} ms; a large one took the loop "
+          f"{loop / 1e6:.1f} ms of CPU, the second thread "
+          f"{offload / 1e6:.1f} ms")
     assert busy < 10 * quiet + seconds(0.15)
+    assert not is_work or loop < offload
 
 
 def test_stalled_clients_cost_their_memory_only(make_gateway):

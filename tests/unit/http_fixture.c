@@ -19,6 +19,8 @@ on_gone(void *arg)
 
 	fx->gone++;
 	fx->gone_nsecs = clock_mono_nsecs();
+	if (fx->releases)
+		http_call_release(fx->call);
 	fx->call = NULL;
 }
 

@@ -24,6 +24,7 @@ struct fixture {
 	int listen_fd, port;
 	struct http_call *call; /* the one held, NULL when it is gone */
 	int calls, gone, drained;
+	bool releases;      /* the call, inside of on_gone */
 	int say_fd;         /* a client's */
 	int64_t gone_nsecs; /* when */
 	struct buf seen;    /* peer and headers of the last call: see .c */

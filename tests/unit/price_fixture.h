@@ -1,4 +1,5 @@
-/* A price file for the tests of pricing, and what finds a model in it. */
+/* A price file for the tests of pricing, what finds a model in it, and
+   deployments whose price is asked for. */
 #ifndef TESTS_UNIT_PRICE_FIXTURE_H
 #define TESTS_UNIT_PRICE_FIXTURE_H
 
@@ -26,6 +27,34 @@ find(const struct price_table *t, const char *name)
 
 	if (p == NULL)
 		fail_msg("no model %s", name);
+	return p;
+}
+
+static inline struct config_deployment
+deployment(const struct provider *provider, const char *model)
+{
+	struct config_deployment d = {
+		.model_name = "public",
+		.provider = provider,
+		.upstream_model = model,
+		.base_model = "",
+		.mode = "chat",
+		.file = "gateway.yaml",
+		.line = 7,
+	};
+
+	return d;
+}
+
+static inline struct price
+resolve(const struct config_deployment *d, struct price_table **tables,
+    size_t count)
+{
+	struct price p;
+	struct err err;
+
+	if (price_resolve(d, tables, count, &p, &err) != 0)
+		fail_msg("%s", err.text);
 	return p;
 }
 

@@ -402,6 +402,35 @@ struct item {
 };
 
 static void
+test_an_arena_takes_over_another(void **state)
+{
+	struct arena a, b;
+	char *first, *big, *small;
+
+	(void)state;
+	arena_init(&a, 256);
+	arena_init(&b, 256);
+	arena_adopt(&a, &b); /* nothing to take */
+	first = arena_strdup(&a, "first");
+	small = arena_strdup(&b, "small");
+	big = arena_alloc(&b, 100000);
+	memset(big, 'x', 100000);
+	arena_adopt(&a, &b);
+	assert_null(b.blocks);
+	/* All are a's: what is asked for next lies on none of them. */
+	for (int i = 0; i < 1000; i++)
+		memset(arena_alloc(&a, 100), 'y', 100);
+	assert_string_equal(first, "first");
+	assert_string_equal(small, "small");
+	assert_true(big[0] == 'x' && memcmp(big, big + 1, 99999) == 0);
+	/* a goes on in its own first block. */
+	arena_reset(&a);
+	assert_ptr_equal(arena_strdup(&a, "again"), first);
+	arena_fini(&b);
+	arena_fini(&a);
+}
+
+static void
 test_list_and_arena(void **state)
 {
 	struct list head;
@@ -463,6 +492,7 @@ main(void)
 		cmocka_unit_test(test_time_text),
 		cmocka_unit_test(test_errors_chain),
 		cmocka_unit_test(test_list_and_arena),
+		cmocka_unit_test(test_an_arena_takes_over_another),
 		cmocka_unit_test(test_sha256),
 	};
 

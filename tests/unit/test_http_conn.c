@@ -206,6 +206,66 @@ test_answering_a_client_that_has_just_left(void **state)
 	assert_int_equal(http_server_connections(fx->server), 0);
 }
 
+#define POST_HOLD "POST /hold HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody"
+
+static void
+test_a_held_call_outlives_its_client(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, POST_HOLD, 0);
+	struct http_call *call = fx->call;
+	struct http_stats stats;
+
+	http_call_hold(call);
+	close(fd);
+	assert_true(WITHIN(fx, 1000, fx->gone == 1));
+	fixture_run(fx, 20);
+	http_server_stats(fx->server, &stats);
+	assert_int_equal(stats.calls, 1);
+	assert_int_equal(stats.body_bytes, 4);
+	assert_str(http_body(call), "body");
+	assert_str(http_header(call, "Host"), "a");
+	http_call_release(call);
+	http_server_stats(fx->server, &stats);
+	assert_int_equal(stats.calls, 0);
+	assert_int_equal(stats.body_bytes, 0);
+	assert_int_equal(stats.connections, 0);
+	assert_int_equal(fx->gone, 1);
+}
+
+static void
+test_a_held_call_is_released_when_its_client_leaves(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, POST_HOLD, 0);
+	int64_t now = clock_mono_nsecs();
+
+	http_call_hold(fx->call);
+	fx->releases = true;
+	close(fd);
+	check_gone(fx, now);
+}
+
+/* And its connection takes the next one. */
+static void
+test_a_call_that_was_held_is_answered(void **state)
+{
+	struct fixture *fx = *state;
+	int fd = hold_with(fx, POST_HOLD, 0);
+	struct buf b;
+
+	http_call_hold(fx->call);
+	fixture_run(fx, 5);
+	http_call_release(fx->call);
+	http_reply(fx->call, 200, "text/plain", str_of("yes"));
+	buf_init(&b, 4096);
+	assert_true(client_read(fx, fd, &b, "yes", 1000));
+	buf_fini(&b);
+	exchange(fx, fd, "GET /x HTTP/1.1\r\n" H "\r\n", "GET /x");
+	assert_int_equal(fx->gone, 0);
+	close(fd);
+}
+
 static void
 test_owner_without_on_gone_keeps_its_call(void **state)
 {
@@ -693,6 +753,9 @@ main(void)
 		T(test_client_leaving_before_its_request_is_whole),
 		T(test_answering_a_client_that_has_just_left),
 		T(test_owner_without_on_gone_keeps_its_call),
+		T(test_a_held_call_outlives_its_client),
+		T(test_a_held_call_is_released_when_its_client_leaves),
+		T(test_a_call_that_was_held_is_answered),
 		T(test_pipelined_request_waits_for_the_answer),
 		T(test_held_bytes_keep_their_place),
 		T(test_many_pipelined_requests_are_answered_in_order),

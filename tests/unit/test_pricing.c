@@ -10,94 +10,6 @@
 /* ---- a deployment's price ----------------------------------------------- */
 
 static struct provider openai = { .prefix = "openai" };
-static struct provider groq = { .prefix = "groq" };
-
-static struct config_deployment
-deployment(const struct provider *provider, const char *model)
-{
-	struct config_deployment d = {
-		.model_name = "public",
-		.provider = provider,
-		.upstream_model = model,
-		.base_model = "",
-		.mode = "chat",
-		.file = "gateway.yaml",
-		.line = 7,
-	};
-
-	return d;
-}
-
-static struct price
-resolve(const struct config_deployment *d, struct price_table **tables,
-    size_t count)
-{
-	struct price p;
-	struct err err;
-
-	if (price_resolve(d, tables, count, &p, &err) != 0)
-		fail_msg("%s", err.text);
-	return p;
-}
-
-static void
-test_names_are_looked_for_in_order(void **state)
-{
-	struct price_table *tables[2] = {
-		table_of(LIT("{\"m\":{\"litellm_provider\":\"openai\","
-			     "\"input_cost_per_token\":1e-6,"
-			     "\"output_cost_per_token\":1e-6},"
-			     "\"groq/v/m\":{\"litellm_provider\":\"groq\","
-			     "\"input_cost_per_token\":2e-6,"
-			     "\"output_cost_per_token\":1e-6},"
-			     "\"g\":{\"litellm_provider\":\"groq-chat\","
-			     "\"input_cost_per_token\":3e-6,"
-			     "\"output_cost_per_token\":1e-6},"
-			     "\"base\":{\"litellm_provider\":\"azure\","
-			     "\"input_cost_per_token\":4e-6,"
-			     "\"output_cost_per_token\":1e-6},"
-			     "\"mine\":{\"input_cost_per_token\":5e-6,"
-			     "\"output_cost_per_token\":1e-6}}")),
-		table_of(LIT("{\"m\":{\"litellm_provider\":\"openai\","
-			     "\"input_cost_per_token\":9e-6,"
-			     "\"output_cost_per_token\":1e-6}}")),
-	};
-	static const struct {
-		const struct provider *provider;
-		const char *model, *base_model;
-		size_t tables;
-		int64_t want; /* base input; 0: not known */
-	} rows[] = {
-		{ &openai, "m", "", 1, 1000000 },
-		{ &openai, "m", "", 2, 9000000 }, /* the later table */
-		{ &openai, "vendor/m", "", 1, 1000000 },
-		{ &openai, "a/b/m", "", 1, 1000000 },
-		{ &groq, "v/m", "", 2, 2000000 },
-		{ &groq, "m", "", 1, 0 },         /* OpenAI's m is not groq's */
-		{ &groq, "x/g", "", 1, 3000000 }, /* of its family */
-		{ &groq, "mine", "", 1, 5000000 },
-		{ &openai, "m", "base", 1, 4000000 },
-		{ &openai, "m", "absent", 1, 1000000 },
-		{ &openai, "n", "", 2, 0 },
-		{ &openai, "m", "", 0, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct config_deployment d =
-		    deployment(rows[i].provider, rows[i].model);
-		struct price p;
-
-		d.base_model = rows[i].base_model;
-		p = resolve(&d, tables, rows[i].tables);
-		if (p.known != (rows[i].want != 0) ||
-		    (p.known && p.base.input != rows[i].want))
-			fail_msg("row %zu: %lld", i, (long long)p.base.input);
-		assert_false(p.custom);
-	}
-	price_table_free(&tables[0]);
-	price_table_free(&tables[1]);
-}
 
 static struct price
 resolve_with(const struct config_pair *pairs, size_t n, const char *model,
@@ -519,6 +431,7 @@ random_usage(const struct price_bound *b, struct usage *u)
 	u->image_output_tokens = b->image_output ? out[2] : 0;
 	u->images = random_below(b->images + 1);
 	u->image_factor = b->image_factor;
+	u->search_units = random_below(b->search_units + 1);
 	u->audio_millis = random_below(1000 * b->seconds + 1);
 	u->characters = random_below(b->characters + 1);
 	u->searches = random_below(b->searches + 1);
@@ -671,6 +584,7 @@ test_no_usage_costs_more_than_its_bound(void **state)
 			.image_output = random_below(2) == 0,
 			.images = random_below(2) * random_below(10),
 			.image_factor = random_below(4),
+			.search_units = random_below(9),
 			.seconds = random_below(2) * random_below(100),
 			.characters = random_below(2) * random_below(5000),
 			.searches = random_below(2) * random_below(20),
@@ -770,7 +684,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names_are_looked_for_in_order),
 		cmocka_unit_test(test_own_prices_win_field_by_field),
 		cmocka_unit_test(test_input_and_output_are_a_whole_price),
 		cmocka_unit_test(test_bad_own_prices_name_their_place),

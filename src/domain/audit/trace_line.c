@@ -121,6 +121,7 @@ take_usage(struct reader *r, struct usage *u)
 	u->image_factor = take_int(r, "image_factor");
 	u->audio_millis = take_int(r, "audio_ms");
 	u->characters = take_int(r, "characters");
+	u->search_units = take_int(r, "search_units");
 	u->searches = take_int(r, "searches");
 	if (str_is(source, "provider"))
 		u->source = USAGE_PROVIDER;

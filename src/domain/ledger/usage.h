@@ -69,6 +69,7 @@ struct usage {
 	int64_t image_factor; /* how many of the priced ones each costs; 0: 1 */
 	int64_t audio_millis; /* of sound listened to */
 	int64_t characters;   /* spoken */
+	int64_t search_units; /* queries that a rerank counts as; 0: 1 */
 	int64_t searches;     /* of the web, by the provider */
 	enum search_size search_size;
 	/* What makes all tokens dearer. */

@@ -52,11 +52,18 @@ image_picos(const struct price *p, int64_t factor)
 	       (factor > 1 && !p->custom ? factor : 1);
 }
 
+/* A rerank of many documents, or of long ones, counts as several queries. */
+static __int128
+request_picos(const struct price *p, int64_t units)
+{
+	return (__int128)p->units.request * (units > 1 ? units : 1);
+}
+
 static __int128
 unit_picos(const struct price *p, const struct usage *u)
 {
 	/* Seconds in milliseconds: exact, and no rounding of its own. */
-	return p->units.request +
+	return request_picos(p, u->search_units) +
 	       (__int128)at_least_0(u->images) *
 		   image_picos(p, u->image_factor) +
 	       (__int128)at_least_0(u->audio_millis) * p->units.second / 1000 +
@@ -218,7 +225,7 @@ output_rate(const struct reach *reach, const struct price_bound *b)
 static __int128
 unit_bound(const struct price *p, const struct price_bound *b)
 {
-	return p->units.request +
+	return request_picos(p, b->search_units) +
 	       (__int128)at_least_0(b->images) *
 		   image_picos(p, b->image_factor) +
 	       (__int128)at_least_0(b->seconds) * p->units.second +

@@ -186,26 +186,110 @@ look_up(const struct lookup *l, struct str name)
 	return NULL;
 }
 
+/* "PROVIDER/REGION/NAME", "PROVIDER/NAME", the name, then the name without its
+   vendor parts, one by one. */
 static const struct price_model *
-look_up_deployment(const struct config_deployment *d, struct lookup *l)
+look_up_name(const struct config_deployment *d, const struct lookup *l,
+    struct str name)
 {
+	const struct lookup any = { l->tables, l->count, NULL };
+	const char *region = d->aws_region != NULL ? d->aws_region : "";
+	const struct price_model *m = NULL;
 	char full[NAME_BYTES];
-	struct str name = str_of(d->upstream_model);
-	const struct price_model *m;
-	int n;
 
-	m = look_up(l, str_of(d->base_model));
-	if (m != NULL || d->provider == NULL)
-		return m;
-	n = snprintf(full, sizeof(full), "%s/%s", d->provider->prefix,
-	    d->upstream_model);
-	if (n > 0 && (size_t)n < sizeof(full))
-		m = look_up(l, str_make(full, (size_t)n));
-	l->provider = d->provider->prefix;
-	/* The name, then without its vendor parts, one by one. */
+	if (name.n >= NAME_BYTES / 2)
+		return NULL;
+	if (region[0] != '\0' && d->provider != NULL) {
+		snprintf(full, sizeof(full), "%s/%.100s/" STR_FMT,
+		    d->provider->prefix, region, STR_ARG(name));
+		m = look_up(&any, str_of(full));
+	}
+	if (m == NULL && d->provider != NULL) {
+		snprintf(full, sizeof(full), "%s/" STR_FMT, d->provider->prefix,
+		    STR_ARG(name));
+		m = look_up(&any, str_of(full));
+	}
 	while (m == NULL && name.n > 0) {
 		m = look_up(l, name);
 		str_cut(&name, '/');
+	}
+	return m;
+}
+
+/* "-2026-11-02", "-001": true when the name ends so; '0' is any digit. */
+static bool
+cut_end(struct str *name, const char *form)
+{
+	size_t n = strlen(form);
+
+	if (name->n <= n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char c = name->p[name->n - n + i];
+
+		if (form[i] == '0' ? c < '0' || c > '9' : c != form[i])
+			return false;
+	}
+	name->n -= n;
+	return true;
+}
+
+/* "us.anthropic.claude": the region of an inference profile. */
+static bool
+cut_region(struct str *name)
+{
+	static const char *const regions[] = { "us", "eu", "apac", "global",
+		"jp", "au", "ca", "us-gov" };
+	struct str rest = *name, region = str_cut(&rest, '.');
+
+	for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
+		if (str_is(region, regions[i]) && rest.n > 0) {
+			*name = rest;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * What a name is about: "ft:gpt-4o:org::id" is a "ft:gpt-4o", a dated snapshot
+ * is the model, so are Gemini's numbered ones and Bedrock's profiles.
+ */
+static bool
+shorten(const char *provider, struct str *name)
+{
+	if (str_starts(*name, "ft:")) {
+		struct str rest = str_make(name->p + 3, name->n - 3);
+		size_t n = 3 + str_cut(&rest, ':').n;
+
+		if (n < name->n) {
+			name->n = n;
+			return true;
+		}
+	}
+	if (strcmp(provider, "bedrock") == 0)
+		return cut_region(name);
+	return cut_end(name, "-0000-00-00") ||
+	       (strcmp(provider, "gemini") == 0 && cut_end(name, "-000"));
+}
+
+static const struct price_model *
+look_up_deployment(const struct config_deployment *d, struct lookup *l)
+{
+	const char *const names[] = { d->base_model, d->upstream_model };
+	const char *provider = d->provider != NULL ? d->provider->prefix : "";
+	const struct price_model *m = NULL;
+
+	for (size_t i = 0; m == NULL && i < ARRAY_LEN(names); i++) {
+		struct str name = str_of(names[i]);
+
+		/* A base_model may be of any provider. */
+		l->provider = i == 0 ? NULL : provider;
+		if (i > 0 && d->provider == NULL)
+			break;
+		do
+			m = look_up_name(d, l, name);
+		while (m == NULL && shorten(provider, &name));
 	}
 	return m;
 }

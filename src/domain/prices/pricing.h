@@ -133,7 +133,7 @@ struct price_bound {
 	bool audio_output;                   /* the answer may be sound */
 	bool image_output;                   /* or pictures */
 	int64_t images, seconds, characters; /* at most (struct price_units) */
-	int64_t image_factor;                /* struct usage has it */
+	int64_t image_factor, search_units;  /* struct usage has them */
 	int64_t searches;
 	enum search_size search_size;
 	bool fast; /* struct usage has both */

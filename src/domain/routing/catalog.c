@@ -37,7 +37,7 @@ add_deployment(struct catalog *c, size_t i, struct err *err)
 		    "%s:%d: model_name: %s has more than %d stars", from->file,
 		    from->line, from->model_name, WILDCARD_MAX_STARS);
 	if (price_resolve(from, c->tables, c->table_count, &d->price, err) != 0)
-		return err_prefix(err, "%s:%d", from->file, from->line);
+		return -1;
 	d->max_input_tokens =
 	    first_set(from->max_input_tokens, d->price.max_input_tokens);
 	d->max_output_tokens =

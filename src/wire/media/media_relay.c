@@ -17,6 +17,9 @@
    counts them. */
 #define GUESS_TOKENS_PER_IMAGE 1056
 
+/* More than any rerank can count as. */
+#define MAX_SEARCH_UNITS 1000000
+
 struct media {
 	struct relay_input in;
 	struct buf model; /* the client's name, quoted */
@@ -87,6 +90,26 @@ note_usage(struct relay *r, const struct skim_value *object)
 	if (r->options.request->image_output && u.image_output_tokens == 0)
 		u.image_output_tokens = u.completion_tokens;
 	r->facts.usage = u;
+}
+
+/* {"meta":{"billed_units":{"search_units":N}}}: Cohere's reranks. */
+static void
+note_search_units(struct relay *r, const struct skim_value *object)
+{
+	struct skim_value meta = pick_one(object, "meta");
+	struct skim_value billed = pick_one(&meta, "billed_units");
+	struct skim_value units = pick_one(&billed, "search_units");
+	struct usage *u = &r->facts.usage;
+	bool inexact;
+	int64_t n;
+
+	if (r->options.request->api != WIRE_RERANK ||
+	    units.type != SKIM_NUMBER ||
+	    num_decimal(units.value, 0, &n, &inexact) != 0 || n < 1 ||
+	    n > MAX_SEARCH_UNITS)
+		return;
+	u->search_units = n;
+	u->source = USAGE_PROVIDER;
 }
 
 /* What the request itself says, where the answer does not count. */
@@ -163,6 +186,7 @@ finish_json(struct relay *r, struct str text, struct buf *out, struct err *err)
 	model = pick_one(&root, "model");
 	relay_copy_string(&model, r->facts.model, sizeof(r->facts.model));
 	note_usage(r, &root);
+	note_search_units(r, &root);
 	note_pieces(r, &root);
 	write_renamed(r, &root, out);
 	return 0;

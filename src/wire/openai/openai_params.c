@@ -14,7 +14,8 @@
 
 /* OpenAI's families. A name that ends in a point covers all that begin so. */
 #define REASONING "o1 o3 o4 gpt-5"
-#define NEWER     "gpt-5-chat gpt-5. gpt-6 gpt-6. gpt-7 gpt-7."
+#define NEWER     "gpt-5. gpt-6 gpt-6. gpt-7 gpt-7."
+#define NO_EFFORT "gpt-3.5 gpt-35 gpt-4 gpt-4. gpt-4o chatgpt-4o"
 
 struct param_row {
 	const char *param;
@@ -44,6 +45,17 @@ static const struct param_row newer_rows[] = {
 	{ "max_tokens",        PARAM_RENAME, "max_completion_tokens" },
 };
 
+/* Nor does GPT-5's chat model, which does not reason. */
+static const struct param_row new_chat_rows[] = {
+	{ "max_tokens",        PARAM_RENAME, "max_completion_tokens" },
+	{ "reasoning_effort",  PARAM_YIELD,  NULL },
+};
+
+/* Models that do not reason: 400 for a word on how much. */
+static const struct param_row no_effort_rows[] = {
+	{ "reasoning_effort",  PARAM_YIELD,  NULL },
+};
+
 /* additionalProperties is false there: every other field is a 422. */
 static const struct param_row mistral_rows[] = {
 	{ "seed",                  PARAM_RENAME, "random_seed" },
@@ -52,6 +64,12 @@ static const struct param_row mistral_rows[] = {
 	{ "temperature",           PARAM_CLAMP,  "1.5" },
 	/* Older deployments know only their own word. */
 	{ "tool_choice",           PARAM_WORD,   "required \"any\"" },
+	/* It knows none and high. */
+	{ "reasoning_effort",      PARAM_WORD,   "minimal \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "low \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "medium \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "xhigh \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "max \"high\"" },
 	{ "service_tier",          PARAM_WORDS,  "auto standard_only" },
 	{ "stream_options",        PARAM_DROP,   NULL },
 	{ "user",                  PARAM_DROP,   NULL },
@@ -133,6 +151,7 @@ static const struct param_row grok_rows[] = {
 	{ "presence_penalty",  PARAM_YIELD, NULL },
 	{ "frequency_penalty", PARAM_YIELD, NULL },
 	{ "logit_bias",        PARAM_YIELD, NULL },
+	{ "reasoning_effort",  PARAM_YIELD, NULL },
 };
 
 /* Searches and answers; calls no tools of the client's. */
@@ -175,6 +194,12 @@ static const struct {
 	const struct param_row *rows;
 	size_t count;
 } groups[] = {
+	{ "openai",      "gpt-5-chat", ROWS(new_chat_rows) },
+	{ "azure",       "gpt-5-chat", ROWS(new_chat_rows) },
+	{ "azure_ai",    "gpt-5-chat", ROWS(new_chat_rows) },
+	{ "openai",      NO_EFFORT, ROWS(no_effort_rows) },
+	{ "azure",       NO_EFFORT, ROWS(no_effort_rows) },
+	{ "azure_ai",    NO_EFFORT, ROWS(no_effort_rows) },
 	{ "openai",      NEWER,     ROWS(newer_rows) },
 	{ "azure",       NEWER,     ROWS(newer_rows) },
 	{ "azure_ai",    NEWER,     ROWS(newer_rows) },
