@@ -31,29 +31,15 @@
 #define OUT_MAX_BYTES (256u * 1024 * 1024)
 
 struct step_row {
-	const char *word;
 	enum step_wait waits;
 	enum step_gone gone;
-	const char *help;
 	enum step_result (*run)(struct exchange *x);
 };
 
 #define STEP_ROW(NAME, word, waits, gone, help)                                \
-	{ word, WAITS_##waits, GONE_##gone, help, step_run_##NAME },
+	{ WAITS_##waits, GONE_##gone, step_run_##NAME },
 static const struct step_row steps[] = { STEPS(STEP_ROW) };
 #undef STEP_ROW
-
-const char *
-step_name(enum step step)
-{
-	return (unsigned)step < STEP_COUNT ? steps[step].word : "?";
-}
-
-const char *
-step_help(enum step step)
-{
-	return (unsigned)step < STEP_COUNT ? steps[step].help : "";
-}
 
 const char *
 exchange_outcome_name(enum exchange_outcome outcome)

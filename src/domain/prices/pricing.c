@@ -384,8 +384,7 @@ write_row(struct jsonw *w, const char *key, const struct price_rates *r)
 
 	if (price_rates_absent(r))
 		return;
-	jsonw_key(w, key);
-	jsonw_open(w, '{');
+	jsonw_put_open(w, key, '{');
 	for (int i = 0; i < PRICE_KIND_COUNT; i++) {
 		enum price_kind k = (enum price_kind)i;
 
@@ -435,8 +434,7 @@ price_to_json(const struct price *p, struct buf *out)
 	jsonw_cstr(&w, "1e-12 USD");
 	write_rows(&w, p, -1);
 	if (p->tier_count > 0) {
-		jsonw_key(&w, "tiers");
-		jsonw_open(&w, '[');
+		jsonw_put_open(&w, "tiers", '[');
 		for (size_t i = 0; i < p->tier_count; i++) {
 			jsonw_open(&w, '{');
 			write_number(&w, "above_tokens",

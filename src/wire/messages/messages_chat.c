@@ -128,8 +128,7 @@ write_tools(struct chat_draft *d)
 		return -1;
 	if (count == 0)
 		return 0;
-	jsonw_key(&d->w, "tools");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "tools", '[');
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		name = pick_one(&v, "name");
@@ -153,8 +152,7 @@ write_stops(struct chat_draft *d)
 
 	if (stops.type != SKIM_ARRAY || stops.count == 0)
 		return;
-	jsonw_key(&d->w, "stop");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "stop", '[');
 	skim_iter_init(&it, stops.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		if (n++ < MAX_STOPS || !chat_draft_is_for(d, OPENAI))
@@ -175,8 +173,7 @@ write_effort(struct chat_draft *d)
 
 	/* Their own word for it is Anthropic's. */
 	if (type.type == SKIM_STRING && chat_draft_is_for(d, TAKES_THINKING)) {
-		jsonw_key(&d->w, "thinking");
-		jsonw_open(&d->w, '{');
+		jsonw_put_open(&d->w, "thinking", '{');
 		jsonw_key(&d->w, "type");
 		jsonw_cstr(&d->w,
 		    skim_string_is(&type, "disabled") ? "disabled" : "enabled");
@@ -204,12 +201,10 @@ write_format(struct chat_draft *d)
 
 	if (schema.type != SKIM_OBJECT)
 		return;
-	jsonw_key(w, "response_format");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "response_format", '{');
 	jsonw_key(w, "type");
 	jsonw_cstr(w, "json_schema");
-	jsonw_key(w, "json_schema");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "json_schema", '{');
 	jsonw_key(w, "name");
 	jsonw_cstr(w, "answer");
 	jsonw_key(w, "schema");

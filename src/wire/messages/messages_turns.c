@@ -393,8 +393,7 @@ messages_turns_write(struct chat_draft *d)
 	size_t i = 0;
 	int result = 0;
 
-	jsonw_key(&d->w, "messages");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "messages", '[');
 	open_turn(&t, d);
 	write_system(&t, &system);
 	close_turn(&t);
