@@ -33,6 +33,7 @@ struct rows {
 	struct trace_wanted wanted;
 	struct buf texts[TRACE_SEARCH_TEXTS];
 	char model[ROLLUP_VALUE_BYTES + 3]; /* as written; "" any */
+	bool failures;                      /* only what did not end well */
 	bool paged;
 	size_t page, size; /* not paged: size rows at most */
 	uint64_t found;
@@ -79,7 +80,7 @@ text_or_null(struct str s)
 	return s.n > 0 ? json_stringn(s.p, s.n) : json_null();
 }
 
-/* What went wrong, or null. */
+/* What went wrong, or null: in our word for it, else in the last attempt's. */
 static json_t *
 error_of(const json_t *line)
 {
@@ -90,6 +91,8 @@ error_of(const json_t *line)
 	char code[24];
 
 	if (error.n == 0)
+		error = jsonx_str(last, "error");
+	if (error.n == 0 || str_is(jsonx_str(line, "outcome"), "ok"))
 		return json_null();
 	snprintf(code, sizeof(code), "%lld",
 	    (long long)json_integer_value(json_object_get(line, "status")));
@@ -209,6 +212,8 @@ on_line(void *arg, struct str text, const struct trace_place *place)
 	if (r->model[0] != '\0' &&
 	    !str_is(trace_member(text, "model"), r->model) &&
 	    !str_is(trace_member(text, "requested_model"), r->model))
+		return true;
+	if (r->failures && str_is(trace_member(text, "outcome"), "\"ok\""))
 		return true;
 	if (!r->paged && r->rows == r->size) {
 		r->more = true;
@@ -373,11 +378,7 @@ want_status(struct rows *r, struct admin_call *a)
 		return 0;
 	}
 	if (strcmp(text, "failure") == 0) {
-		/* A record that ended well has no error. */
-		buf_add_cstr(&r->texts[r->wanted.text_count], ",\"error\":\"");
-		r->wanted.texts[r->wanted.text_count] =
-		    buf_str(&r->texts[r->wanted.text_count]);
-		r->wanted.text_count++;
+		r->failures = true;
 		return 0;
 	}
 	a->param = "status_filter";

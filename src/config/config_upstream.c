@@ -444,9 +444,12 @@ resolve_provider(struct loader *l, struct config_entry *e, const struct node *n)
 	}
 	if (str_starts(name, "responses/") &&
 	    (d->provider->flags & PROVIDER_RESPONSES) != 0) {
-		config_entry_left_out(l, e, at,
-		    "chat over OpenAI's Responses API is not served yet");
-		return 1;
+		loader_remark(l, CONFIG_WARN, at,
+		    "requests of /v1/responses go to its Responses API; chats "
+		    "go to its chat API, where LiteLLM makes responses of "
+		    "them: a model that has none refuses them");
+		str_cut(&name, '/');
+		d->upstream_model = loader_keep(l, name);
 	}
 	if (strcmp(d->provider->prefix, "vllm") == 0)
 		loader_remark(l, CONFIG_WARN, at,

@@ -9,6 +9,7 @@
 #include "domain/accounts/access.h"
 #include "domain/accounts/vkey.h"
 #include "domain/routing/route_live.h"
+#include "wire/pick.h"
 #include "wire/quote.h"
 
 #define MAX_BODY_BYTES (64 * 1024 * 1024)
@@ -32,22 +33,71 @@ struct inquiry {
 
 /* ---- the request -------------------------------------------------------- */
 
-/* The API that a body is for, by the member that holds its prompt. */
-static enum wire_api
-api_of(struct str body)
+static bool
+has_member(const struct skim_value *body, const char *key)
 {
-	struct skim_value v;
-	struct skim_iter it;
-	struct str key;
+	return pick_one(body, key).type != SKIM_ABSENT;
+}
 
-	skim_iter_init(&it, body);
-	while (it.is_object && skim_iter_next(&it, &key, &v) == 1) {
-		if (str_is(key, "prompt"))
-			return WIRE_COMPLETIONS;
-		if (str_is(key, "input"))
-			return WIRE_EMBEDDINGS;
-		if (str_is(key, "system") || str_is(key, "anthropic_version"))
-			return WIRE_MESSAGES;
+/* What the model's first deployment serves; "chat" when nobody says. */
+static const struct config_deployment *
+deployment_of(const struct config *c, const struct skim_value *body)
+{
+	struct skim_value model = pick_one(body, "model");
+
+	for (size_t i = 0; i < c->deployment_count; i++) {
+		if (skim_string_is(&model, c->deployments[i].model_name))
+			return &c->deployments[i];
+	}
+	return NULL;
+}
+
+/* Several APIs have an input. */
+static enum wire_api
+api_of_input(const struct skim_value *body, const struct config_deployment *d)
+{
+	const char *mode = d != NULL ? d->mode : "chat";
+	const char *model = d != NULL ? d->litellm_model : "";
+
+	if (has_member(body, "voice"))
+		return WIRE_SPEECH;
+	if (strcmp(mode, "moderation") == 0)
+		return WIRE_MODERATIONS;
+	if (strcmp(mode, "embedding") == 0 || strstr(model, "embed") != NULL ||
+	    has_member(body, "encoding_format") ||
+	    has_member(body, "dimensions"))
+		return WIRE_EMBEDDINGS;
+	return WIRE_RESPONSES;
+}
+
+/* The API that a body is for: by the member that holds its prompt, and by the
+   model where that is not enough. */
+static enum wire_api
+api_of(const struct config *c, struct str text)
+{
+	struct skim_value body;
+
+	if (text.n == 0 || skim(text, NULL, 0, NULL, NULL) != 0)
+		return WIRE_CHAT;
+	body = pick_root(text);
+	if (has_member(&body, "messages"))
+		return has_member(&body, "system") ||
+			       has_member(&body, "anthropic_version")
+			   ? WIRE_MESSAGES
+			   : WIRE_CHAT;
+	if (has_member(&body, "documents"))
+		return WIRE_RERANK;
+	if (has_member(&body, "input"))
+		return api_of_input(&body, deployment_of(c, &body));
+	if (has_member(&body, "prompt")) {
+		const struct config_deployment *d = deployment_of(c, &body);
+
+		return has_member(&body, "size") ||
+			       has_member(&body, "quality") ||
+			       (d != NULL &&
+				   strcmp(d->mode, "image_generation") == 0)
+			   ? WIRE_IMAGES
+			   : WIRE_COMPLETIONS;
 	}
 	return WIRE_CHAT;
 }
@@ -84,8 +134,8 @@ read_request(struct inquiry *q, const char *what)
 		ctl_complain("%s", err.text);
 		return CTL_FAILED;
 	}
-	if (wire_request_parse(api_of(buf_str(&q->body)), buf_str(&q->body),
-		&q->arena, &q->request, &param, &err) == 0)
+	if (wire_request_parse(api_of(q->ctl->config, buf_str(&q->body)),
+		buf_str(&q->body), &q->arena, &q->request, &param, &err) == 0)
 		return CTL_OK;
 	ctl_complain("%s%s%s", q->is_file ? what : "", q->is_file ? ": " : "",
 	    err.text);

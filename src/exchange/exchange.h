@@ -140,9 +140,8 @@ struct exchange {
 	struct list node; /* on env->by_step[step], or env->pool */
 	struct arena arena;
 	enum step step;
-	bool running, again;         /* the driver's: see exchange_resume */
-	struct list errands;         /* those that are out; none: it may run */
-	struct http_call *held_call; /* whose bytes they need */
+	bool running, again;    /* the driver's: see exchange_resume */
+	struct errands errands; /* while one is out it stands still */
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */

@@ -75,6 +75,10 @@ test_names_find_their_provider(void **state)
 		{ "mistral-small-latest", "", "", "mistral",
 		    "mistral-small-latest" },
 		{ "gemini-2.5-pro", "", "", "gemini", "gemini-2.5-pro" },
+		{ "anthropic.claude-3-sonnet-20240229-v1:0", "", "", "bedrock",
+		    "anthropic.claude-3-sonnet-20240229-v1:0" },
+		{ "us.amazon.nova-lite-v1:0", "", "", "bedrock",
+		    "us.amazon.nova-lite-v1:0" },
 		/* An address alone: any OpenAI-compatible server. */
 		{ "mistralai/Mistral-7B", "http://h:8000/v1", "", "openai",
 		    "mistralai/Mistral-7B" },

@@ -4,7 +4,9 @@
  */
 #include "wire/messages/messages_chat.h"
 
+#include "wire/openai/chat_search.h"
 #include "wire/openai/openai_params.h"
+#include "wire/searches.h"
 
 #define OPENAI "openai azure"
 
@@ -56,26 +58,37 @@ is_function(const struct skim_value *tool)
 	return schema.type == SKIM_OBJECT;
 }
 
+/* Those that run at Anthropic: the search may have a counterpart. */
 static int
-count_functions(struct chat_draft *d, const struct skim_value *tools,
-    size_t *count_r)
+write_others(struct chat_draft *d, const struct skim_value *tools,
+    size_t *functions_r)
 {
+	const struct skim_value none = { .type = SKIM_ABSENT };
+	bool has_search = false;
 	struct skim_iter it;
-	struct skim_value v;
+	struct skim_value v, type;
 	struct str key;
+	int result = 0;
 
-	*count_r = 0;
+	*functions_r = 0;
 	if (tools->type != SKIM_ARRAY)
 		return 0;
 	skim_iter_init(&it, tools->value);
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		if (is_function(&v))
-			(*count_r)++;
-		else if (chat_draft_refuse(d, "tools that run at Anthropic") !=
-			 0)
-			return -1;
+	while (result == 0 && skim_iter_next(&it, &key, &v) == 1) {
+		if (is_function(&v)) {
+			(*functions_r)++;
+		} else if (!searches_is_tool(&v)) {
+			result =
+			    chat_draft_refuse(d, "tools that run at Anthropic");
+		} else if (!chat_search_takes(d)) {
+			type = pick_one(&v, "type");
+			result = chat_draft_refuse_tool(d, &type);
+		} else if (!has_search) {
+			has_search = true;
+			result = chat_search_write(d, &v, &none);
+		}
 	}
-	return 0;
+	return result;
 }
 
 static void
@@ -111,7 +124,7 @@ write_tools(struct chat_draft *d)
 	struct str key;
 	size_t count;
 
-	if (count_functions(d, &tools, &count) != 0)
+	if (write_others(d, &tools, &count) != 0)
 		return -1;
 	if (count == 0)
 		return 0;
@@ -169,7 +182,7 @@ write_effort(struct chat_draft *d)
 	if (!d->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {
-		chat_draft_copy(d, "reasoning_effort", &effort);
+		chat_draft_effort(d, &effort);
 	} else if (skim_string_is(&type, "enabled") &&
 		   budget.type == SKIM_NUMBER &&
 		   skim_int(&budget, &tokens) == 0) {
