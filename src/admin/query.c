@@ -1,14 +1,7 @@
 /* Reading a query. See query.h. Pure. */
 #include "admin/query.h"
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/num.h"
 
 /* One byte of s as it is meant, s moved behind it; -1: no such byte. */
 static int
@@ -25,8 +18,8 @@ next_byte(struct str *s)
 		return (unsigned char)c;
 	if (s->n < 2)
 		return -1;
-	high = hex_digit(s->p[0]);
-	low = hex_digit(s->p[1]);
+	high = num_hex_digit(s->p[0]);
+	low = num_hex_digit(s->p[1]);
 	s->p += 2;
 	s->n -= 2;
 	return high < 0 || low < 0 ? -1 : high * 16 + low;

@@ -1,6 +1,8 @@
 /* SHA-256, table hash, random bytes. See hash.h. */
 #include "base/hash.h"
 
+#include "base/num.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sys/random.h>
@@ -45,6 +47,28 @@ hash_hex(const unsigned char *bytes, size_t n, char *out)
 		out[2 * i + 1] = digits[bytes[i] & 15];
 	}
 	out[2 * n] = '\0';
+}
+
+static int
+lower_hex_digit(char c)
+{
+	return c >= 'A' && c <= 'F' ? -1 : num_hex_digit(c);
+}
+
+bool
+hash_unhex(struct str hex, unsigned char *out, size_t n)
+{
+	if (hex.n != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int high = lower_hex_digit(hex.p[2 * i]);
+		int low = lower_hex_digit(hex.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
 }
 
 void

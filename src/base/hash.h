@@ -21,6 +21,8 @@ void hash_leave_thread(void);
 void hash_hmac_hex(struct str key, struct str data, char out[SHA256_HEX_BYTES]);
 /* Lower-case hex of n bytes and a NUL: out has room for 2n + 1. */
 void hash_hex(const unsigned char *bytes, size_t n, char *out);
+/* Back from what hash_hex() writes; false: not that, or not of n bytes. */
+bool hash_unhex(struct str hex, unsigned char *out, size_t n);
 void hash_sha256_hex(struct str data, char out[SHA256_HEX_BYTES]);
 /* For hash tables in this process; seeded at start, never stored. */
 uint64_t hash_bytes(struct str data);

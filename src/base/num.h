@@ -39,6 +39,16 @@ size_t num_format(int64_t v, int scale, char out[NUM_TEXT_BYTES]);
 /* The decimal digits of v; returns their number. */
 size_t num_format_uint(uint64_t v, char out[NUM_TEXT_BYTES]);
 
+/* What a hexadecimal digit counts, in either case; -1: it is none. */
+static inline int
+num_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Sums saturate at plus or minus this: nothing wraps, also not when two of
    them are added. */
 #define NUM_SUM_MAX (INT64_MAX / 4)

@@ -13,31 +13,6 @@
 #define SEED_BYTES      32
 #define SIGNATURE_BYTES 64
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Exactly n bytes of hex. */
-static bool
-from_hex(struct str hex, unsigned char *out, size_t n)
-{
-	if (hex.n != 2 * n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		int high = hex_value(hex.p[2 * i]);
-		int low = hex_value(hex.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high * 16 + low);
-	}
-	return true;
-}
-
 /* ---- the file ----------------------------------------------------------- */
 
 static int
@@ -80,7 +55,7 @@ load_key(const char *path, EVP_PKEY **key_r, struct err *err)
 		buf_fini(&text);
 		return -1;
 	}
-	ok = from_hex(str_trim(buf_str(&text)), seed, sizeof(seed));
+	ok = hash_unhex(str_trim(buf_str(&text)), seed, sizeof(seed));
 	OPENSSL_cleanse(text.data, text.len);
 	buf_fini(&text);
 	*key_r = ok ? EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
@@ -150,8 +125,8 @@ sign_is_valid(struct str public_hex, struct str text, struct str signature_hex)
 	EVP_PKEY *key;
 	bool ok;
 
-	if (!from_hex(public_hex, public, sizeof(public)) ||
-	    !from_hex(signature_hex, signature, sizeof(signature)))
+	if (!hash_unhex(public_hex, public, sizeof(public)) ||
+	    !hash_unhex(signature_hex, signature, sizeof(signature)))
 		return false;
 	key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public,
 	    sizeof(public));

@@ -1,5 +1,6 @@
 /* Requests of Converse, and who signed them. See chat_bedrock.h. */
 #include "base/clock.h"
+#include "base/num.h"
 #include "base/sigv4.h"
 #include "sim/chat_bedrock.h"
 
@@ -134,16 +135,6 @@ chat_bedrock_check(const struct request *req, int64_t now_nsecs,
 
 /* ---- the path ----------------------------------------------------------- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct str
 decoded(struct str s, struct arena *arena)
 {
@@ -152,9 +143,10 @@ decoded(struct str s, struct arena *arena)
 
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '%' && i + 2 < s.n &&
-		    hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
-			p[n++] = (char)(hex_digit(s.p[i + 1]) << 4 |
-					hex_digit(s.p[i + 2]));
+		    num_hex_digit(s.p[i + 1]) >= 0 &&
+		    num_hex_digit(s.p[i + 2]) >= 0) {
+			p[n++] = (char)(num_hex_digit(s.p[i + 1]) << 4 |
+					num_hex_digit(s.p[i + 2]));
 			i += 2;
 		} else {
 			p[n++] = s.p[i];

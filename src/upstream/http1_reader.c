@@ -1,6 +1,8 @@
 /* An HTTP/1 answer, strictly. See http1_reader.h. */
 #include "upstream/http1_reader.h"
 
+#include "base/num.h"
+
 #define MAX_INTERIMS 16
 
 enum state {
@@ -287,18 +289,6 @@ give_body(struct http1_reader *r, struct str *in, enum state after)
 	return HTTP1_BODY;
 }
 
-static int
-hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* "1a2b", perhaps with ";extension"s, which say nothing to us. */
 static bool
 read_hex(struct str line, uint64_t *v_r)
@@ -306,10 +296,10 @@ read_hex(struct str line, uint64_t *v_r)
 	uint64_t v = 0;
 	size_t n = 0;
 
-	for (; n < line.n && hex_digit(line.p[n]) >= 0; n++) {
+	for (; n < line.n && num_hex_digit(line.p[n]) >= 0; n++) {
 		if (n == 15)
 			return false;
-		v = v << 4 | (uint64_t)hex_digit(line.p[n]);
+		v = v << 4 | (uint64_t)num_hex_digit(line.p[n]);
 	}
 	if (n == 0)
 		return false;

@@ -12,6 +12,8 @@
 #include "base/map.h"
 #include "base/num.h"
 
+#include <ctype.h>
+
 static void
 test_decimal_is_exact(void **state)
 {
@@ -473,6 +475,27 @@ test_sha256(void **state)
 				 "b00361a396177a9cb410ff61f20015ad");
 }
 
+static void
+test_hex_comes_back(void **state)
+{
+	static const char *const bad[] = { "", "0", "00f", "00fff", "00FF",
+		"0g00", "00 0", "0x00" };
+	unsigned char bytes[2] = { 0x0f, 0xa0 }, back[2];
+	char hex[5];
+
+	(void)state;
+	hash_hex(bytes, sizeof(bytes), hex);
+	assert_string_equal(hex, "0fa0");
+	assert_true(hash_unhex(str_of(hex), back, sizeof(back)));
+	assert_memory_equal(back, bytes, sizeof(bytes));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(hash_unhex(str_of(bad[i]), back, sizeof(back)));
+	for (int c = 0; c < 256; c++)
+		assert_int_equal(num_hex_digit((char)c),
+		    isxdigit(c) ? (int)strtol((char[]){ (char)c, 0 }, NULL, 16)
+				: -1);
+}
+
 int
 main(void)
 {
@@ -494,6 +517,7 @@ main(void)
 		cmocka_unit_test(test_list_and_arena),
 		cmocka_unit_test(test_an_arena_takes_over_another),
 		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_hex_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,30 +79,6 @@ take_own(struct edit *e, struct str own, struct vkey_secret *s)
 
 /* ---- finding ------------------------------------------------------------ */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-read_hash(struct str text, unsigned char hash_r[SHA256_BYTES])
-{
-	if (text.n != 2 * SHA256_BYTES)
-		return false;
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		int high = hex_digit(text.p[2 * i]);
-		int low = hex_digit(text.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		hash_r[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
 int
 vkey_find(struct store_txn *t, struct str text,
     unsigned char hash_r[SHA256_BYTES], struct err *err)
@@ -119,7 +95,7 @@ vkey_find(struct store_txn *t, struct str text,
 		memcpy(hash_r, found.p, SHA256_BYTES);
 	else if (is_key)
 		hash_sha256(text, hash_r);
-	else if (!read_hash(text, hash_r))
+	else if (!hash_unhex(text, hash_r, SHA256_BYTES))
 		return err_set(err, ERR_NOT_HELD,
 		    "Key not found in database: no such key, hash or alias");
 	rc = store_get(t, STORE_KEYS, hash_str(hash_r), &found);
@@ -546,7 +522,8 @@ vkey_delete_of(struct edit *e, const char *member, struct str value)
 	for (size_t i = 0; rc == 0 && i < json_array_size(hashes); i++) {
 		const json_t *hex = json_array_get(hashes, i);
 
-		if (!read_hash(str_of(json_string_value(hex)), hash))
+		if (!hash_unhex(str_of(json_string_value(hex)), hash,
+			SHA256_BYTES))
 			continue;
 		rc = vkey_delete(e, hash, &row);
 		json_decref(row);

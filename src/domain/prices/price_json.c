@@ -1,6 +1,8 @@
 /* The number-exact JSON reader. See price_json.h. */
 #include "domain/prices/price_json.h"
 
+#include "base/num.h"
+
 #include <stdarg.h>
 
 int
@@ -139,18 +141,6 @@ price_json_member(struct price_json *j, struct str *key_r)
 
 /* ---- strings ------------------------------------------------------------ */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Four hex digits at p. */
 static int
 take_hex4(struct price_json *j, uint32_t *v_r)
@@ -158,7 +148,7 @@ take_hex4(struct price_json *j, uint32_t *v_r)
 	uint32_t v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		int d = j->p < j->end ? hex_digit(*j->p) : -1;
+		int d = j->p < j->end ? num_hex_digit(*j->p) : -1;
 
 		if (d < 0)
 			return price_json_fail(j, "bad \\u escape");

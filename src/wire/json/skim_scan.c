@@ -12,7 +12,7 @@
  */
 #include "wire/json/skim_scan.h"
 
-#include "wire/json/skim_text.h"
+#include "base/num.h"
 
 const char scan_too_deep[] = "nested too deep";
 
@@ -163,7 +163,7 @@ has_hex4(const uint8_t *p, const uint8_t *end)
 	if (end - p < 4)
 		return false;
 	for (int i = 0; i < 4; i++) {
-		if (hex_digit(p[i]) < 0)
+		if (num_hex_digit((char)p[i]) < 0)
 			return false;
 	}
 	return true;

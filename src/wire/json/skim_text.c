@@ -15,7 +15,7 @@ hex4(const char *p)
 	uint32_t v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		int d = hex_digit((uint8_t)p[i]);
+		int d = num_hex_digit(p[i]);
 
 		v = v * 16 + (uint32_t)(d < 0 ? 0 : d);
 	}

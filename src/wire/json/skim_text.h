@@ -14,13 +14,4 @@
  */
 size_t skim_decode(struct str raw, char *out);
 
-static inline int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 #endif

@@ -2,6 +2,7 @@
 #include "wire/openai/custom_input.h"
 
 #include "base/jsonw.h"
+#include "base/num.h"
 
 /* Where in {"input":"..."} the reader is. */
 enum state {
@@ -28,21 +29,12 @@ struct unit {
 };
 
 static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int
 hex4(const char *p)
 {
 	int n = 0;
 
 	for (int i = 0; i < 4; i++)
-		n = n * 16 + (hex_digit(p[i]) & 15);
+		n = n * 16 + (num_hex_digit(p[i]) & 15);
 	return n;
 }
 
@@ -149,7 +141,7 @@ read_text(struct custom_input *c, const struct unit *u, struct buf *out)
 static void
 read_text_hex(struct custom_input *c, const struct unit *u, struct buf *out)
 {
-	if (u->c < 0 || hex_digit((char)u->c) < 0) {
+	if (u->c < 0 || num_hex_digit((char)u->c) < 0) {
 		/* No escape at all: left out. */
 		c->pending_len = 0;
 		c->state = IN_TEXT;
