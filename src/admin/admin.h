@@ -86,6 +86,8 @@ struct admin_route {
 	enum admin_authority authority;
 	void (*run)(const struct admin_env *env, struct http_call *call,
 	    const struct account *account, struct str argument);
+	/* 0, or -1 with a->err. What *answer_r (NULL before) then holds is the
+	   caller's in both cases. */
 	int (*read)(struct admin_call *a, json_t **answer_r);
 	int (*begin)(struct admin_call *a, struct admin_job **job_r);
 	int (*edit)(struct admin_call *a, json_t **answer_r);

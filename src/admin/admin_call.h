@@ -58,6 +58,23 @@ int call_hide(struct admin_call *a, const char *what);
 /* With what it spent and when that starts again; absent fields are null. */
 json_t *view_row(struct admin_call *a, enum entity_kind kind,
     const json_t *row);
+/* The same as a call's answer; the row's reference is used up. */
+int view_give(struct admin_call *a, enum entity_kind kind, json_t *row,
+    json_t **answer_r);
+
+/* A list of rows: which of a kind, and what stands for each. */
+struct view_list {
+	enum entity_kind kind;
+	/* NULL: all rows are in the list. */
+	bool (*has)(struct admin_call *a, const json_t *row, const void *arg);
+	const void *arg;
+	/* A new reference; NULL: view_row(). */
+	json_t *(*item)(const json_t *row);
+	size_t first, count; /* the page; count 0: the whole list */
+	size_t total;        /* filled: how many the list has */
+};
+/* The page's items as an array; NULL: failed. */
+json_t *view_rows(struct admin_call *a, struct view_list *l);
 /* Spend of any scope as LiteLLM's number. */
 json_t *view_usd(int64_t nanos);
 

@@ -384,95 +384,72 @@ read_filter(struct admin_call *a, struct key_filter *f)
 }
 
 static bool
-passes(const struct key_filter *f, const json_t *row)
+passes(struct admin_call *a, const json_t *row, const void *filter)
 {
+	const struct key_filter *f = filter;
+
 	return (f->user[0] == '\0' ||
 		   str_is(jsonx_str(row, "user_id"), f->user)) &&
 	       (f->team[0] == '\0' ||
 		   str_is(jsonx_str(row, "team_id"), f->team)) &&
 	       (f->alias[0] == '\0' ||
-		   str_is(jsonx_str(row, "key_alias"), f->alias));
+		   str_is(jsonx_str(row, "key_alias"), f->alias)) &&
+	       call_may_see_key(a, row);
 }
 
-static int
-list_keys(struct admin_call *a, const struct key_filter *f, size_t first,
-    size_t count, json_t *list, size_t *total_r)
+static json_t *
+token_of(const json_t *row)
 {
-	struct entity_walk w;
-	struct str id;
-	json_t *row;
-	size_t n = 0;
-	int rc;
-
-	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0)
-		return -1;
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		json_t *item = NULL;
-
-		if (passes(f, row) && call_may_see_key(a, row)) {
-			bool shown = n >= first && n < first + count;
-
-			n++;
-			if (shown && f->whole)
-				item = view_row(a, ENTITY_KEY, row);
-			else if (shown)
-				item =
-				    json_incref(json_object_get(row, "token"));
-			if (shown && item == NULL)
-				rc = -1;
-		}
-		json_decref(row);
-		if (item != NULL)
-			json_array_append_new(list, item);
-		if (rc < 0)
-			break;
-	}
-	entity_end_walk(&w);
-	*total_r = n;
-	return rc;
+	return json_incref(json_object_get(row, "token"));
 }
 
 int
 key_list(struct admin_call *a, json_t **answer_r)
 {
-	json_t *list = json_array();
 	struct key_filter f;
-	size_t page, size, total = 0;
+	struct view_list l = { .kind = ENTITY_KEY, .has = passes, .arg = &f };
+	json_t *list;
+	size_t page;
 
-	if (call_page(a, &page, &size) != 0 || read_filter(a, &f) != 0 ||
-	    list_keys(a, &f, (page - 1) * size, size, list, &total) != 0) {
-		json_decref(list);
+	if (call_page(a, &page, &l.count) != 0 || read_filter(a, &f) != 0)
 		return -1;
-	}
-	*answer_r = json_pack("{s:o, s:I, s:I, s:I}", "keys", list,
-	    "total_count", (json_int_t)total, "current_page", (json_int_t)page,
-	    "total_pages", (json_int_t)((total + size - 1) / size));
+	l.first = (page - 1) * l.count;
+	l.item = f.whole ? NULL : token_of;
+	list = view_rows(a, &l);
+	if (list == NULL)
+		return -1;
+	*answer_r =
+	    json_pack("{s:o, s:I, s:I, s:I}", "keys", list, "total_count",
+		(json_int_t)l.total, "current_page", (json_int_t)page,
+		"total_pages", (json_int_t)((l.total + l.count - 1) / l.count));
 	return 0;
+}
+
+static bool
+has_alias(struct admin_call *a, const json_t *row, const void *arg)
+{
+	(void)arg;
+	return jsonx_str(row, "key_alias").n > 0 && call_may_see_key(a, row);
+}
+
+static json_t *
+alias_of(const json_t *row)
+{
+	return json_incref(json_object_get(row, "key_alias"));
 }
 
 int
 key_aliases(struct admin_call *a, json_t **answer_r)
 {
-	json_t *list = json_array();
-	struct entity_walk w;
-	struct str id;
-	json_t *row;
-	int rc;
+	struct view_list l = { .kind = ENTITY_KEY,
+		.has = has_alias,
+		.item = alias_of };
+	json_t *list = view_rows(a, &l);
 
-	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0) {
-		json_decref(list);
+	if (list == NULL)
 		return -1;
-	}
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (jsonx_str(row, "key_alias").n > 0 &&
-		    call_may_see_key(a, row))
-			json_array_append(list,
-			    json_object_get(row, "key_alias"));
-		json_decref(row);
-	}
-	entity_end_walk(&w);
 	*answer_r = json_pack("{s:o}", "aliases", list);
-	return rc;
+	return 0;
 }
 
 /* It got here: the key is good. */

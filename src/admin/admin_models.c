@@ -43,8 +43,7 @@ admin_models_list(const struct admin_env *env, struct http_call *call,
 	buf_init(&body, BODY_BYTES);
 	jsonw_init(&w, &body);
 	jsonw_open(&w, '{');
-	jsonw_key(&w, "data");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "data", '[');
 	for (size_t i = 0; i < c->group_count; i++) {
 		if (may_ask(c, account, c->groups[i].name))
 			write_model(&w, c->groups[i].name);
@@ -149,8 +148,7 @@ admin_model_info(const struct admin_env *env, struct http_call *call,
 	buf_init(&body, BODY_BYTES);
 	jsonw_init(&w, &body);
 	jsonw_open(&w, '{');
-	jsonw_key(&w, "data");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "data", '[');
 	for (size_t i = 0; i < c->deployment_count; i++) {
 		const struct deployment *d = &c->deployments[i];
 
@@ -159,8 +157,7 @@ admin_model_info(const struct admin_env *env, struct http_call *call,
 		jsonw_open(&w, '{');
 		jsonw_key(&w, "model_name");
 		jsonw_cstr(&w, d->config->model_name);
-		jsonw_key(&w, "litellm_params");
-		jsonw_open(&w, '{');
+		jsonw_put_open(&w, "litellm_params", '{');
 		jsonw_key(&w, "model");
 		jsonw_cstr(&w, d->config->litellm_model);
 		jsonw_key(&w, "api_base");

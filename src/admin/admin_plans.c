@@ -2,22 +2,13 @@
 #include "admin/admin_call.h"
 
 static int
-give(struct admin_call *a, enum entity_kind kind, json_t *row,
-    json_t **answer_r)
-{
-	*answer_r = view_row(a, kind, row);
-	json_decref(row);
-	return *answer_r != NULL ? 0 : -1;
-}
-
-static int
 create(struct admin_call *a, enum entity_kind kind, json_t **answer_r)
 {
 	json_t *row;
 
 	if (registry_create(&a->edit, kind, a->body, &row) != 0)
 		return -1;
-	return give(a, kind, row, answer_r);
+	return view_give(a, kind, row, answer_r);
 }
 
 static int
@@ -29,7 +20,7 @@ update(struct admin_call *a, enum entity_kind kind, json_t **answer_r)
 	if (call_need_text(a, entity_id_name(kind), &id) != 0 ||
 	    registry_update(&a->edit, "update", kind, id, a->body, &row) != 0)
 		return -1;
-	return give(a, kind, row, answer_r);
+	return view_give(a, kind, row, answer_r);
 }
 
 /* member: which one of the body names it. */
@@ -42,7 +33,7 @@ static int delete (struct admin_call *a, enum entity_kind kind,
 	if (call_need_text(a, member, &id) != 0 ||
 	    registry_delete(&a->edit, kind, id, &row) != 0)
 		return -1;
-	return give(a, kind, row, answer_r);
+	return view_give(a, kind, row, answer_r);
 }
 
 /* The rows that a list of the body names. */
@@ -60,8 +51,9 @@ named_rows(struct admin_call *a, enum entity_kind kind, const char *member,
 	for (size_t i = 0; i < n; i++) {
 		if (entity_need(a->txn, kind, call_item(list, i), &row,
 			&a->err) != 0 ||
-		    give(a, kind, row, &view) != 0) {
+		    view_give(a, kind, row, &view) != 0) {
 			json_decref(*rows_r);
+			*rows_r = NULL;
 			return -1;
 		}
 		json_array_append_new(*rows_r, view);
@@ -72,26 +64,10 @@ named_rows(struct admin_call *a, enum entity_kind kind, const char *member,
 static int
 all_rows(struct admin_call *a, enum entity_kind kind, json_t **rows_r)
 {
-	struct entity_walk w;
-	struct str id;
-	json_t *row, *view;
-	int rc;
+	struct view_list l = { .kind = kind };
 
-	if (entity_walk(a->txn, kind, &w, &a->err) != 0)
-		return -1;
-	*rows_r = json_array();
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (give(a, kind, row, &view) != 0) {
-			rc = -1;
-			break;
-		}
-		json_array_append_new(*rows_r, view);
-	}
-	entity_end_walk(&w);
-	if (rc == 0)
-		return 0;
-	json_decref(*rows_r);
-	return -1;
+	*rows_r = view_rows(a, &l);
+	return *rows_r != NULL ? 0 : -1;
 }
 
 /* ---- budgets ------------------------------------------------------------ */

@@ -28,15 +28,6 @@ check_manager(struct admin_call *a, struct str *id_r)
 	return 0;
 }
 
-/* A row that was written, as the answer. */
-static int
-give(struct admin_call *a, json_t *team, json_t **answer_r)
-{
-	*answer_r = view_row(a, ENTITY_TEAM, team);
-	json_decref(team);
-	return *answer_r != NULL ? 0 : -1;
-}
-
 int
 team_new(struct admin_call *a, json_t **answer_r)
 {
@@ -44,7 +35,7 @@ team_new(struct admin_call *a, json_t **answer_r)
 
 	if (registry_create(&a->edit, ENTITY_TEAM, a->body, &team) != 0)
 		return -1;
-	return give(a, team, answer_r);
+	return view_give(a, ENTITY_TEAM, team, answer_r);
 }
 
 /* A team's admin changes names; money, limits and models are the
@@ -81,7 +72,7 @@ team_update(struct admin_call *a, json_t **answer_r)
 	if (check_manager(a, &id) != 0 || check_fields(a) != 0 ||
 	    registry_update(&a->edit, "update", ENTITY_TEAM, id, a->body,
 		&team) != 0 ||
-	    give(a, team, &view) != 0)
+	    view_give(a, ENTITY_TEAM, team, &view) != 0)
 		return -1;
 	*answer_r = json_object();
 	json_object_set(*answer_r, "team_id", json_object_get(view, "team_id"));
@@ -125,7 +116,7 @@ set_blocked(struct admin_call *a, bool blocked, json_t **answer_r)
 		rc = registry_update(&a->edit, blocked ? "block" : "unblock",
 		    ENTITY_TEAM, id, patch, &team);
 	json_decref(patch);
-	return rc == 0 ? give(a, team, answer_r) : -1;
+	return rc == 0 ? view_give(a, ENTITY_TEAM, team, answer_r) : -1;
 }
 
 int
@@ -184,7 +175,7 @@ team_member_add(struct admin_call *a, json_t **answer_r)
 	if (check_manager(a, &id) != 0 || check_member_fields(a) != 0 ||
 	    team_add_members(&a->edit, id, a->body, &team) != 0)
 		return -1;
-	return give(a, team, answer_r);
+	return view_give(a, ENTITY_TEAM, team, answer_r);
 }
 
 int
@@ -196,7 +187,7 @@ team_member_update(struct admin_call *a, json_t **answer_r)
 	if (check_manager(a, &id) != 0 || check_member_fields(a) != 0 ||
 	    team_update_member(&a->edit, id, a->body, &team) != 0)
 		return -1;
-	return give(a, team, answer_r);
+	return view_give(a, ENTITY_TEAM, team, answer_r);
 }
 
 int
@@ -208,7 +199,7 @@ team_member_delete(struct admin_call *a, json_t **answer_r)
 	if (check_manager(a, &id) != 0 ||
 	    team_remove_member(&a->edit, id, a->body, &team) != 0)
 		return -1;
-	return give(a, team, answer_r);
+	return view_give(a, ENTITY_TEAM, team, answer_r);
 }
 
 /* ---- models ------------------------------------------------------------- */
@@ -253,7 +244,7 @@ change_models(struct admin_call *a, bool add, json_t **answer_r)
 		    add ? "model_add" : "model_delete", ENTITY_TEAM, id, patch,
 		    &team);
 	json_decref(patch);
-	return rc == 0 ? give(a, team, answer_r) : -1;
+	return rc == 0 ? view_give(a, ENTITY_TEAM, team, answer_r) : -1;
 }
 
 int
@@ -270,41 +261,22 @@ team_model_delete(struct admin_call *a, json_t **answer_r)
 
 /* ---- read --------------------------------------------------------------- */
 
-/* The team's keys, as far as the caller may see them. */
-static int
-add_keys(struct admin_call *a, struct str team_id, json_t *keys)
+/* A key of this team that the caller may see. */
+static bool
+is_key_of(struct admin_call *a, const json_t *row, const void *team_id)
 {
-	struct entity_walk w;
-	struct str id;
-	json_t *row;
-	int rc;
-
-	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0)
-		return -1;
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		json_t *view = NULL;
-
-		if (str_eq(jsonx_str(row, "team_id"), team_id) &&
-		    call_may_see_key(a, row)) {
-			view = view_row(a, ENTITY_KEY, row);
-			if (view == NULL)
-				rc = -1;
-			else
-				json_array_append_new(keys, view);
-		}
-		json_decref(row);
-		if (rc < 0)
-			break;
-	}
-	entity_end_walk(&w);
-	return rc;
+	return str_is(jsonx_str(row, "team_id"), team_id) &&
+	       call_may_see_key(a, row);
 }
 
 int
 team_info(struct admin_call *a, json_t **answer_r)
 {
 	char id[ENTITY_ID_BYTES + 1];
-	json_t *team, *view, *keys = json_array();
+	struct view_list keys = { .kind = ENTITY_KEY,
+		.has = is_key_of,
+		.arg = id };
+	json_t *team, *view, *list;
 	int rc = call_query(a, "team_id", id, sizeof(id));
 
 	if (rc == 0) {
@@ -314,57 +286,42 @@ team_info(struct admin_call *a, json_t **answer_r)
 	if (rc == 1 &&
 	    entity_need(a->txn, ENTITY_TEAM, str_of(id), &team, &a->err) != 0)
 		rc = call_hide(a, "look at this team");
-	if (rc < 0) {
-		json_decref(keys);
+	if (rc < 0)
 		return -1;
-	}
 	rc = call_may_see_team(a, team) ? 0
 					: call_forbid(a, "look at this team");
 	view = rc == 0 ? view_row(a, ENTITY_TEAM, team) : NULL;
 	json_decref(team);
-	if (view == NULL || add_keys(a, str_of(id), keys) != 0) {
+	list = view != NULL ? view_rows(a, &keys) : NULL;
+	if (list == NULL) {
 		json_decref(view);
-		json_decref(keys);
 		return -1;
 	}
 	*answer_r = json_pack("{s:s, s:o, s:o, s:[]}", "team_id", id,
-	    "team_info", view, "keys", keys, "team_memberships");
+	    "team_info", view, "keys", list, "team_memberships");
 	return 0;
+}
+
+/* A team that the caller may see; user: whose it is to be, "" anybody's. */
+static bool
+is_listed(struct admin_call *a, const json_t *row, const void *user)
+{
+	struct str name = str_of(user);
+
+	return call_may_see_team(a, row) &&
+	       (name.n == 0 || team_member(row, name) != NULL);
 }
 
 int
 team_list(struct admin_call *a, json_t **answer_r)
 {
 	char user[ENTITY_ID_BYTES + 1] = "";
-	struct entity_walk w;
-	struct str id;
-	json_t *row, *list;
-	int rc;
+	struct view_list teams = { .kind = ENTITY_TEAM,
+		.has = is_listed,
+		.arg = user };
 
-	if (call_query(a, "user_id", user, sizeof(user)) < 0 ||
-	    entity_walk(a->txn, ENTITY_TEAM, &w, &a->err) != 0)
+	if (call_query(a, "user_id", user, sizeof(user)) < 0)
 		return -1;
-	list = json_array();
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		json_t *view = NULL;
-
-		if (call_may_see_team(a, row) &&
-		    (user[0] == '\0' ||
-			team_member(row, str_of(user)) != NULL)) {
-			view = view_row(a, ENTITY_TEAM, row);
-			if (view == NULL)
-				rc = -1;
-			else
-				json_array_append_new(list, view);
-		}
-		json_decref(row);
-		if (rc < 0)
-			break;
-	}
-	entity_end_walk(&w);
-	*answer_r = list;
-	if (rc == 0)
-		return 0;
-	json_decref(list);
-	return -1;
+	*answer_r = view_rows(a, &teams);
+	return *answer_r != NULL ? 0 : -1;
 }

@@ -6,15 +6,6 @@
 /* ---- both --------------------------------------------------------------- */
 
 static int
-give(struct admin_call *a, enum entity_kind kind, json_t *row,
-    json_t **answer_r)
-{
-	*answer_r = view_row(a, kind, row);
-	json_decref(row);
-	return *answer_r != NULL ? 0 : -1;
-}
-
-static int
 update(struct admin_call *a, const char *verb, enum entity_kind kind,
     struct str id, const json_t *patch, json_t **answer_r)
 {
@@ -22,7 +13,7 @@ update(struct admin_call *a, const char *verb, enum entity_kind kind,
 
 	if (registry_update(&a->edit, verb, kind, id, patch, &row) != 0)
 		return -1;
-	return give(a, kind, row, answer_r);
+	return view_give(a, kind, row, answer_r);
 }
 
 static int
@@ -40,37 +31,6 @@ delete_named(struct admin_call *a, enum entity_kind kind, size_t *count_r)
 		json_decref(row);
 	}
 	return 0;
-}
-
-/* All rows of a kind, as answers. */
-static int
-list_all(struct admin_call *a, enum entity_kind kind, size_t first,
-    size_t count, json_t *list, size_t *total_r)
-{
-	struct entity_walk w;
-	struct str id;
-	json_t *row;
-	size_t n = 0;
-	int rc;
-
-	if (entity_walk(a->txn, kind, &w, &a->err) != 0)
-		return -1;
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		bool shown = n >= first && n < first + count;
-		json_t *view = shown ? view_row(a, kind, row) : NULL;
-
-		n++;
-		json_decref(row);
-		if (view != NULL)
-			json_array_append_new(list, view);
-		if (shown && view == NULL) {
-			rc = -1;
-			break;
-		}
-	}
-	entity_end_walk(&w);
-	*total_r = n;
-	return rc;
 }
 
 /* ---- users -------------------------------------------------------------- */
@@ -172,48 +132,37 @@ user_delete(struct admin_call *a, json_t **answer_r)
 	return 0;
 }
 
-static int
-append_view(struct admin_call *a, enum entity_kind kind, const json_t *row,
-    json_t *list)
+static bool
+is_key_of(struct admin_call *a, const json_t *row, const void *user)
 {
-	json_t *view = view_row(a, kind, row);
+	return str_is(jsonx_str(row, "user_id"), user) &&
+	       call_may_see_key(a, row);
+}
 
-	return view != NULL ? json_array_append_new(list, view) : -1;
+static bool
+is_team_of(struct admin_call *a, const json_t *row, const void *user)
+{
+	return team_member(row, str_of(user)) != NULL &&
+	       call_may_see_team(a, row);
 }
 
 /* The user's keys and teams, as far as the caller may see them. */
 static int
-add_belongings(struct admin_call *a, struct str user, json_t *answer)
+add_belongings(struct admin_call *a, const char *user, json_t *answer)
 {
-	json_t *keys = json_array(), *teams = json_array(), *row;
-	struct entity_walk w;
-	struct str id;
-	int rc;
+	struct view_list keys = { .kind = ENTITY_KEY,
+		.has = is_key_of,
+		.arg = user };
+	struct view_list teams = { .kind = ENTITY_TEAM,
+		.has = is_team_of,
+		.arg = user };
 
-	json_object_set_new(answer, "keys", keys);
-	json_object_set_new(answer, "teams", teams);
-	if (entity_walk(a->txn, ENTITY_KEY, &w, &a->err) != 0)
-		return -1;
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (str_eq(jsonx_str(row, "user_id"), user) &&
-		    call_may_see_key(a, row))
-			rc = append_view(a, ENTITY_KEY, row, keys);
-		json_decref(row);
-		if (rc < 0)
-			break;
-	}
-	entity_end_walk(&w);
-	if (rc < 0 || entity_walk(a->txn, ENTITY_TEAM, &w, &a->err) != 0)
-		return -1;
-	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
-		if (team_member(row, user) != NULL && call_may_see_team(a, row))
-			rc = append_view(a, ENTITY_TEAM, row, teams);
-		json_decref(row);
-		if (rc < 0)
-			break;
-	}
-	entity_end_walk(&w);
-	return rc;
+	/* Setting a member to NULL fails. */
+	return json_object_set_new(answer, "keys", view_rows(a, &keys)) == 0 &&
+		       json_object_set_new(answer, "teams",
+			   view_rows(a, &teams)) == 0
+		   ? 0
+		   : -1;
 }
 
 int
@@ -236,28 +185,26 @@ user_info(struct admin_call *a, json_t **answer_r)
 	if (view == NULL)
 		return -1;
 	*answer_r = json_pack("{s:s, s:o}", "user_id", id, "user_info", view);
-	if (add_belongings(a, str_of(id), *answer_r) == 0)
-		return 0;
-	json_decref(*answer_r);
-	return -1;
+	return add_belongings(a, id, *answer_r);
 }
 
 int
 user_list(struct admin_call *a, json_t **answer_r)
 {
-	json_t *list = json_array();
-	size_t page, size, total = 0;
+	struct view_list l = { .kind = ENTITY_USER };
+	json_t *list;
+	size_t page;
 
-	if (call_page(a, &page, &size) != 0 ||
-	    list_all(a, ENTITY_USER, (page - 1) * size, size, list, &total) !=
-		0) {
-		json_decref(list);
+	if (call_page(a, &page, &l.count) != 0)
 		return -1;
-	}
+	l.first = (page - 1) * l.count;
+	list = view_rows(a, &l);
+	if (list == NULL)
+		return -1;
 	*answer_r = json_pack("{s:o, s:I, s:I, s:I, s:I}", "users", list,
-	    "total", (json_int_t)total, "page", (json_int_t)page, "page_size",
-	    (json_int_t)size, "total_pages",
-	    (json_int_t)((total + size - 1) / size));
+	    "total", (json_int_t)l.total, "page", (json_int_t)page, "page_size",
+	    (json_int_t)l.count, "total_pages",
+	    (json_int_t)((l.total + l.count - 1) / l.count));
 	return 0;
 }
 
@@ -270,7 +217,7 @@ customer_new(struct admin_call *a, json_t **answer_r)
 
 	if (registry_create(&a->edit, ENTITY_CUSTOMER, a->body, &row) != 0)
 		return -1;
-	return give(a, ENTITY_CUSTOMER, row, answer_r);
+	return view_give(a, ENTITY_CUSTOMER, row, answer_r);
 }
 
 int
@@ -313,7 +260,7 @@ block_one(struct admin_call *a, struct str id, bool blocked, json_t **view_r)
 		    id, patch, view_r);
 	else if (rc == 0 && (rc = registry_create(&a->edit, ENTITY_CUSTOMER,
 				 patch, &row)) == 0)
-		rc = give(a, ENTITY_CUSTOMER, row, view_r);
+		rc = view_give(a, ENTITY_CUSTOMER, row, view_r);
 	json_decref(patch);
 	return rc;
 }
@@ -366,17 +313,14 @@ customer_info(struct admin_call *a, json_t **answer_r)
 	if (rc < 0 || entity_need(a->txn, ENTITY_CUSTOMER, str_of(id), &row,
 			  &a->err) != 0)
 		return -1;
-	return give(a, ENTITY_CUSTOMER, row, answer_r);
+	return view_give(a, ENTITY_CUSTOMER, row, answer_r);
 }
 
 int
 customer_list(struct admin_call *a, json_t **answer_r)
 {
-	size_t total;
+	struct view_list l = { .kind = ENTITY_CUSTOMER };
 
-	*answer_r = json_array();
-	if (list_all(a, ENTITY_CUSTOMER, 0, SIZE_MAX, *answer_r, &total) == 0)
-		return 0;
-	json_decref(*answer_r);
-	return -1;
+	*answer_r = view_rows(a, &l);
+	return *answer_r != NULL ? 0 : -1;
 }

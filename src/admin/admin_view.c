@@ -109,3 +109,52 @@ view_row(struct admin_call *a, enum entity_kind kind, const json_t *row)
 	fill_absent(view, kind);
 	return view;
 }
+
+int
+view_give(struct admin_call *a, enum entity_kind kind, json_t *row,
+    json_t **answer_r)
+{
+	*answer_r = view_row(a, kind, row);
+	json_decref(row);
+	return *answer_r != NULL ? 0 : -1;
+}
+
+/* A row that is in the list: on the page or not. */
+static int
+add_item(struct admin_call *a, struct view_list *l, const json_t *row,
+    json_t *items)
+{
+	size_t at = l->total++;
+	json_t *item;
+
+	if (at < l->first || (l->count > 0 && at - l->first >= l->count))
+		return 0;
+	item = l->item != NULL ? l->item(row) : view_row(a, l->kind, row);
+	return item != NULL ? json_array_append_new(items, item) : -1;
+}
+
+json_t *
+view_rows(struct admin_call *a, struct view_list *l)
+{
+	json_t *items, *row;
+	struct entity_walk w;
+	struct str id;
+	int rc;
+
+	if (entity_walk(a->txn, l->kind, &w, &a->err) != 0)
+		return NULL;
+	l->total = 0;
+	items = json_array();
+	while ((rc = entity_next(&w, &id, &row, &a->err)) == 1) {
+		if (l->has == NULL || l->has(a, row, l->arg))
+			rc = add_item(a, l, row, items);
+		json_decref(row);
+		if (rc < 0)
+			break;
+	}
+	entity_end_walk(&w);
+	if (rc == 0)
+		return items;
+	json_decref(items);
+	return NULL;
+}

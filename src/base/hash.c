@@ -11,7 +11,7 @@ static _Thread_local EVP_MD_CTX *ctx;
 static _Thread_local EVP_MD *sha256;
 
 void
-hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
+hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
 {
 	if (ctx == NULL) {
 		ctx = EVP_MD_CTX_new();
@@ -19,8 +19,7 @@ hash_sha256_pair(struct str a, struct str b, unsigned char out[SHA256_BYTES])
 	}
 	if (ctx == NULL || sha256 == NULL ||
 	    EVP_DigestInit_ex(ctx, sha256, NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, a.p, a.n) != 1 ||
-	    EVP_DigestUpdate(ctx, b.p, b.n) != 1 ||
+	    EVP_DigestUpdate(ctx, data.p, data.n) != 1 ||
 	    EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
 		fprintf(stderr, "fatal: SHA-256 is not available\n");
 		abort();
@@ -34,12 +33,6 @@ hash_leave_thread(void)
 	EVP_MD_free(sha256);
 	ctx = NULL;
 	sha256 = NULL;
-}
-
-void
-hash_sha256(struct str data, unsigned char out[SHA256_BYTES])
-{
-	hash_sha256_pair(data, str_make("", 0), out);
 }
 
 void

@@ -13,9 +13,6 @@
 #define SHA256_HEX_BYTES 65 /* 64 digits and a NUL */
 
 void hash_sha256(struct str data, unsigned char out[SHA256_BYTES]);
-/* Over two pieces, as if they stood in one. */
-void hash_sha256_pair(struct str a, struct str b,
-    unsigned char out[SHA256_BYTES]);
 void hash_hmac(struct str key, struct str data,
     unsigned char out[SHA256_BYTES]);
 /* SHA-256 may be used on any thread; one that ends calls this behind it. */

@@ -181,6 +181,13 @@ jsonw_put_cstr(struct jsonw *w, const char *key, const char *s)
 }
 
 void
+jsonw_put_open(struct jsonw *w, const char *key, char bracket)
+{
+	jsonw_key(w, key);
+	jsonw_open(w, bracket);
+}
+
+void
 jsonw_raw(struct jsonw *w, struct str json)
 {
 	before_value(w);

@@ -29,6 +29,7 @@ void jsonw_null(struct jsonw *w);
 /* A key and its value. */
 void jsonw_put_int(struct jsonw *w, const char *key, int64_t v);
 void jsonw_put_cstr(struct jsonw *w, const char *key, const char *s);
+void jsonw_put_open(struct jsonw *w, const char *key, char bracket);
 /* v / 10^scale as an exact decimal number. */
 void jsonw_decimal(struct jsonw *w, int64_t v, int scale);
 /* Bytes that already are JSON. */

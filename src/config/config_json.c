@@ -6,8 +6,9 @@
 #include "config/config_entry.h"
 #include "config/config_loader.h"
 
-void
-config_json_warn_words(struct loader *l, const struct node *n)
+/* Warns of yes/no/on/off below n, which YAML 1.1 reads as booleans. */
+static void
+warn_words(struct loader *l, const struct node *n)
 {
 	if (node_is_old_bool(n) && n->env == NULL)
 		loader_remark(l, CONFIG_WARN, n,
@@ -15,7 +16,7 @@ config_json_warn_words(struct loader *l, const struct node *n)
 		    "false, or quote it",
 		    n->text.p);
 	for (const struct node *c = n->first; c != NULL; c = c->next)
-		config_json_warn_words(l, c);
+		warn_words(l, c);
 }
 
 const char *
@@ -25,7 +26,7 @@ config_json_keep(struct loader *l, const struct node *n)
 	struct jsonw w;
 	struct buf b;
 
-	config_json_warn_words(l, n);
+	warn_words(l, n);
 	buf_init(&b, TREE_JSON_BYTES);
 	jsonw_init(&w, &b);
 	node_json(n, &w);
@@ -44,7 +45,7 @@ config_json_body(struct loader *l, const struct node *n,
 {
 	struct jsonw w;
 
-	config_json_warn_words(l, n);
+	warn_words(l, n);
 	jsonw_init(&w, &entry->body_json);
 	w.comma = entry->body_json.len > 0;
 	jsonw_key(&w, n->key.p);

@@ -351,12 +351,14 @@ loader_apply(struct loader *l, const struct config_key *row,
 	}
 }
 
-/* The sections of an entry are read by config_entry.c, in its own order. */
+/* The sections of an entry are read by config_entry.c, in its own order; not
+   the maps inside them. */
 static bool
 is_entry_part(const struct config_key *row)
 {
 	return row->type == TYPE_MAP &&
-	       strncmp(row->path, "model_list[].", 13) == 0;
+	       strncmp(row->path, "model_list[].", 13) == 0 &&
+	       strchr(row->path + 13, '.') == NULL;
 }
 
 void

@@ -82,8 +82,6 @@ bool loader_is_list(struct loader *l, const struct node *n);
 /* Stores n's value as the row says; config_value.c. Null leaves the field. */
 void config_value_store(struct loader *l, const struct config_key *row,
     const struct node *n, void *target, struct config_entry *entry);
-/* Warns of yes/no/on/off below n, which YAML 1.1 reads as booleans. */
-void config_json_warn_words(struct loader *l, const struct node *n);
 /* n as JSON in the configuration's arena. */
 const char *config_json_keep(struct loader *l, const struct node *n);
 /* Adds "key": n to the entry's default parameters. */

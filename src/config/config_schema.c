@@ -99,6 +99,17 @@
 		"model_list[].model_info." name, TYPE_PRICE, EFFECT_USED,      \
 		    DEP(prices), NULL, 0, 0, NULL, 0, help                     \
 	}
+/* The price of a search of the web, by how much it puts before the model. */
+#define SEARCH_PRICE(at)                                                       \
+	USED("model_list[]." at ".search_context_cost_per_query", MAP, NIL,    \
+	    NULL, 0, 0, "price of a web search, by the size of its context"),  \
+	    SIZE_PRICE(at, "low"), SIZE_PRICE(at, "medium"),                   \
+	    SIZE_PRICE(at, "high")
+#define SIZE_PRICE(at, size)                                                   \
+	USED("model_list[]." at ".search_context_cost_per_query"               \
+	     ".search_context_size_" size,                                     \
+	    PRICE, DEP(prices), NULL, 0, 0,                                    \
+	    "a " size " one; absent: as the dearest of the others")
 /* LiteLLM's, known by name; IDLE: often there and empty; NMAP: a map. */
 #define NONE(path, help)                                                       \
 	{                                                                      \
@@ -317,6 +328,8 @@ const struct config_key config_keys[] = {
 	COST("ocr_cost_per_page", "price of a page"),
 	COST("citation_cost_per_token", "price of a citation token"),
 	COST("code_interpreter_cost_per_session", "price of a session"),
+	SEARCH_PRICE("litellm_params"),
+	SEARCH_PRICE("model_info"),
 
 	USED("model_list[].model_info.id", STRING, DEP(id), "", 0, 0, "name of the deployment in headers, traces and tallyctl; default: 12 hex digits over what it is"),
 	USED("model_list[].model_info.mode", STRING, DEP(mode), "chat", 0, 0, "what it serves: chat, completion, embedding or another"),

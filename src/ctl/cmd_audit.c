@@ -467,8 +467,7 @@ cmd_audit(struct ctl *c, int argc, char **argv)
 	jsonw_open(&g.flagged_w, '[');
 	jsonw_init(&g.w, &g.differences);
 	jsonw_open(&g.w, '{');
-	jsonw_key(&g.w, "differences");
-	jsonw_open(&g.w, '[');
+	jsonw_put_open(&g.w, "differences", '[');
 	if (run_audit(&g, &err) != 0) {
 		ctl_complain("%s", err.text);
 		rc = CTL_FAILED;

@@ -188,8 +188,7 @@ print_json(struct store_txn *accounts, const struct budget_lines *l)
 	buf_init(&b, 256 * 1024 * 1024);
 	jsonw_init(&w, &b);
 	jsonw_open(&w, '{');
-	jsonw_key(&w, "budgets");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "budgets", '[');
 	for (size_t i = 0; i < l->count; i++)
 		json_line(&w, accounts, &l->items[i]);
 	jsonw_close(&w, ']');

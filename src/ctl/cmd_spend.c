@@ -182,13 +182,11 @@ print_json(const struct spend_options *o, const struct rollup_result *result,
 	jsonw_key(&w, "until");
 	clock_rfc3339(result->until_nsecs, when);
 	jsonw_cstr(&w, result->until_nsecs == 0 ? NULL : when);
-	jsonw_key(&w, "rows");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "rows", '[');
 	for (size_t i = 0; i < result->count; i++)
 		json_row(&w, o->by, &result->rows[i], aliases[i]);
 	jsonw_close(&w, ']');
-	jsonw_key(&w, "total");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "total", '{');
 	json_amounts(&w, &result->total);
 	jsonw_close(&w, '}');
 	printf("%s\n", buf_cstr(&b));

@@ -84,8 +84,7 @@ read_status(struct ctl *c, struct status *s)
 static void
 json_store(struct jsonw *w, const struct store_info *info)
 {
-	jsonw_key(w, "store");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "store", '{');
 	jsonw_key(w, "used_bytes");
 	jsonw_int(w, (int64_t)(info->used_bytes[STORE_ACCOUNTS] +
 			       info->used_bytes[STORE_LIVE]));
@@ -115,8 +114,7 @@ print_json(const struct status *s)
 	jsonw_key(&w, "supervisor");
 	jsonw_raw(&w, str_of(state == NULL ? "null" : state));
 	json_store(&w, &s->info);
-	jsonw_key(&w, "today");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "today", '{');
 	jsonw_key(&w, "requests");
 	jsonw_int(&w, s->today.requests);
 	jsonw_key(&w, "failures");

@@ -404,8 +404,7 @@ top_view_json(const struct top_frame *f, struct buf *out)
 	jsonw_int(&w, f->under_way);
 	jsonw_key(&w, "waiting");
 	jsonw_int(&w, f->waiting);
-	jsonw_key(&w, "total");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "total", '{');
 	json_counts(&w, f, &f->now, &f->hour);
 	json_times(&w, &f->times);
 	jsonw_close(&w, '}');

@@ -63,8 +63,9 @@ client_model(const struct attempt *a)
 					     : a->x->asked;
 }
 
-const struct dialect *
-attempt_dialect(const struct attempt *a)
+/* The deployment's dialect; a mock_response is written in OpenAI's. */
+static const struct dialect *
+dialect_of(const struct attempt *a)
 {
 	return attempt_is_mock(a)
 		   ? &dialect_openai
@@ -91,7 +92,7 @@ int
 attempt_open_relay(struct attempt *a, bool is_stream)
 {
 	const struct config *c = a->x->env->config;
-	const struct dialect *dialect = attempt_dialect(a);
+	const struct dialect *dialect = dialect_of(a);
 	struct relay_options options = {
 		.request = &a->x->request,
 		.client_model = client_model(a),
@@ -399,7 +400,7 @@ start(struct attempt *a, struct err *err)
 static int
 begin(struct attempt *a, struct err *err)
 {
-	const struct dialect *dialect = attempt_dialect(a);
+	const struct dialect *dialect = dialect_of(a);
 
 	a->started_nsecs = clock_mono_nsecs();
 	if (attempt_play(a))

@@ -110,8 +110,6 @@ bool attempt_is_mock(const struct attempt *a);
 int attempt_start_mock(struct attempt *a, struct err *err) MUST_CHECK;
 /* Answers /messages/count_tokens with an estimate, without upstream. */
 int attempt_start_count(struct attempt *a, struct err *err) MUST_CHECK;
-/* The deployment's dialect; a mock_response is written in OpenAI's. */
-const struct dialect *attempt_dialect(const struct attempt *a);
 /* Cancels what still runs and frees what it made. Facts stay. */
 void attempt_stop(struct attempt *a);
 /* True when the waiting in await_head is over. */

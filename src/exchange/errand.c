@@ -5,10 +5,11 @@
 
 #define FIRST_BYTES 4096
 
-bool
-errand_is_out(const struct exchange *x)
+void
+errands_init(struct errands *all)
 {
-	return !list_empty(&x->errands);
+	list_init(&all->out);
+	all->held = NULL;
 }
 
 /* It is not out any more. With the last one the request's bytes may go. */
@@ -19,9 +20,9 @@ end(struct errand *e)
 
 	list_remove(&e->node);
 	arena_adopt(&x->arena, &e->arena);
-	if (!errand_is_out(x) && x->held_call != NULL) {
-		http_call_release(x->held_call);
-		x->held_call = NULL;
+	if (!errands_are_out(&x->errands) && x->errands.held != NULL) {
+		http_call_release(x->errands.held);
+		x->errands.held = NULL;
 	}
 }
 
@@ -50,11 +51,11 @@ errand_send(struct exchange *x, struct errand *e)
 {
 	e->x = x;
 	arena_init(&e->arena, FIRST_BYTES);
-	if (x->call != NULL && x->held_call == NULL) {
-		x->held_call = x->call;
+	if (x->call != NULL && x->errands.held == NULL) {
+		x->errands.held = x->call;
 		http_call_hold(x->call);
 	}
-	list_append(&x->errands, &e->node);
+	list_append(&x->errands.out, &e->node);
 	e->job.run = on_run;
 	e->job.done = on_done;
 	offload_add(x->env->offload, &e->job);
@@ -63,7 +64,7 @@ errand_send(struct exchange *x, struct errand *e)
 void
 errand_recall(struct exchange *x)
 {
-	LIST_EACH_SAFE(node, &x->errands) {
+	LIST_EACH_SAFE(node, &x->errands.out) {
 		struct errand *e = LIST_OBJ(node, struct errand, node);
 
 		if (offload_cancel(x->env->offload, &e->job))

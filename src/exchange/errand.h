@@ -17,6 +17,7 @@
 #include "exchange/offload.h"
 
 struct exchange;
+struct http_call;
 
 /*
  * Longer bodies are worth one. 128 KB take 0.01 to 0.7 ms to be read, 0.3 to 3
@@ -34,14 +35,25 @@ struct errand {
 	struct arena arena; /* run()'s; then the exchange's own */
 	/* The rest is ours. */
 	struct exchange *x;
-	struct list node; /* on x->errands */
+	struct list node; /* on x->errands.out */
 	struct offload_job job;
 };
 
+/* Those of one exchange. */
+struct errands {
+	struct list out;
+	struct http_call *held; /* whose bytes they need; NULL none */
+};
+
+void errands_init(struct errands *all);
+/* The exchange has to stand still. */
+static inline bool
+errands_are_out(const struct errands *all)
+{
+	return !list_empty(&all->out);
+}
 /* Zeroed but for the two functions; in the exchange's arena. */
 void errand_send(struct exchange *x, struct errand *e);
-/* The exchange has to stand still. */
-bool errand_is_out(const struct exchange *x);
 /* The client has left: what was not begun is not done. */
 void errand_recall(struct exchange *x);
 

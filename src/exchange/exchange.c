@@ -31,29 +31,15 @@
 #define OUT_MAX_BYTES (256u * 1024 * 1024)
 
 struct step_row {
-	const char *word;
 	enum step_wait waits;
 	enum step_gone gone;
-	const char *help;
 	enum step_result (*run)(struct exchange *x);
 };
 
 #define STEP_ROW(NAME, word, waits, gone, help)                                \
-	{ word, WAITS_##waits, GONE_##gone, help, step_run_##NAME },
+	{ WAITS_##waits, GONE_##gone, step_run_##NAME },
 static const struct step_row steps[] = { STEPS(STEP_ROW) };
 #undef STEP_ROW
-
-const char *
-step_name(enum step step)
-{
-	return (unsigned)step < STEP_COUNT ? steps[step].word : "?";
-}
-
-const char *
-step_help(enum step step)
-{
-	return (unsigned)step < STEP_COUNT ? steps[step].help : "";
-}
 
 const char *
 exchange_outcome_name(enum exchange_outcome outcome)
@@ -155,6 +141,13 @@ leave_if_gone(struct exchange *x)
 
 static void exchange_free(struct exchange *x);
 
+/* Not while an errand is out: when it is back it resumes the exchange. */
+static bool
+may_run(const struct exchange *x)
+{
+	return !errands_are_out(&x->errands);
+}
+
 void
 exchange_resume(struct exchange *x)
 {
@@ -165,16 +158,16 @@ exchange_resume(struct exchange *x)
 		x->again = true;
 		return;
 	}
-	if (errand_is_out(x))
-		return; /* its return resumes it */
+	if (!may_run(x))
+		return;
 	x->running = true;
 	do {
 		x->again = false;
 		do {
 			leave_if_gone(x);
 			next = steps[x->step].run(x);
-		} while (next == STEP_MORE && !errand_is_out(x));
-	} while (next == STEP_PARK && x->again && !errand_is_out(x));
+		} while (next == STEP_MORE && may_run(x));
+	} while (next == STEP_PARK && x->again && may_run(x));
 	x->running = false;
 	if (next == STEP_DONE)
 		exchange_free(x);
@@ -224,7 +217,7 @@ exchange_new(struct exchange_env *env)
 	buf_init(&x->out, OUT_MAX_BYTES);
 	evtimer_assign(&x->timer, env->base, on_timer, x);
 	list_init(&x->node);
-	list_init(&x->errands);
+	errands_init(&x->errands);
 	x->step = STEP_ACCEPT;
 	env->step_counts[STEP_ACCEPT]++;
 	list_append(&env->by_step[STEP_ACCEPT], &x->node);
@@ -237,7 +230,7 @@ exchange_free(struct exchange *x)
 {
 	struct exchange_env *env = x->env;
 
-	if (errand_is_out(x))
+	if (!may_run(x))
 		abort(); /* another thread has it: cannot be */
 	event_del(&x->timer);
 	if (x->progress_nsecs > 0)

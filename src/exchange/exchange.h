@@ -53,8 +53,8 @@ enum step_gone {
 
 /*
  * X(NAME, "word", waits for, if the client leaves, "what happens")
- * The order is the order in time. The words are those of logs, traces,
- * `tallyctl show exchanges`, docs/REQUEST.md and tests.
+ * The order is the order in time. The table in docs/REQUEST.md is made of this
+ * one; step_run_NAME() runs a step.
  */
 /* clang-format off */
 #define STEPS(X) \
@@ -84,9 +84,6 @@ enum step_result {
 	STEP_PARK, /* waits: a callback will resume it */
 	STEP_DONE, /* the exchange is gone */
 };
-
-const char *step_name(enum step step);
-const char *step_help(enum step step);
 
 /* How the whole exchange ended: the trace's `outcome`. */
 enum exchange_outcome {
@@ -143,9 +140,8 @@ struct exchange {
 	struct list node; /* on env->by_step[step], or env->pool */
 	struct arena arena;
 	enum step step;
-	bool running, again;         /* the driver's: see exchange_resume */
-	struct list errands;         /* those that are out; none: it may run */
-	struct http_call *held_call; /* whose bytes they need */
+	bool running, again;    /* the driver's: see exchange_resume */
+	struct errands errands; /* while one is out it stands still */
 
 	/* accept */
 	struct http_call *call; /* NULL once answered or gone */

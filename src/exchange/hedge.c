@@ -287,7 +287,7 @@ hedge_await(struct exchange *x)
 		on_time(x, clock_mono_nsecs());
 	if (h->phase == HEDGE_HOLDS && !h->holding.waiting)
 		send_second(x);
-	if (errand_is_out(x))
+	if (errands_are_out(&x->errands))
 		return false; /* it is being written */
 	decided = look(x);
 	if (h->phase != HEDGE_IS_OVER) {

@@ -135,7 +135,7 @@ price_it(struct holding *h, enum holding_share share, struct err *err)
 	request->unpriced = !h->candidate->price->known;
 	/* Should we die: what was surely asked for, and no search. */
 	prompt = w->prompt;
-	prompt.searches = 0;
+	prompt.searches = prompt.result_tokens = 0;
 	h->hold.prompt_nanos = price_bound_nanos(h->candidate->price, &prompt);
 	h->hold.prompt_tokens = w->prompt.prompt_tokens;
 	limiting_prepare(h);

@@ -67,22 +67,17 @@ planning_route(struct exchange *x, struct err *err)
 	return 0;
 }
 
-bool
-planning_other_list(struct exchange *x, enum fallback_kind kind)
+/* The list behind what failed becomes the exchange's; false: there is none. */
+static bool
+take_fallbacks(struct exchange *x, const struct route_request *request,
+    const struct route_failure *failure)
 {
-	struct route_request request;
 	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
-	struct route_failure failure = {
-		.kind = kind,
-		.plan = x->plan,
-		.candidate = x->next_candidate,
-	};
 	struct route_live live;
 
-	quote_route_request(&x->request, &request);
 	route_live_open(&live, x->env->store, clock_wall_nsecs());
 	live.asking = x->env->asking;
-	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
+	route_fallbacks(x->env->catalog, request, &live.state, failure,
 	    &x->arena, plan);
 	route_live_close(&live);
 	drop_forbidden(x, plan, false);
@@ -95,32 +90,35 @@ planning_other_list(struct exchange *x, enum fallback_kind kind)
 }
 
 bool
+planning_other_list(struct exchange *x, enum fallback_kind kind)
+{
+	struct route_request request;
+	struct route_failure failure = {
+		.kind = kind,
+		.plan = x->plan,
+		.candidate = x->next_candidate,
+	};
+
+	quote_route_request(&x->request, &request);
+	return take_fallbacks(x, &request, &failure);
+}
+
+bool
 planning_downgrade(struct exchange *x)
 {
 	struct str group = str_of(x->reserving.downgrade_to);
 	struct route_request request;
-	struct plan *plan = arena_alloc(&x->arena, sizeof(*plan));
 	struct route_failure failure = {
 		.kind = FALLBACK_ANY,
 		.plan = x->plan,
 		.candidate = 0, /* of the asked group: this list is its own */
 	};
-	struct route_live live;
 
 	quote_route_request(&x->request, &request);
 	request.disable_fallbacks = false; /* the operator's, not a failure's */
 	request.fallbacks[FALLBACK_ANY] = (struct route_names){ 1, &group };
-	route_live_open(&live, x->env->store, clock_wall_nsecs());
-	live.asking = x->env->asking;
-	route_fallbacks(x->env->catalog, &request, &live.state, &failure,
-	    &x->arena, plan);
-	route_live_close(&live);
-	drop_forbidden(x, plan, false);
-	if (plan->count == 0)
+	if (!take_fallbacks(x, &request, &failure))
 		return false;
-	x->plan = plan;
-	x->next_candidate = 0;
-	x->group_attempts = 0;
 	x->reserving.first_short = 0;
 	x->reserving.second_pass = false;
 	return true;

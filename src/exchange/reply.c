@@ -92,8 +92,9 @@ key_headers(struct exchange *x)
 	store_abort(&t);
 }
 
-void
-reply_headers(struct exchange *x)
+/* Headers every answer of this exchange carries. */
+static void
+add_headers(struct exchange *x)
 {
 	const struct attempt *a = serving(x);
 
@@ -141,7 +142,7 @@ content_type(const struct exchange *x, const char *usual)
 void
 reply_start_stream(struct exchange *x)
 {
-	reply_headers(x);
+	add_headers(x);
 	add_text(x->call, HTTP_LINE("cache-control"), "no-cache");
 	add_text(x->call, HTTP_LINE("x-accel-buffering"), "no");
 	http_start(x->call, 200, content_type(x, EVENT_TYPE));
@@ -150,7 +151,7 @@ reply_start_stream(struct exchange *x)
 void
 reply_plain(struct exchange *x)
 {
-	reply_headers(x);
+	add_headers(x);
 	cost_headers(x);
 	http_reply_take(x->call, 200, content_type(x, JSON_TYPE), &x->out);
 }
@@ -193,24 +194,8 @@ reply_error(struct exchange *x)
 	}
 	buf_init(&body, RECORD_MAX_BYTES);
 	api_error_write(x->api, &e, x->request_id, &body);
-	reply_headers(x);
+	add_headers(x);
 	retry_headers(x, e.status);
 	http_reply_take(x->call, e.status, JSON_TYPE, &body);
 	buf_fini(&body);
-}
-
-void
-reply_call_error(struct http_call *call, enum err_code code, const char *detail)
-{
-	struct api_error e;
-	struct arena arena;
-	struct buf body;
-
-	arena_init(&arena, 1024);
-	buf_init(&body, RECORD_MAX_BYTES);
-	api_error_from(code, detail, NULL, &arena, &e);
-	api_error_write(WIRE_CHAT, &e, NULL, &body);
-	http_reply_take(call, e.status, JSON_TYPE, &body);
-	buf_fini(&body);
-	arena_fini(&arena);
 }

@@ -380,12 +380,6 @@ alerts_tick(struct alerts *a)
 		tick_told(LIST_OBJ(node, struct told, node), now);
 }
 
-bool
-alerts_are_told(const struct alerts *a)
-{
-	return a->count == 0;
-}
-
 int
 alerts_new(const struct alerts_options *options, struct alerts **a_r,
     struct err *err)

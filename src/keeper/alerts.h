@@ -29,7 +29,5 @@ int alerts_new(const struct alerts_options *options, struct alerts **a_r,
 void alerts_free(struct alerts **a);
 /* Once a second: new rows, posts that are due, windows that are over. */
 void alerts_tick(struct alerts *a);
-/* Nothing waits to be told. */
-bool alerts_are_told(const struct alerts *a);
 
 #endif

@@ -70,8 +70,7 @@ trace_state_save(const char *path, const struct trace_state *s,
 	jsonw_int(&w, s->offset);
 	jsonw_key(&w, "hash");
 	jsonw_cstr(&w, s->hash);
-	jsonw_key(&w, "owners");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "owners", '{');
 	for (size_t i = 0; i < marks->count; i++) {
 		char id[NUM_TEXT_BYTES];
 

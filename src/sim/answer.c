@@ -136,6 +136,17 @@ answer_word(const struct answer *answer, size_t *at)
 	return word;
 }
 
+struct str
+answer_call_object(const struct answer_call *call)
+{
+	json_t *json =
+	    json_loadb(call->arguments.p, call->arguments.n, 0, NULL);
+	struct str object = json == NULL ? str_of("{}") : call->arguments;
+
+	json_decref(json);
+	return object;
+}
+
 void
 answer_write_text(const struct answer *answer, struct jsonw *w)
 {

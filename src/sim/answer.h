@@ -74,6 +74,8 @@ int64_t answer_prompt_tokens(const struct chat *chat);
 struct str answer_word(const struct answer *answer, size_t *at);
 /* The next fragment of a call's arguments; "" at the end. */
 struct str answer_fragment(const struct answer_call *call, size_t *at);
+/* The whole arguments; {} when max_tokens cut them: then they are no JSON. */
+struct str answer_call_object(const struct answer_call *call);
 /* All that is said, as one text with blanks between the words. */
 void answer_write_text(const struct answer *answer, struct jsonw *w);
 /* A number as exactly 9 letters and digits, and a NUL. */

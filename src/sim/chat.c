@@ -120,6 +120,16 @@ chat_text(struct chat *chat, struct arena *arena, const json_t *content)
 	return str_make(out, n);
 }
 
+void
+chat_add_result(struct chat *chat, struct str text)
+{
+	if (chat->last != CHAT_LAST_TOOL)
+		chat->result_count = 0;
+	chat->last = CHAT_LAST_TOOL;
+	if (chat->result_count < CHAT_RESULTS_MAX)
+		chat->results[chat->result_count++] = text;
+}
+
 int
 chat_int(const json_t *obj, const char *key, const int64_t range[2],
     int64_t *v_r, struct problem *p)

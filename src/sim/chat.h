@@ -81,6 +81,9 @@ int chat_add_tool(struct chat *chat, struct arena *arena, struct chat_tool tool,
  */
 struct str chat_text(struct chat *chat, struct arena *arena,
     const json_t *content);
+/* A tool's result: those that stand together at the end, and no more than
+   CHAT_RESULTS_MAX. */
+void chat_add_result(struct chat *chat, struct str text);
 /* Behind a message whose results of tools are blocks of the user's: whose it
    was. */
 void chat_close_turn(struct chat *chat, struct str role, struct str text);

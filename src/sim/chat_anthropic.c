@@ -26,8 +26,7 @@ write_usage(const struct usage *u, int64_t output_tokens, struct jsonw *w)
 	jsonw_put_int(w, "cache_read_input_tokens", u->cached_tokens);
 	jsonw_put_int(w, "output_tokens", output_tokens);
 	if (u->reasoning_tokens > 0) {
-		jsonw_key(w, "output_tokens_details");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "output_tokens_details", '{');
 		jsonw_put_int(w, "thinking_tokens", u->reasoning_tokens);
 		jsonw_close(w, '}');
 	}
@@ -38,11 +37,7 @@ write_usage(const struct usage *u, int64_t output_tokens, struct jsonw *w)
 static void
 write_opening(const struct talk *t, struct jsonw *w)
 {
-	jsonw_key(w, "id");
-	buf_add_cstr(w->out, "\"msg_");
-	buf_add_cstr(w->out, t->id);
-	buf_add_char(w->out, '"');
-	w->comma = true;
+	talk_put_id(w, "id", "msg_", t->id);
 	jsonw_put_cstr(w, "type", "message");
 	jsonw_put_cstr(w, "role", "assistant");
 	jsonw_key(w, "model");
@@ -55,11 +50,7 @@ write_tool_use(const struct answer_call *call, struct str input,
 {
 	jsonw_open(w, '{');
 	jsonw_put_cstr(w, "type", "tool_use");
-	jsonw_key(w, "id");
-	buf_add_cstr(w->out, "\"toolu_");
-	buf_add_cstr(w->out, call->id);
-	buf_add_char(w->out, '"');
-	w->comma = true;
+	talk_put_id(w, "id", "toolu_", call->id);
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
 	jsonw_key(w, "input");
@@ -76,8 +67,7 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 	jsonw_init(&w, out);
 	jsonw_open(&w, '{');
 	write_opening(t, &w);
-	jsonw_key(&w, "content");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "content", '[');
 	if (a->words > 0) {
 		jsonw_open(&w, '{');
 		jsonw_put_cstr(&w, "type", "text");
@@ -85,15 +75,9 @@ chat_anthropic_write(const struct talk *t, struct buf *out)
 		answer_write_text(a, &w);
 		jsonw_close(&w, '}');
 	}
-	for (size_t i = 0; i < a->call_count; i++) {
-		json_t *input = json_loadb(a->calls[i].arguments.p,
-		    a->calls[i].arguments.n, 0, NULL);
-
-		/* Arguments that max_tokens cut are no object any more. */
-		write_tool_use(&a->calls[i],
-		    input == NULL ? str_of("{}") : a->calls[i].arguments, &w);
-		json_decref(input);
-	}
+	for (size_t i = 0; i < a->call_count; i++)
+		write_tool_use(&a->calls[i], answer_call_object(&a->calls[i]),
+		    &w);
 	jsonw_close(&w, ']');
 	jsonw_put_cstr(&w, "stop_reason",
 	    chat_anthropic_stop_reason(a->finish));
@@ -122,8 +106,7 @@ tell_opening(struct talk *t, struct reply_chunk *chunk)
 	struct jsonw w;
 
 	begin(chunk, "message_start", &w);
-	jsonw_key(&w, "message");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "message", '{');
 	write_opening(t, &w);
 	jsonw_key(&w, "content");
 	jsonw_raw(&w, str_of("[]"));
@@ -173,8 +156,7 @@ tell_word(struct talk *t, struct reply_chunk *chunk)
 
 	begin(chunk, "content_block_delta", &w);
 	add_index(t, &w);
-	jsonw_key(&w, "delta");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "delta", '{');
 	jsonw_put_cstr(&w, "type", "text_delta");
 	jsonw_key(&w, "text");
 	talk_write_word(t, &w);
@@ -190,8 +172,7 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 
 	begin(chunk, "content_block_delta", &w);
 	add_index(t, &w);
-	jsonw_key(&w, "delta");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "delta", '{');
 	jsonw_put_cstr(&w, "type", "input_json_delta");
 	jsonw_key(&w, "partial_json");
 	talk_write_fragment(t, &w);
@@ -217,8 +198,7 @@ tell_finish(struct talk *t, struct reply_chunk *chunk)
 	struct jsonw w;
 
 	begin(chunk, "message_delta", &w);
-	jsonw_key(&w, "delta");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "delta", '{');
 	jsonw_put_cstr(&w, "stop_reason",
 	    chat_anthropic_stop_reason(t->answer->finish));
 	jsonw_put_cstr(&w, "stop_sequence", NULL);

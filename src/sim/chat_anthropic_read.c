@@ -31,17 +31,6 @@ read_version(const struct chat *chat, struct str version, struct problem *p)
 	return 0;
 }
 
-/* A tool_result: its text is a result and counts as text. */
-static void
-read_result(struct chat *chat, struct arena *arena, const json_t *block)
-{
-	struct str text =
-	    chat_text(chat, arena, json_object_get(block, "content"));
-
-	if (chat->result_count < CHAT_RESULTS_MAX)
-		chat->results[chat->result_count++] = text;
-}
-
 /* Blocks other than text only matter when they are tool results. */
 static int
 read_blocks(struct chat *chat, struct arena *arena, const json_t *blocks,
@@ -57,7 +46,9 @@ read_blocks(struct chat *chat, struct arena *arena, const json_t *blocks,
 			return refuse(p,
 			    "messages: text content blocks must be non-empty");
 		if (str_is(type, "tool_result"))
-			read_result(chat, arena, block);
+			chat_add_result(chat,
+			    chat_text(chat, arena,
+				json_object_get(block, "content")));
 	}
 	return 0;
 }

@@ -7,8 +7,7 @@
 static void
 write_usage(const struct usage *u, struct jsonw *w)
 {
-	jsonw_key(w, "usage");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "usage", '{');
 	jsonw_put_int(w, "inputTokens",
 	    u->prompt_tokens - u->cached_tokens - u->cache_write_tokens);
 	jsonw_put_int(w, "outputTokens", u->completion_tokens);
@@ -22,8 +21,7 @@ write_usage(const struct usage *u, struct jsonw *w)
 static void
 write_metrics(struct jsonw *w)
 {
-	jsonw_key(w, "metrics");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "metrics", '{');
 	jsonw_put_int(w, "latencyMs", 1);
 	jsonw_close(w, '}');
 }
@@ -32,9 +30,7 @@ write_metrics(struct jsonw *w)
 static void
 write_use(const struct answer_call *call, struct jsonw *w)
 {
-	jsonw_key(w, "toolUseId");
-	buf_printf(w->out, "\"tooluse_%s\"", call->id);
-	w->comma = true;
+	talk_put_id(w, "toolUseId", "tooluse_", call->id);
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
 }
@@ -42,19 +38,13 @@ write_use(const struct answer_call *call, struct jsonw *w)
 static void
 write_call(const struct answer_call *call, struct jsonw *w)
 {
-	json_t *input =
-	    json_loadb(call->arguments.p, call->arguments.n, 0, NULL);
-
 	jsonw_open(w, '{');
-	jsonw_key(w, "toolUse");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "toolUse", '{');
 	write_use(call, w);
 	jsonw_key(w, "input");
-	/* Arguments that maxTokens cut are no object any more. */
-	jsonw_raw(w, input == NULL ? str_of("{}") : call->arguments);
+	jsonw_raw(w, answer_call_object(call));
 	jsonw_close(w, '}');
 	jsonw_close(w, '}');
-	json_decref(input);
 }
 
 void
@@ -65,13 +55,10 @@ chat_bedrock_write(const struct talk *t, struct buf *out)
 
 	jsonw_init(&w, out);
 	jsonw_open(&w, '{');
-	jsonw_key(&w, "output");
-	jsonw_open(&w, '{');
-	jsonw_key(&w, "message");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "output", '{');
+	jsonw_put_open(&w, "message", '{');
 	jsonw_put_cstr(&w, "role", "assistant");
-	jsonw_key(&w, "content");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "content", '[');
 	if (a->words > 0) {
 		jsonw_open(&w, '{');
 		jsonw_key(&w, "text");
@@ -122,8 +109,7 @@ tell_word(struct talk *t, struct reply_chunk *chunk)
 
 	begin(chunk, "contentBlockDelta", &w);
 	add_index(t, &w);
-	jsonw_key(&w, "delta");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "delta", '{');
 	jsonw_key(&w, "text");
 	talk_write_word(t, &w);
 	jsonw_close(&w, '}');
@@ -139,10 +125,8 @@ tell_call_head(struct talk *t, struct reply_chunk *chunk)
 
 	begin(chunk, "contentBlockStart", &w);
 	add_index(t, &w);
-	jsonw_key(&w, "start");
-	jsonw_open(&w, '{');
-	jsonw_key(&w, "toolUse");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "start", '{');
+	jsonw_put_open(&w, "toolUse", '{');
 	write_use(call, &w);
 	jsonw_close(&w, '}');
 	jsonw_close(&w, '}');
@@ -158,10 +142,8 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 
 	begin(chunk, "contentBlockDelta", &w);
 	add_index(t, &w);
-	jsonw_key(&w, "delta");
-	jsonw_open(&w, '{');
-	jsonw_key(&w, "toolUse");
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, "delta", '{');
+	jsonw_put_open(&w, "toolUse", '{');
 	jsonw_key(&w, "input");
 	talk_write_fragment(t, &w);
 	jsonw_close(&w, '}');

@@ -202,9 +202,9 @@ read_block(struct chat *chat, struct arena *arena, const json_t *block,
 		return refuse(p,
 		    "The content field in the Message object must have one "
 		    "member.");
-	if (json_is_object(result) && chat->result_count < CHAT_RESULTS_MAX)
-		chat->results[chat->result_count++] =
-		    chat_text(chat, arena, json_object_get(result, "content"));
+	if (json_is_object(result))
+		chat_add_result(chat,
+		    chat_text(chat, arena, json_object_get(result, "content")));
 	return 0;
 }
 

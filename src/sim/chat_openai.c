@@ -44,15 +44,13 @@ finish_word(const struct talk *t, bool in_stream)
 static void
 write_details(const struct usage *u, struct jsonw *w)
 {
-	jsonw_key(w, "prompt_tokens_details");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "prompt_tokens_details", '{');
 	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 	if (u->cache_write_tokens > 0)
 		jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
 	jsonw_put_int(w, "audio_tokens", u->audio_tokens);
 	jsonw_close(w, '}');
-	jsonw_key(w, "completion_tokens_details");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "completion_tokens_details", '{');
 	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
 	jsonw_put_int(w, "audio_tokens", 0);
 	jsonw_put_int(w, "accepted_prediction_tokens", 0);
@@ -104,8 +102,7 @@ chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
 	    u->prompt_tokens + u->completion_tokens);
 	if (dialect == DIALECT_MISTRAL && u->cached_tokens > 0) {
 		jsonw_put_int(w, "num_cached_tokens", u->cached_tokens);
-		jsonw_key(w, "prompt_tokens_details");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "prompt_tokens_details", '{');
 		jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 		jsonw_close(w, '}');
 	} else if (dialect != DIALECT_MISTRAL) {
@@ -117,12 +114,7 @@ chat_openai_usage(const struct usage *u, enum dialect dialect, struct jsonw *w)
 static void
 write_id(const struct talk *t, struct jsonw *w)
 {
-	jsonw_key(w, "id");
-	/* ids are letters and digits: no escapes needed */
-	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"chatcmpl-");
-	buf_add_cstr(w->out, t->id);
-	buf_add_char(w->out, '"');
-	w->comma = true;
+	talk_put_id(w, "id", is_mistral(t) ? "" : "chatcmpl-", t->id);
 }
 
 /* Members that answers and chunks begin with. */
@@ -154,15 +146,10 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 	jsonw_open(w, '{');
 	if ((delta && !has(t, QUIRK_NO_CALL_INDEX)) || is_mistral(t))
 		jsonw_put_int(w, "index", (int64_t)i);
-	jsonw_key(w, "id");
-	buf_add_cstr(w->out, is_mistral(t) ? "\"" : "\"call_");
-	buf_add_cstr(w->out, call->id);
-	buf_add_char(w->out, '"');
-	w->comma = true;
+	talk_put_id(w, "id", is_mistral(t) ? "" : "call_", call->id);
 	if (!is_mistral(t))
 		jsonw_put_cstr(w, "type", kind_of(call));
-	jsonw_key(w, kind_of(call));
-	jsonw_open(w, '{');
+	jsonw_put_open(w, kind_of(call), '{');
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
 	jsonw_key(w, call->custom ? "input" : "arguments");
@@ -178,8 +165,7 @@ write_call(const struct talk *t, size_t i, bool delta, struct str arguments,
 static void
 write_calls(const struct talk *t, struct jsonw *w)
 {
-	jsonw_key(w, "tool_calls");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "tool_calls", '[');
 	for (size_t i = 0; i < t->answer->call_count; i++)
 		write_call(t, i, false, t->answer->calls[i].arguments, w);
 	jsonw_close(w, ']');
@@ -210,8 +196,7 @@ write_thinking_chunk(int64_t first, int64_t count, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	jsonw_put_cstr(w, "type", "thinking");
-	jsonw_key(w, "thinking");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "thinking", '[');
 	jsonw_open(w, '{');
 	jsonw_put_cstr(w, "type", "text");
 	jsonw_key(w, "text");
@@ -247,8 +232,7 @@ write_message(const struct talk *t, struct jsonw *w)
 {
 	bool calls = t->answer->call_count > 0;
 
-	jsonw_key(w, "message");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "message", '{');
 	jsonw_put_cstr(w, "role", "assistant");
 	if (shows_reasoning(t) && !has(t, QUIRK_CHUNKS)) {
 		jsonw_key(w, t->flavor->reasoning);
@@ -282,8 +266,7 @@ chat_openai_write(const struct talk *t, struct buf *out)
 	jsonw_init(&w, out);
 	jsonw_open(&w, '{');
 	write_opening(t, "chat.completion", &w);
-	jsonw_key(&w, "choices");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "choices", '[');
 	for (int i = 0; i < t->chat->choices; i++) {
 		jsonw_open(&w, '{');
 		jsonw_put_int(&w, "index", i);
@@ -311,8 +294,7 @@ begin_chunk(struct talk *t, struct jsonw *w)
 		jsonw_init(w, &t->prefix);
 		jsonw_open(w, '{');
 		write_opening(t, "chat.completion.chunk", w);
-		jsonw_key(w, "choices");
-		jsonw_open(w, '[');
+		jsonw_put_open(w, "choices", '[');
 	}
 }
 
@@ -325,8 +307,7 @@ open_delta(struct talk *t, struct reply_chunk *chunk, struct jsonw *w)
 	buf_add_str(&chunk->json, buf_str(&t->prefix));
 	jsonw_open(w, '{');
 	jsonw_put_int(w, "index", t->choice);
-	jsonw_key(w, "delta");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "delta", '{');
 	if (has(t, QUIRK_ROLE_EACH) && t->stage != TALK_OPENING)
 		jsonw_put_cstr(w, "role", "assistant");
 }
@@ -353,11 +334,8 @@ write_x_groq(const struct talk *t, bool is_last, struct jsonw *w)
 {
 	if (!has(t, QUIRK_X_GROQ) || (!is_last && t->stage != TALK_OPENING))
 		return;
-	jsonw_key(w, "x_groq");
-	jsonw_open(w, '{');
-	jsonw_key(w, "id");
-	buf_printf(w->out, "\"req_%s\"", t->id);
-	w->comma = true;
+	jsonw_put_open(w, "x_groq", '{');
+	talk_put_id(w, "id", "req_", t->id);
 	if (is_last && !t->no_usage) {
 		jsonw_key(w, "usage");
 		write_usage(t, &t->answer->usage, w);
@@ -432,8 +410,7 @@ tell_thought(struct talk *t, struct reply_chunk *chunk)
 	chunk->tokens = 1;
 	open_delta(t, chunk, &w);
 	if (has(t, QUIRK_CHUNKS)) {
-		jsonw_key(&w, "content");
-		jsonw_open(&w, '[');
+		jsonw_put_open(&w, "content", '[');
 		write_thinking_chunk(t->thought, 1, &w);
 		jsonw_close(&w, ']');
 	} else {
@@ -493,8 +470,7 @@ tell_call_head(struct talk *t, struct reply_chunk *chunk)
 	chunk->tokens = whole ? (int)call->tokens : 1;
 	t->told += chunk->tokens;
 	open_delta(t, chunk, &w);
-	jsonw_key(&w, "tool_calls");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "tool_calls", '[');
 	write_call(t, t->call, true, whole ? call->arguments : str_make("", 0),
 	    &w);
 	jsonw_close(&w, ']');
@@ -516,12 +492,10 @@ tell_call_args(struct talk *t, struct reply_chunk *chunk)
 		t->said = answer_fragment(call, &t->at);
 	t->told++;
 	open_delta(t, chunk, &w);
-	jsonw_key(&w, "tool_calls");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "tool_calls", '[');
 	jsonw_open(&w, '{');
 	jsonw_put_int(&w, "index", (int64_t)t->call);
-	jsonw_key(&w, kind_of(call));
-	jsonw_open(&w, '{');
+	jsonw_put_open(&w, kind_of(call), '{');
 	jsonw_key(&w, call->custom ? "input" : "arguments");
 	jsonw_str(&w, t->said);
 	jsonw_close(&w, '}');

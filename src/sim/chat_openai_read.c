@@ -17,17 +17,6 @@ wrong_type(struct problem *p, const char *name, const char *want)
 	return problem_param(p, name);
 }
 
-/* Results of tools: those that stand together at the end. */
-static void
-note_result(struct chat *chat, struct str text)
-{
-	if (chat->last != CHAT_LAST_TOOL)
-		chat->result_count = 0;
-	chat->last = CHAT_LAST_TOOL;
-	if (chat->result_count < CHAT_RESULTS_MAX)
-		chat->results[chat->result_count++] = text;
-}
-
 static int
 read_message(struct chat *chat, struct arena *arena, const json_t *message,
     struct problem *p)
@@ -47,7 +36,7 @@ read_message(struct chat *chat, struct arena *arena, const json_t *message,
 		chat->user_text = text;
 		chat->last = CHAT_LAST_USER;
 	} else if (str_is(role, "tool") || str_is(role, "function")) {
-		note_result(chat, text);
+		chat_add_result(chat, text);
 	} else if (str_is(role, "assistant")) {
 		chat->last = CHAT_LAST_OTHER;
 	} else if (!str_is(role, "system") && !str_is(role, "developer")) {

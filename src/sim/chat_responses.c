@@ -70,8 +70,7 @@ write_message(const struct talk *t, bool whole, struct jsonw *w)
 	jsonw_put_cstr(w, "type", "message");
 	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
 	jsonw_put_cstr(w, "role", "assistant");
-	jsonw_key(w, "content");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "content", '[');
 	if (whole)
 		write_part(t, true, w);
 	jsonw_close(w, ']');
@@ -94,9 +93,7 @@ write_call(const struct talk *t, size_t i, bool whole, struct jsonw *w)
 	jsonw_put_cstr(w, "type",
 	    call->custom ? "custom_tool_call" : "function_call");
 	jsonw_put_cstr(w, "status", whole ? end_status(t) : "in_progress");
-	jsonw_key(w, "call_id");
-	buf_printf(w->out, "\"call_%s\"", call->id);
-	w->comma = true;
+	talk_put_id(w, "call_id", "call_", call->id);
 	jsonw_key(w, "name");
 	jsonw_str(w, call->name);
 	jsonw_key(w, call->custom ? "input" : "arguments");
@@ -124,14 +121,12 @@ write_usage(const struct usage *u, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	jsonw_put_int(w, "input_tokens", u->prompt_tokens);
-	jsonw_key(w, "input_tokens_details");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "input_tokens_details", '{');
 	jsonw_put_int(w, "cached_tokens", u->cached_tokens);
 	jsonw_put_int(w, "cache_write_tokens", u->cache_write_tokens);
 	jsonw_close(w, '}');
 	jsonw_put_int(w, "output_tokens", u->completion_tokens);
-	jsonw_key(w, "output_tokens_details");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "output_tokens_details", '{');
 	jsonw_put_int(w, "reasoning_tokens", u->reasoning_tokens);
 	jsonw_close(w, '}');
 	jsonw_put_int(w, "total_tokens",

@@ -36,17 +36,11 @@ static int
 read_output(struct chat *chat, struct arena *arena, const json_t *item,
     struct problem *p)
 {
-	struct str text;
-
 	if (jsonx_str(item, "call_id").n == 0)
 		return wrong(p, "input", "a call_id in every output");
-	text = chat_text(chat, arena, json_object_get(item, "output"));
-	if (chat->last != CHAT_LAST_TOOL)
-		chat->result_count = 0;
-	chat->last = CHAT_LAST_TOOL;
+	chat_add_result(chat,
+	    chat_text(chat, arena, json_object_get(item, "output")));
 	chat->messages++;
-	if (chat->result_count < CHAT_RESULTS_MAX)
-		chat->results[chat->result_count++] = text;
 	return 0;
 }
 

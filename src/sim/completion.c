@@ -56,18 +56,13 @@ static void
 write_opening(const struct talk *t, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_key(w, "id");
-	buf_add_cstr(w->out, "\"cmpl-");
-	buf_add_cstr(w->out, t->id);
-	buf_add_char(w->out, '"');
-	w->comma = true;
+	talk_put_id(w, "id", "cmpl-", t->id);
 	jsonw_put_cstr(w, "object", "text_completion");
 	jsonw_key(w, "created");
 	jsonw_int(w, t->created_secs);
 	jsonw_key(w, "model");
 	jsonw_str(w, t->chat->model);
-	jsonw_key(w, "choices");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "choices", '[');
 }
 
 static void

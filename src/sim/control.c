@@ -11,12 +11,10 @@ write_counters(struct board *board, struct jsonw *w)
 {
 	size_t n = atomic_load(&board->model_count);
 
-	jsonw_key(w, "counters");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "counters", '{');
 	counters_write(&board->counters, w);
 	jsonw_put_int(w, "connections", atomic_load(&board->connections));
-	jsonw_key(w, "models");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "models", '{');
 	for (size_t i = 0; i < n; i++) {
 		jsonw_cstr(w, board->models[i].name);
 		buf_add_char(w->out, ':');

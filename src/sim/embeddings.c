@@ -153,8 +153,7 @@ write_base64(const struct embeddings *e, uint64_t hash, struct jsonw *w)
 static void
 write_usage(const struct usage *u, struct jsonw *w)
 {
-	jsonw_key(w, "usage");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "usage", '{');
 	jsonw_key(w, "prompt_tokens");
 	jsonw_int(w, u->prompt_tokens);
 	jsonw_key(w, "total_tokens");
@@ -172,8 +171,7 @@ embeddings_write(const struct embeddings *e, const struct chat *chat,
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "object");
 	jsonw_cstr(&w, "list");
-	jsonw_key(&w, "data");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "data", '[');
 	for (size_t i = 0; i < e->count; i++) {
 		uint64_t hash = hash_input(e->inputs[i]);
 

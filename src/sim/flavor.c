@@ -174,8 +174,7 @@ google_status(int status)
 static void
 write_int_code(const struct problem *p, struct jsonw *w)
 {
-	jsonw_key(w, "error");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "error", '{');
 	jsonw_key(w, "code");
 	jsonw_int(w, p->status);
 	jsonw_key(w, "message");

@@ -36,8 +36,7 @@ media_moderations(struct job *job, struct problem *p)
 		return -1;
 	n = count_of(json_object_get(job->chat.root, "input"));
 	open_answer(job, &w);
-	jsonw_key(&w, "results");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "results", '[');
 	for (size_t i = 0; i < n; i++)
 		jsonw_raw(&w,
 		    str_of("{\"flagged\":false,\"categories\":{\"violence\":"
@@ -66,8 +65,7 @@ media_rerank(struct job *job, struct problem *p)
 	}
 	n = json_array_size(documents);
 	open_answer(job, &w);
-	jsonw_key(&w, "results");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "results", '[');
 	for (size_t i = 0; i < n; i++) {
 		jsonw_open(&w, '{');
 		jsonw_key(&w, "index");
@@ -95,8 +93,7 @@ media_images(struct job *job, struct problem *p)
 	jsonw_open(&w, '{');
 	jsonw_key(&w, "created");
 	jsonw_int(&w, 1767225600);
-	jsonw_key(&w, "data");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "data", '[');
 	for (int64_t i = 0; i < n; i++) {
 		jsonw_open(&w, '{');
 		jsonw_key(&w, "b64_json");

@@ -176,8 +176,7 @@ write_openai(const struct problem *p, struct jsonw *w)
 			type = code_rows[i].openai_type;
 	}
 	jsonw_open(w, '{');
-	jsonw_key(w, "error");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "error", '{');
 	add_member(w, "message", p->message);
 	add_member(w, "type", type);
 	add_member(w, "param", p->param);
@@ -192,8 +191,7 @@ write_anthropic(const struct problem *p, struct str request_id, struct jsonw *w)
 {
 	jsonw_open(w, '{');
 	add_member(w, "type", "error");
-	jsonw_key(w, "error");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "error", '{');
 	add_member(w, "type", status_row(p->status)->anthropic_type);
 	add_member(w, "message", p->message);
 	jsonw_close(w, '}');
@@ -207,13 +205,11 @@ static void
 write_detail(const struct problem *p, struct jsonw *w)
 {
 	jsonw_open(w, '{');
-	jsonw_key(w, "detail");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "detail", '[');
 	jsonw_open(w, '{');
 	add_member(w, "type",
 	    p->extra_field ? "extra_forbidden" : "value_error");
-	jsonw_key(w, "loc");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "loc", '[');
 	jsonw_cstr(w, "body");
 	if (p->param[0] != '\0')
 		jsonw_cstr(w, p->param);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
-const char *
+static const char *
 outcome_name(enum outcome outcome)
 {
 	switch (outcome) {

@@ -40,7 +40,6 @@ struct reqlog {
 	struct record rows[REQLOG_KEEP];
 };
 
-const char *outcome_name(enum outcome outcome);
 /* Copies as much of text as a char array of `size` holds, with a NUL. */
 void record_text(char *out, size_t size, struct str text);
 /* The record as a JSON object. */

@@ -233,8 +233,7 @@ handle_models(struct job *job, struct problem *p)
 		jsonw_key(&w, "object");
 		jsonw_cstr(&w, "list");
 	}
-	jsonw_key(&w, "data");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "data", '[');
 	for (size_t i = 0; i < count; i++)
 		write_model(job, names[i], &w);
 	jsonw_close(&w, ']');

@@ -172,25 +172,9 @@ fill(struct filler *f, json_t *schema, int depth)
 	return json_stringn(f->text.p, f->text.n);
 }
 
-json_t *
-schema_fill(json_t *schema, struct str text)
-{
-	struct filler f = { schema, text, false, 0 };
-	const char *member = schema_string_member(schema);
-	json_t *out = fill(&f, schema, 0);
-
-	if (!json_is_object(out)) {
-		json_decref(out);
-		out = json_object();
-	}
-	/* The text's member may be an optional one, or come after others. */
-	if (!f.used && member[0] != '\0')
-		json_object_set_new(out, member, json_stringn(text.p, text.n));
-	return out;
-}
-
-const char *
-schema_string_member(json_t *schema)
+/* The name of the first member that takes a string; "" when there is none. */
+static const char *
+string_member(json_t *schema)
 {
 	json_t *top = resolve(schema, schema), *member;
 	const char *key;
@@ -205,4 +189,21 @@ schema_string_member(json_t *schema)
 			return key;
 	}
 	return "";
+}
+
+json_t *
+schema_fill(json_t *schema, struct str text)
+{
+	struct filler f = { schema, text, false, 0 };
+	const char *member = string_member(schema);
+	json_t *out = fill(&f, schema, 0);
+
+	if (!json_is_object(out)) {
+		json_decref(out);
+		out = json_object();
+	}
+	/* The text's member may be an optional one, or come after others. */
+	if (!f.used && member[0] != '\0')
+		json_object_set_new(out, member, json_stringn(text.p, text.n));
+	return out;
 }

@@ -15,10 +15,5 @@
  * owns the reference; a schema that is no object's gives {}.
  */
 json_t *schema_fill(json_t *schema, struct str text);
-/*
- * The name of the first member that takes a string; "" when there is none.
- * Borrowed from the schema.
- */
-const char *schema_string_member(json_t *schema);
 
 #endif

@@ -14,6 +14,15 @@ talk_begin(struct talk *t, const struct chat *chat, const struct answer *answer)
 }
 
 void
+talk_put_id(struct jsonw *w, const char *key, const char *prefix,
+    const char *id)
+{
+	jsonw_key(w, key);
+	buf_printf(w->out, "\"%s%s\"", prefix, id);
+	w->comma = true;
+}
+
+void
 talk_write_word(struct talk *t, struct jsonw *w)
 {
 	buf_add_cstr(w->out, t->word == 0 ? "\"" : "\" ");

@@ -52,6 +52,11 @@ struct talk {
 void talk_begin(struct talk *t, const struct chat *chat,
     const struct answer *answer);
 
+/* An id: what all of its kind begin with, then letters and digits of its own.
+ */
+void talk_put_id(struct jsonw *w, const char *key, const char *prefix,
+    const char *id);
+
 /* ---- for dialects whose answers are blocks ------------------------------ */
 
 /* The next word as a string, or the next piece of the call's arguments; behind

@@ -21,7 +21,7 @@ X(TAGS,    ACCOUNTS, "tags",    "tag",                           "JSON: the tag"
 X(KEYALIASES, ACCOUNTS, "keyaliases", "key alias",               "SHA-256 of its key",           "tallyctl, admin",  "tallyctl, admin",  "with its key") \
 X(CHANGES, ACCOUNTS, "changes", "number u64",                    "JSON: who changed what, before and after", "tallyctl, admin", "tallyctl log", "100,000 newer ones") \
 X(PRICES,  ACCOUNTS, "prices",  "price version",                 "JSON: the prices it stands for", "worker, once per version", "tallyctl audit", "never") \
-X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "keeper, tallyctl", "when dead and drained") \
+X(OWNERS,  LIVE,     "owners",  "owner u64",                     "struct owner_row",             "each process, of itself; keeper deletes", "worker, keeper, tallyctl", "when dead and drained") \
 X(SPEND,   LIVE,     "spend",   "scope kind, window start u32, window end u32, id", "alerts, spent, held (int64 nano-dollars), what was before the cap", "worker, keeper", "worker, tallyctl", "keeper, when the window is over and nothing is held") \
 X(HOLDS,   LIVE,     "holds",   "owner u64, number u64",         "struct hold row: amount, scopes, what is known", "worker, keeper", "keeper, tallyctl", "at settlement") \
 X(ROLLUP,  LIVE,     "rollup",  "dimension u8, bucket u8, start u32, value text", "counts and sums (struct rollup_row)", "worker, keeper", "tallyctl", "keeper: hours into days after 3 days, days after 400 days (splits: 100)") \

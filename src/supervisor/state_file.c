@@ -62,8 +62,7 @@ state_file_write(const struct supervisor *s)
 	jsonw_cstr(&w, when);
 	jsonw_key(&w, "generation");
 	jsonw_int(&w, s->generation);
-	jsonw_key(&w, "children");
-	jsonw_open(&w, '[');
+	jsonw_put_open(&w, "children", '[');
 	LIST_EACH(node, &s->children)
 		write_child(&w, LIST_OBJ(node, struct child, node));
 	jsonw_close(&w, ']');

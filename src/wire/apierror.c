@@ -77,8 +77,7 @@ static void
 write_openai(struct jsonw *w, const struct api_error *e)
 {
 	jsonw_open(w, '{');
-	jsonw_key(w, "error");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "error", '{');
 	jsonw_key(w, "message");
 	jsonw_str(w, e->message);
 	jsonw_key(w, "type");
@@ -118,8 +117,7 @@ write_anthropic(struct jsonw *w, const struct api_error *e,
 	jsonw_open(w, '{');
 	jsonw_key(w, "type");
 	jsonw_cstr(w, "error");
-	jsonw_key(w, "error");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "error", '{');
 	jsonw_key(w, "type");
 	jsonw_cstr(w, anthropic_type(e->status));
 	jsonw_key(w, "message");

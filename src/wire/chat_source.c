@@ -159,24 +159,78 @@ first_choice(const struct skim_value *root)
 	return v;
 }
 
+/* A signature comes alone in streams, without its format at some hosts. */
+static bool
+is_claudes(const struct skim_value *detail)
+{
+	struct skim_value format, signature;
+	const struct skim_wanted wanted[] = { { "format", &format },
+		{ "signature", &signature } };
+
+	pick(detail, wanted, ARRAY_LEN(wanted));
+	if (format.type == SKIM_ABSENT)
+		return !pick_is_empty(&signature);
+	return skim_string_is(&format, CHAT_CLAUDES_FORMAT);
+}
+
+/* All of them or none: absent when one is not. */
+static struct skim_value
+claudes_details(const struct skim_value *list)
+{
+	struct skim_value none = { .type = SKIM_ABSENT }, v;
+	struct skim_iter it;
+	struct str key;
+
+	if (list->type != SKIM_ARRAY || list->count == 0)
+		return none;
+	skim_iter_init(&it, list->value);
+	it.max_depth = SKIM_TOP_DEPTH;
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (!is_claudes(&v))
+			return none;
+	}
+	return *list;
+}
+
 void
 chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p)
 {
-	struct skim_value choice = first_choice(root), said, other, logprobs;
+	struct skim_value choice = first_choice(root), said, other, logprobs,
+			  details;
 	const struct skim_wanted of_choice[] = { { member, &said },
 		{ "logprobs", &logprobs }, { "stop_reason", &p->stop } };
 	const struct skim_wanted wanted[] = { { "content", &p->content },
 		{ "reasoning_content", &p->reasoning }, { "reasoning", &other },
 		{ "refusal", &p->refusal }, { "tool_calls", &p->calls },
-		{ "thinking_blocks", &p->thinking_blocks },
+		{ "thinking_blocks", &p->thoughts },
+		{ "reasoning_details", &details },
 		{ "annotations", &p->annotations } };
 
 	pick(&choice, of_choice, ARRAY_LEN(of_choice));
 	pick(&said, wanted, ARRAY_LEN(wanted));
 	if (p->reasoning.type != SKIM_STRING)
 		p->reasoning = other;
+	if (p->thoughts.type != SKIM_ARRAY)
+		p->thoughts = claudes_details(&details);
 	p->logprobs = pick_one(&logprobs, "content");
+}
+
+void
+chat_thought_read(const struct skim_value *block, int64_t at,
+    struct chat_thought *t)
+{
+	struct skim_value index, text;
+	const struct skim_wanted wanted[] = { { "index", &index },
+		{ "thinking", &t->text }, { "text", &text },
+		{ "signature", &t->signature }, { "data", &t->data } };
+
+	pick(block, wanted, ARRAY_LEN(wanted));
+	if (t->text.type != SKIM_STRING)
+		t->text = text;
+	t->index = at;
+	if (index.type == SKIM_NUMBER && skim_int(&index, &t->index) != 0)
+		t->index = 0;
 }
 
 void

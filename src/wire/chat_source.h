@@ -55,12 +55,28 @@ int chat_source_finish(struct relay *r, struct buf *out, struct err *err);
 struct chat_piece {
 	struct skim_value content, refusal;
 	struct skim_value reasoning; /* under either of its names */
-	struct skim_value calls, thinking_blocks, annotations;
+	/* thinking_blocks, or OpenRouter's reasoning_details where they are a
+	   Claude's: a list for chat_thought_read(). Where there is one it says
+	   all that `reasoning` does. */
+	struct skim_value thoughts;
+	struct skim_value calls, annotations;
 	struct skim_value logprobs; /* the list of the content's tokens */
 	struct skim_value stop;     /* vLLM: the sequence that ended it */
 };
 void chat_piece_read(const struct skim_value *root, const char *member,
     struct chat_piece *p);
+
+/* The format of OpenRouter's details that are Claude's blocks of thinking. */
+#define CHAT_CLAUDES_FORMAT "anthropic-claude-v1"
+/* One of `thoughts`, whole or a piece. */
+struct chat_thought {
+	int64_t index;
+	struct skim_value text, signature; /* of a block that can be read */
+	struct skim_value data;            /* of a redacted one */
+};
+/* at: its place in the list, for blocks without indexes. */
+void chat_thought_read(const struct skim_value *block, int64_t at,
+    struct chat_thought *t);
 
 struct chat_call {
 	int64_t index;

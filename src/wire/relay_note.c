@@ -5,28 +5,21 @@
 #include "wire/apierror.h"
 #include "wire/mask.h"
 
-int
-relay_vmalformed(struct relay *r, struct err *err, const char *fmt, va_list ap)
-{
-	char text[sizeof(r->facts.error_text)];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	r->facts.malformed = true;
-	mask_line(str_of(text), NULL, r->facts.error_text,
-	    sizeof(r->facts.error_text));
-	return err_set(err, ERR_UPSTREAM_FORMAT, "%s", r->facts.error_text);
-}
+#include <stdarg.h>
 
 int
 relay_malformed(struct relay *r, struct err *err, const char *fmt, ...)
 {
+	char text[sizeof(r->facts.error_text)];
 	va_list ap;
-	int result;
 
 	va_start(ap, fmt);
-	result = relay_vmalformed(r, err, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return result;
+	r->facts.malformed = true;
+	mask_line(str_of(text), NULL, r->facts.error_text,
+	    sizeof(r->facts.error_text));
+	return err_set(err, ERR_UPSTREAM_FORMAT, "%s", r->facts.error_text);
 }
 
 int

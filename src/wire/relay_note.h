@@ -9,13 +9,9 @@
 #include "wire/json/skim.h"
 #include "wire/relay.h"
 
-#include <stdarg.h>
-
 /* Notes what is wrong and returns -1 with ERR_UPSTREAM_FORMAT. */
 int relay_malformed(struct relay *r, struct err *err, const char *fmt, ...)
     PRINTF(3, 4);
-int relay_vmalformed(struct relay *r, struct err *err, const char *fmt,
-    va_list ap) PRINTF(3, 0);
 /* Notes an error body (JSON) that came in band: -1 with ERR_UPSTREAM. status:
    what the body stands for when it does not say; 0 unknown. */
 int relay_error(struct relay *r, struct str body, int status, struct err *err);

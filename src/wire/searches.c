@@ -10,7 +10,6 @@ static enum search_size
 read_size(const struct skim_value *object)
 {
 	struct skim_value size = pick_one(object, "search_context_size");
-
 	enum search_size found;
 
 	if (size.type != SKIM_STRING ||
@@ -30,46 +29,80 @@ bounded(const struct skim_value *v)
 	return n < SEARCHES_MAX ? n : SEARCHES_MAX;
 }
 
-static void
-take_options(const struct skim_value *v, struct searches *s)
+int64_t
+searches_uses(const struct skim_value *options)
 {
-	if (v->type != SKIM_OBJECT)
-		return;
-	s->by_answer = true;
-	s->size = read_size(v);
-	if (s->at_most < 1)
-		s->at_most = 1;
+	static const int64_t by_size[SEARCH_SIZES] = {
+		[SEARCH_MEDIUM] = 5,
+		[SEARCH_LOW] = 1,
+		[SEARCH_HIGH] = 10,
+	};
+	struct skim_value uses = pick_one(options, "max_uses");
+	int64_t n;
+
+	if (skim_int(&uses, &n) == 0 && n >= 0)
+		return bounded(&uses);
+	return by_size[read_size(options)];
 }
 
-static bool
-is_search(const struct skim_value *tool)
+bool
+searches_is_tool(const struct skim_value *tool)
 {
 	struct skim_value type = pick_one(tool, "type");
 
-	return type.type == SKIM_STRING &&
-	       str_starts(str_make(type.value.p + 1, type.value.n - 1),
-		   "web_search");
+	return str_starts(pick_inside(&type), "web_search");
 }
 
-/* max_tool_calls counts over all tools, max_uses for one. */
+bool
+searches_always(const struct config_deployment *d, const char *model)
+{
+	const char *provider = d->provider->prefix;
+
+	return strcmp(provider, "perplexity") == 0 ||
+	       ((strcmp(provider, "openai") == 0 ||
+		    strcmp(provider, "azure") == 0) &&
+		   strstr(model, "-search") != NULL);
+}
+
+/* ---- of one request ----------------------------------------------------- */
+
+/* counted: by Anthropic, whose tool a chat's options become. */
+static void
+take_options(const struct skim_value *v, bool counted, struct searches *s)
+{
+	int64_t n = counted ? searches_uses(v) : 1;
+
+	if (v->type != SKIM_OBJECT)
+		return;
+	s->by_answer = s->by_answer || !counted;
+	s->size = read_size(v);
+	if (s->at_most < n)
+		s->at_most = n;
+}
+
+/* as_options: a response's tools become a chat's options first, and then
+   Anthropic's. max_tool_calls counts over all tools, max_uses for one. */
 static void
 take_tools(const struct skim_value *tools, const struct skim_value *calls,
-    struct searches *s)
+    bool as_options, struct searches *s)
 {
 	struct skim_value v, uses;
 	struct skim_iter it;
 	struct str none;
+	int64_t n;
 
 	if (tools->type != SKIM_ARRAY ||
 	    str_find(tools->value, "web_search") < 0)
 		return;
 	skim_iter_init(&it, tools->value);
 	while (skim_iter_next(&it, &none, &v) == 1) {
-		if (v.type != SKIM_OBJECT || !is_search(&v))
+		if (v.type != SKIM_OBJECT || !searches_is_tool(&v))
 			continue;
 		uses = pick_one(&v, "max_uses");
-		s->at_most +=
-		    bounded(calls->type == SKIM_NUMBER ? calls : &uses);
+		n = bounded(calls->type == SKIM_NUMBER ? calls : &uses);
+		if (as_options && n > searches_uses(&v))
+			n = searches_uses(&v);
+		s->at_most += n;
 		s->size = read_size(&v);
 	}
 }
@@ -83,7 +116,7 @@ member(const struct wire_request *r, const char *key)
 }
 
 static void
-take_configured(const char *json, struct searches *s)
+take_configured(const char *json, bool counted, struct searches *s)
 {
 	struct skim_value root, v;
 
@@ -91,44 +124,59 @@ take_configured(const char *json, struct searches *s)
 		return;
 	root = pick_root(str_of(json));
 	v = pick_one(&root, "web_search_options");
-	take_options(&v, s);
+	take_options(&v, counted, s);
 	v = pick_one(&root, "tools");
-	take_tools(&v, &(struct skim_value){ .type = SKIM_ABSENT }, s);
+	take_tools(&v, &(struct skim_value){ .type = SKIM_ABSENT }, false, s);
 }
 
 static bool
-always_searches(const struct config_deployment *d, const char *model)
+is_priced(const struct price *price)
 {
-	const char *provider = d->provider->prefix;
+	for (int i = 0; i < SEARCH_SIZES; i++) {
+		if (price->units.search[i] > 0)
+			return true;
+	}
+	return false;
+}
 
-	return strcmp(provider, "perplexity") == 0 ||
-	       ((strcmp(provider, "openai") == 0 ||
-		    strcmp(provider, "azure") == 0) &&
-		   strstr(model, "-search") != NULL);
+/* Its tools reach the provider: where they become a chat's they do not, but
+   for Anthropic's; a search model is asked by options, for one an answer. */
+static bool
+gets_tools(const struct wire_request *r, const struct config_deployment *d,
+    bool counted)
+{
+	if (r->api == WIRE_RESPONSES)
+		return counted || config_has_responses(d);
+	return counted || r->api != WIRE_MESSAGES;
 }
 
 void
 searches_find(const struct wire_request *r, const struct config_deployment *d,
     const char *model, const struct price *price, struct searches *s_r)
 {
+	bool counted = strcmp(d->provider->prefix, "anthropic") == 0;
 	struct searches s = { 0 };
 	struct skim_value v, calls;
-	bool priced = false;
 
-	for (int i = 0; i < SEARCH_SIZES; i++)
-		priced = priced || price->units.search[i] > 0;
 	*s_r = s;
-	if (!priced || r->api == WIRE_EMBEDDINGS || wire_api_is_media(r->api))
+	if (r->api == WIRE_EMBEDDINGS || wire_api_is_media(r->api))
 		return;
-	if (always_searches(d, model)) {
+	if (searches_always(d, model)) {
 		s.by_answer = true;
 		s.at_most = 1;
 	}
-	take_configured(d->defaults_json, &s);
-	take_configured(d->extra_body_json, &s);
+	take_configured(d->defaults_json, counted, &s);
+	take_configured(d->extra_body_json, counted, &s);
 	v = member(r, "web_search_options");
-	take_options(&v, &s);
+	take_options(&v, counted, &s);
 	calls = member(r, "max_tool_calls");
-	take_tools(&r->tools, &calls, &s);
+	if (gets_tools(r, d, counted))
+		take_tools(&r->tools, &calls,
+		    counted && r->api == WIRE_RESPONSES, &s);
+	/* What search models find is not billed as their prompt. */
+	s_r->result_tokens = (s.at_most - s.by_answer) * SEARCHES_RESULT_TOKENS;
+	if (!is_priced(price))
+		return;
+	s.result_tokens = s_r->result_tokens;
 	*s_r = s;
 }

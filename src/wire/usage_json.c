@@ -257,8 +257,7 @@ usage_json_write(const struct usage *u, struct buf *out)
 	if (u->cached_tokens + u->cache_write_tokens + u->audio_input_tokens +
 		u->image_input_tokens >
 	    0) {
-		jsonw_key(&w, "prompt_tokens_details");
-		jsonw_open(&w, '{');
+		jsonw_put_open(&w, "prompt_tokens_details", '{');
 		write_count(&w, "cached_tokens", u->cached_tokens);
 		write_count(&w, "cache_write_tokens", u->cache_write_tokens);
 		write_count(&w, "audio_tokens", u->audio_input_tokens);
@@ -268,8 +267,7 @@ usage_json_write(const struct usage *u, struct buf *out)
 	if (u->reasoning_tokens + u->audio_output_tokens +
 		u->image_output_tokens >
 	    0) {
-		jsonw_key(&w, "completion_tokens_details");
-		jsonw_open(&w, '{');
+		jsonw_put_open(&w, "completion_tokens_details", '{');
 		write_count(&w, "reasoning_tokens", u->reasoning_tokens);
 		write_count(&w, "audio_tokens", u->audio_output_tokens);
 		write_count(&w, "image_tokens", u->image_output_tokens);
@@ -279,8 +277,7 @@ usage_json_write(const struct usage *u, struct buf *out)
 	write_count(&w, "cache_creation_input_tokens", u->cache_write_tokens);
 	write_count(&w, "cache_read_input_tokens", u->cached_tokens);
 	if (u->searches > 0) {
-		jsonw_key(&w, "server_tool_use");
-		jsonw_open(&w, '{');
+		jsonw_put_open(&w, "server_tool_use", '{');
 		write_count(&w, "web_search_requests", u->searches);
 		jsonw_close(&w, '}');
 	}

@@ -261,6 +261,7 @@ find_prompt(const struct wire_request *r, const struct candidate *c,
 		.seconds = r->seconds_bound,
 		.characters = r->characters,
 		.searches = w->searches.at_most,
+		.result_tokens = w->searches.result_tokens,
 		.search_size = w->searches.size,
 	};
 	if (adds_nothing(c->deployment->config))

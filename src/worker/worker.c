@@ -78,14 +78,71 @@ on_drain_deadline(evutil_socket_t fd, short what, void *arg)
 	w->life.stopping = true;
 }
 
+/* ---- a new configuration ------------------------------------------------ */
+
+/* 1 when no other worker of this generation registered before; 0, -1. */
+static int
+is_first(const struct worker *w, struct store_txn *t)
+{
+	struct store_cursor *c = owner_cursor(t, 0);
+	struct owner_row row;
+	uint64_t id;
+	int rc = -1;
+
+	while (c != NULL && (rc = owner_next(c, &id, &row)) == 1) {
+		if (row.role == CONTRACT_WORKER &&
+		    row.generation == w->child.generation &&
+		    id < w->station.owner.id)
+			break;
+	}
+	store_cursor_close(&c);
+	return rc < 0 ? -1 : rc == 0;
+}
+
+/* It may have mended our credentials: who refused them is probed now. */
+static int
+hasten_run(struct batch_job *job, struct store_txn *t, struct err *err)
+{
+	struct worker *w = LIST_OBJ(job, struct worker, hasten);
+	int64_t now = clock_wall_nsecs();
+	int rc = is_first(w, t);
+
+	for (size_t i = 0; rc > 0 && i < w->catalog->deployment_count; i++) {
+		const char *id = w->catalog->deployments[i].config->id;
+		struct health_row row;
+
+		rc = health_get(t, id, &row);
+		if (rc == 1 && row.cause == CAUSE_AUTH &&
+		    breaker_hasten(&row, now))
+			rc = health_put(t, id, &row);
+		rc = rc < 0 ? -1 : 1;
+	}
+	return rc < 0 ? err_set(err, ERR_STORE, "breakers") : 0;
+}
+
+static void
+hasten_done(struct batch_job *job, const struct err *err)
+{
+	(void)job;
+	if (err != NULL)
+		log_warn("breakers after a reload: %s", err->text);
+}
+
 static void
 beat(void *arg)
 {
-	const struct worker *w = arg;
+	struct worker *w = arg;
 
 	contract_report(&w->child,
 	    w->life.retiring ? CONTRACT_DRAINING : CONTRACT_READY,
 	    (uint32_t)w->env.active, w->env.finished);
+	/* After a second: the generation before has heard that it is over, and
+	   does not probe with what it has. */
+	if (!w->settled_in && w->child.generation > 1) {
+		batch_job_init(&w->hasten, hasten_run, hasten_done);
+		batch_add(&w->station.batch, &w->hasten);
+	}
+	w->settled_in = true;
 }
 
 /* ---- opening ------------------------------------------------------------ */

@@ -38,6 +38,8 @@ struct worker {
 	char *trace_path;
 	struct meters_worker *meter; /* what others see of this one */
 	struct event drain_deadline;
+	struct batch_job hasten; /* of breakers, behind a reload */
+	bool settled_in;         /* it has lived for a second */
 };
 
 /* Main of `--role worker`; returns an exit code (enum contract_exit). */

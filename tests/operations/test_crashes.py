@@ -110,19 +110,25 @@ def test_an_orphan_without_a_keeper_waits_for_it(make_gateway, make_provider):
     release.set()
 
 
+def kill_under_load(gateway, role, times):
+    """Kills it again and again; no request fails, every line is on file."""
+    with Load(gateway, "small", clients=CLIENTS, rate=150) as load:
+        for _ in range(times):
+            done = load.done()
+            wait_until(lambda: load.done() >= done + 60, 10, "load")
+            pid = gateway.kill(role)
+            gateway.await_replaced(role, pid, timeout=20)
+    assert not load.failed(), load.failed()
+    await_on_file(gateway, load)
+    return load
+
+
 def test_the_logger(make_gateway, make_sim):
     """No line lost, none twice, no request fails, the chain is whole."""
     sim = make_sim()
     gateway = make_gateway(config(deployment("small", sim.base_url)),
                            workers=2)
-    with Load(gateway, "small", clients=CLIENTS, rate=150) as load:
-        for _ in range(4):
-            done = load.done()
-            wait_until(lambda: load.done() >= done + 60, 10, "load")
-            pid = gateway.kill("logger")
-            gateway.await_replaced("logger", pid, timeout=20)
-    assert not load.failed(), load.failed()
-    await_on_file(gateway, load)
+    load = kill_under_load(gateway, "logger", times=4)
     ids = [r.id for r in load.results]
     assert sorted(books.run_ids(gateway.traces())) == sorted(ids)
     result = reckon(gateway, [sim])
@@ -168,14 +174,7 @@ def test_the_keeper(make_gateway, make_sim):
     sim = make_sim()
     gateway = make_gateway(config(deployment("small", sim.base_url)),
                            workers=2)
-    with Load(gateway, "small", clients=CLIENTS, rate=150) as load:
-        for _ in range(3):
-            done = load.done()
-            wait_until(lambda: load.done() >= done + 50, 10, "load")
-            pid = gateway.kill("keeper")
-            gateway.await_replaced("keeper", pid, timeout=20)
-    assert not load.failed(), load.failed()
-    await_on_file(gateway, load)
+    kill_under_load(gateway, "keeper", times=3)
     assert not reckon(gateway, [sim]).flagged
 
 

@@ -256,3 +256,34 @@ def children_of(gateway):
     pid = gateway.program.pid
     text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(word) for word in text.split()]
+
+
+def test_mended_credentials_are_tried_at_once(make_gateway, make_provider):
+    """401 opens the breaker for five minutes; a reload does not wait so long
+    with the right key. What is open for another reason stays."""
+    def handler(request, talk):
+        if request.target.startswith("/down"):
+            answers.send_json(talk, {"error": {"message": "down"}}, 500)
+        elif request.header("authorization") == "Bearer sk-mended":
+            answers.send_json(talk, answers.completion())
+        else:
+            answers.send_json(talk, {"error": {"message": "who?"}}, 401)
+    provider = make_provider(handler)
+    text = config(
+        deployment("small", provider.base_url),
+        deployment("down", provider.base_url + "/down", cooldown_time=300),
+        deployment("down", provider.base_url + "/down", model="other",
+                   cooldown_time=300),
+        more="router_settings: {allowed_fails: 0, num_retries: 0}\n")
+    gateway = make_gateway(text, workers=2)
+    assert gateway.chat("small").status == 502
+    gateway.chat("down")
+    gateway.chat("down")
+    for name in ("small", "down"):
+        refused = gateway.chat(name)
+        assert refused.status == 429 and b"breaker open" in refused.body
+    gateway.write_config(text.replace("sk-upstream", "sk-mended"))
+    gateway.reload()
+    wait_until(lambda: gateway.chat("small").status == 200, 5,
+               "the mended key is tried")
+    assert gateway.chat("down").status == 429

@@ -167,6 +167,42 @@ def test_search_prices_and_multipliers_come_out_of_their_objects(tmp_path):
         "fast": 6000, "geo_eu": 1100, "geo_us": 1100}
 
 
+def test_searches_of_all_sizes_at_one_price_have_one_key(tmp_path):
+    model = one(tmp_path, IN_OUT + ', "search_context_cost_per_query": '
+                '{"search_context_size_low": 0.01, '
+                '"search_context_size_medium": 0.01, '
+                '"search_context_size_high": 0.01}')
+    assert [key for key in model if "search" in key] == ["per_search_pico"]
+    assert model["per_search_pico"] == 10_000_000_000
+
+
+def test_searches_cost_what_the_vendor_says_where_the_entry_does_not(tmp_path):
+    own = IN_OUT + (', "search_context_cost_per_query": '
+                    '{"search_context_size_medium": 0.035}')
+    text = ('{"a-1": ' + entry(IN_OUT) + ', "b-1": ' + entry(IN_OUT)
+            + ', "stated": ' + entry(own)
+            + ', "vectors": ' + entry(IN_OUT, "embedding") + "}")
+    models = convert(tmp_path, text, "--search", "p:a-*=0.025",
+                     "--search", "p:*=0.01", "--search", "q:*=9")
+    prices = {name: {key: price for key, price in model.items()
+                     if key.startswith("per_")}
+              for name, model in models.items()}
+    assert prices == {"a-1": {"per_search_pico": 25_000_000_000},
+                      "b-1": {"per_search_pico": 10_000_000_000},
+                      "stated": {"per_search_medium_pico": 35_000_000_000},
+                      "vectors": {}}
+    assert models["b-1"]["derived"] == ["per_search"]
+    assert "derived" not in models["stated"]
+
+
+@pytest.mark.parametrize("rule", [
+    "openai=0.01", "openai:*", "openai:*=x", ":*=0.01", "openai:=0.01",
+    "openai:*=0", "openai:*=1e-13", "openai:*=10001"])
+def test_a_rule_for_searches_that_is_none_is_refused(tmp_path, rule):
+    words = refused(tmp_path, '{"m": ' + entry(IN_OUT) + "}", "--search", rule)
+    assert "--search" in words
+
+
 def test_token_limits_may_be_whole_floats_and_max_tokens_fills_in(tmp_path):
     assert one(tmp_path, IN_OUT + ', "max_input_tokens": 2000000.0, '
                '"max_tokens": 8192')["max_output_tokens"] == 8192
@@ -712,6 +748,15 @@ def test_well_known_prices(shipped, name, input_usd, output_usd):
 
     assert model["input_pico"] == usd(input_usd)
     assert model["output_pico"] == usd(output_usd)
+
+
+@pytest.mark.parametrize("name, milli_usd", [
+    ("gpt-5.4", 10), ("gpt-6-sol", 10), ("gpt-4.1", 25), ("gpt-4o", 25),
+    ("claude-haiku-4-5", 10), ("claude-opus-5-5", 10)])
+def test_searches_of_the_shipped_table_cost_something(
+        shipped, name, milli_usd):
+    model = shipped["models"][name]
+    assert model["per_search_pico"] == milli_usd * 10**9
 
 
 def test_the_haiku_tier_is_whole(shipped):

@@ -58,6 +58,22 @@ resolve(const struct config_deployment *d, struct price_table **tables,
 	return p;
 }
 
+/* One of OpenAI's with prices of its own, eight at most. */
+static inline struct price
+resolve_with(const struct config_pair *pairs, size_t n, const char *model,
+    struct price_table **tables, size_t count)
+{
+	static const struct provider openai = { .prefix = "openai" };
+	struct config_deployment d = deployment(&openai, model);
+	struct config_pair copy[8];
+
+	if (n > 0)
+		memcpy(copy, pairs, n * sizeof(*pairs));
+	d.prices.items = copy;
+	d.prices.count = n;
+	return resolve(&d, tables, count);
+}
+
 static const char defacto[] =
     "{\"sample_spec\":{\"input_cost_per_token\":0.0,"
     "\"max_tokens\":\"LEGACY parameter\"},\n"

@@ -136,6 +136,8 @@ static const char full_entry[] =
     "      max_input_tokens: 128000\n"
     "      input_cost_per_token: 9\n"
     "      cache_read_input_token_cost: 1e-8\n"
+    "      search_context_cost_per_query: {search_context_size_low: 0.01}\n"
+    "      allowed_fails_policy: {TimeoutErrorAllowedFails: 6}\n"
     "      access_groups: [beta]\n"
     "      supports_vision: true\n"
     "      description: \"a \\\"b\\\"\"\n";
@@ -203,7 +205,8 @@ test_every_field_of_an_entry_arrives(void **state)
 	assert_string_equal(d->access_groups.items[0], "beta");
 	assert_string_equal(d->additional_drop_params.items[0], "seed");
 	assert_string_equal(d->allowed_openai_params.items[1], "user");
-	assert_int_equal(d->prices.count, 4);
+	assert_int_equal(d->allowed_fails_policy.timeout, 6);
+	assert_int_equal(d->prices.count, 5);
 	assert_string_equal(pair_of(&d->prices, "input_cost_per_token"),
 	    "1.50e-07");
 	assert_string_equal(pair_of(&d->prices, "output_cost_per_token"),
@@ -213,6 +216,8 @@ test_every_field_of_an_entry_arrives(void **state)
 	    "0.0000006");
 	assert_string_equal(pair_of(&d->prices, "cache_read_input_token_cost"),
 	    "1e-8");
+	assert_string_equal(pair_of(&d->prices, "search_context_size_low"),
+	    "0.01");
 	/* The entry's own cap is one of the budgets, under its id. */
 	assert_int_equal(p.config->budget_count, 1);
 	assert_string_equal(p.config->budgets[0].per, "deployment");

@@ -11,20 +11,6 @@
 
 static struct provider openai = { .prefix = "openai" };
 
-static struct price
-resolve_with(const struct config_pair *pairs, size_t n, const char *model,
-    struct price_table **tables, size_t count)
-{
-	struct config_deployment d = deployment(&openai, model);
-	struct config_pair copy[8];
-
-	if (n > 0)
-		memcpy(copy, pairs, n * sizeof(*pairs));
-	d.prices.items = copy;
-	d.prices.count = n;
-	return resolve(&d, tables, count);
-}
-
 static void
 test_own_prices_win_field_by_field(void **state)
 {
@@ -472,39 +458,6 @@ test_things_that_are_no_tokens(void **state)
 	price_table_free(&t);
 }
 
-/* By the piece, beside the tokens; both forms of a table, and back. */
-static void
-test_searches(void **state)
-{
-	struct price_table *t = table_of(
-	    LIT("{\"plain\":{\"mode\":\"chat\",\"litellm_provider\":\"openai\","
-		"\"input_cost_per_token\":1e-6,\"output_cost_per_token\":1e-6,"
-		"\"search_context_cost_per_query\":{"
-		"\"search_context_size_low\":0.01,\"other\":1,"
-		"\"search_context_size_medium\":0.025,"
-		"\"search_context_size_high\":0.03}}}"));
-	struct usage u = { .source = USAGE_PROVIDER,
-		.prompt_tokens = 5,
-		.searches = 2 };
-	struct price p = resolve_with(NULL, 0, "plain", &t, 1), again;
-	struct price_bound b = { .searches = 3, .search_size = SEARCH_HIGH };
-	struct buf json;
-	struct err err;
-
-	(void)state;
-	assert_int_equal(price_cost_nanos(&p, &u), 50005000);
-	u.search_size = SEARCH_LOW;
-	assert_int_equal(price_cost_nanos(&p, &u), 20005000);
-	assert_int_equal(price_bound_nanos(&p, &b), 90000000);
-	buf_init(&json, 4096);
-	price_to_json(&p, &json);
-	assert_int_equal(price_from_json(buf_str(&json), &again, &err), 0);
-	assert_string_equal(again.version, p.version);
-	assert_int_equal(price_bound_nanos(&again, &b), 90000000);
-	buf_fini(&json);
-	price_table_free(&t);
-}
-
 /* On tokens, not on searches; two of them multiply. */
 static void
 test_factors(void **state)
@@ -695,7 +648,6 @@ main(void)
 		    test_reported_cost_is_trusted_unless_the_price_is_custom),
 		cmocka_unit_test(test_absurd_counts_saturate),
 		cmocka_unit_test(test_things_that_are_no_tokens),
-		cmocka_unit_test(test_searches),
 		cmocka_unit_test(test_factors),
 		cmocka_unit_test(test_affordable_with_factors),
 		cmocka_unit_test(test_no_usage_costs_more_than_its_bound),

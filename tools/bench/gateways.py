@@ -156,14 +156,16 @@ class Haproxy(Proxy):
 class Tallygate:
     """Features: `keys` asks for the administrator's key, `caps` sets prices
     and hard caps of four scopes. Traces cannot be turned off: they are the
-    ledger."""
+    ledger. `confine`: a profile build's workers write what they saw outside
+    their folder, and must be let."""
 
     def __init__(self, name, directory, upstream, build, *, keys=True,
-                 caps=True, workers=1):
+                 caps=True, workers=1, confine=True):
         self.name = name
         self.directory = pathlib.Path(directory) / name
         self.upstream, self.build = upstream, pathlib.Path(build)
         self.keys, self.caps, self.workers = keys, caps, workers
+        self.confine = confine
         self.port = free_ports(1)[0]
         self.program = None
 
@@ -198,6 +200,8 @@ class Tallygate:
         if self.keys:
             text += f"general_settings:\n  master_key: {MASTER_KEY}\n"
         text += "tallygate:\n  traces: {rotate_bytes: 256M, keep: 1}\n"
+        if not self.confine:
+            text += "  confine: false\n"
         if self.caps:
             text += ("  budgets:\n" + "".join(
                 f"    - {{per: {scope}, max_budget: 1000000, "
@@ -276,7 +280,8 @@ def known(directory, upstream, build):
             "tallygate-off": {"keys": False, "caps": False},
             "tallygate-keys": {"caps": False},
             "tallygate": {},
-            "tallygate-2": {"workers": 2}}.items():
+            "tallygate-2": {"workers": 2},
+            "tallygate-unconfined": {"confine": False}}.items():
         rows.append(Tallygate(name, directory, upstream, build, **options))
     return {row.name: row for row in rows}
 

@@ -8,6 +8,7 @@ field; what is merely left out, rounded or derived goes to the report.
 """
 
 import collections
+import fnmatch
 import re
 import sys
 
@@ -59,6 +60,8 @@ UNIT_OF_FIELD = {
     "input_cost_per_pixel": "per_input_pixel",
     "output_cost_per_pixel": "per_output_pixel",
 }
+
+SEARCH_UNITS = ("per_search_low", "per_search_medium", "per_search_high")
 
 MULTIPLIER_OF_FIELD = {
     "provider_specific_entry.us": "geo_us",
@@ -308,9 +311,31 @@ class Entry:
         sets += [tier for row in rows for tier in row.tiers.values()]
         return max((p for prices in sets for p in prices.values()), default=0)
 
+    def price_searches(self, rules):
+        """The vendor's price of a web search, where the entry has none:
+        rules are (provider, pattern of names, pico-dollars)."""
+        if (self.text.get("mode", "chat") not in ("chat", "responses")
+                or any(unit in self.units for unit in SEARCH_UNITS)):
+            return
+        for provider, pattern, pico in rules:
+            if (provider == self.text["litellm_provider"]
+                    and fnmatch.fnmatchcase(self.name, pattern)):
+                self.units["per_search"] = pico
+                self.derived.append("per_search")
+                return
+
+    def join_searches(self):
+        """One price for all sizes where they cost the same."""
+        prices = {self.units.get(unit) for unit in SEARCH_UNITS}
+        if len(prices) == 1 and None not in prices:
+            self.units["per_search"] = prices.pop()
+            for unit in SEARCH_UNITS:
+                del self.units[unit]
+
     def model(self):
         """The entry in our form, keys in the order of docs/prices.md."""
         self.complete()
+        self.join_searches()
         model = {"provider": self.text["litellm_provider"]}
         if "mode" in self.text:
             model["mode"] = self.text["mode"]

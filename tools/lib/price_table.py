@@ -42,7 +42,7 @@ FALLBACK = {
 # Prices per thing that is not a token.
 UNITS = (
     "per_request", "per_query",
-    "per_search_low", "per_search_medium", "per_search_high",
+    "per_search", "per_search_low", "per_search_medium", "per_search_high",
     "per_session", "per_page", "per_annotated_page",
     "per_input_second", "per_output_second", "per_input_audio_second",
     "per_input_video_second", "per_output_video_second",

@@ -18,8 +18,9 @@ allowance_member(const json_t *row, const json_t *budget, const char *name)
 	return v == NULL || json_is_null(v) ? NULL : v;
 }
 
-enum scope_kind
-allowance_model_scope(enum scope_kind kind)
+/* The scope of a key's, team's ... own cap on one model. */
+static enum scope_kind
+model_scope(enum scope_kind kind)
 {
 	switch (kind) {
 	case SCOPE_TEAM:
@@ -100,9 +101,8 @@ add_cap(const struct reading *r, const char *model, const json_t *amount,
 	struct budget *b = &c->budget;
 
 	c->model = model;
-	b->kind = b->cap.kind = model[0] != '\0'
-				    ? allowance_model_scope(r->from->kind)
-				    : r->from->kind;
+	b->kind = b->cap.kind =
+	    model[0] != '\0' ? model_scope(r->from->kind) : r->from->kind;
 	b->match = r->to->id;
 	b->file = "";
 	b->cap.of_row = true;

@@ -66,8 +66,6 @@ int allowance_read(const struct allowance_source *source, struct arena *arena,
 /* A member of the row, else of its budget; NULL none. */
 const json_t *allowance_member(const json_t *row, const json_t *budget,
     const char *name);
-/* The scope of a key's, team's ... own cap on one model. */
-enum scope_kind allowance_model_scope(enum scope_kind kind);
 /* The model (as the client asked for it, or the group's name) is meant. */
 bool allowance_matches(const char *pattern, struct str asked, struct str group);
 

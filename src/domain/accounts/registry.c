@@ -67,8 +67,11 @@ edit_init(struct edit *e, struct store_txn *t, const struct actor *actor,
 
 /* ---- what all rows get -------------------------------------------------- */
 
-void
-registry_new_id(char out[REGISTRY_ID_BYTES])
+/* A random id like those of LiteLLM: 8-4-4-4-12 hex digits. */
+#define ID_BYTES 37
+
+static void
+new_id(char out[ID_BYTES])
 {
 	unsigned char bytes[16];
 	char hex[2 * sizeof(bytes) + 1];
@@ -78,8 +81,8 @@ registry_new_id(char out[REGISTRY_ID_BYTES])
 	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
 	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
 	hash_hex(bytes, sizeof(bytes), hex);
-	snprintf(out, REGISTRY_ID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex,
-	    hex + 8, hex + 12, hex + 16, hex + 20);
+	snprintf(out, ID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8,
+	    hex + 12, hex + 16, hex + 20);
 }
 
 /* What says that there is a cap, and in which window; an amount alone is
@@ -179,10 +182,10 @@ static int
 settle_id(struct edit *e, enum entity_kind kind, json_t *row, struct str *id_r)
 {
 	const char *name = entity_id_name(kind);
-	char made[REGISTRY_ID_BYTES];
+	char made[ID_BYTES];
 
 	if (jsonx_str(row, name).n == 0 && may_generate_id(kind)) {
-		registry_new_id(made);
+		new_id(made);
 		json_object_set_new(row, name, json_string(made));
 	}
 	*id_r = jsonx_str(row, name);

@@ -68,8 +68,5 @@ int registry_check_names(struct edit *e, const json_t *row) MUST_CHECK;
  * and _carried_until; allowance.h reads them.
  */
 void registry_carry(const struct edit *e, json_t *row, int64_t nanos);
-/* A random id like those of LiteLLM: 8-4-4-4-12 hex digits. */
-#define REGISTRY_ID_BYTES 37
-void registry_new_id(char out[REGISTRY_ID_BYTES]);
 
 #endif

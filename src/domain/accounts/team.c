@@ -279,8 +279,11 @@ named_member(struct edit *e, const json_t *team, const json_t *body)
 	return m;
 }
 
-int
-team_update_member(struct edit *e, struct str team_id, const json_t *body,
+/* Changes the member that the body names. */
+static int
+edit_member(struct edit *e, const char *verb, struct str team_id,
+    const json_t *body,
+    void (*change)(json_t *team, json_t *member, const json_t *body),
     json_t **team_r)
 {
 	json_t *before, *m;
@@ -291,17 +294,33 @@ team_update_member(struct edit *e, struct str team_id, const json_t *body,
 		return -1;
 	m = named_member(e, *team_r, body);
 	if (m != NULL) {
-		take_member(m, body);
-		rc = write_team(e, "member_update", team_id, before, *team_r);
+		change(*team_r, m, body);
+		rc = write_team(e, verb, team_id, before, *team_r);
 	}
 	return close_team(rc, before, team_r);
 }
 
 static void
-remove_member(json_t *team, const json_t *member)
+update_member(json_t *team, json_t *member, const json_t *body)
+{
+	(void)team;
+	take_member(member, body);
+}
+
+int
+team_update_member(struct edit *e, struct str team_id, const json_t *body,
+    json_t **team_r)
+{
+	return edit_member(e, "member_update", team_id, body, update_member,
+	    team_r);
+}
+
+static void
+remove_member(json_t *team, json_t *member, const json_t *body)
 {
 	json_t *members = json_object_get(team, MEMBERS);
 
+	(void)body;
 	for (size_t i = 0; i < json_array_size(members); i++) {
 		if (json_array_get(members, i) == member) {
 			json_array_remove(members, i);
@@ -314,18 +333,8 @@ int
 team_remove_member(struct edit *e, struct str team_id, const json_t *body,
     json_t **team_r)
 {
-	json_t *before, *m;
-	int rc = -1;
-
-	if (entity_check(ENTITY_MEMBER, body, &e->param, &e->err) != 0 ||
-	    open_team(e, team_id, &before, team_r) != 0)
-		return -1;
-	m = named_member(e, *team_r, body);
-	if (m != NULL) {
-		remove_member(*team_r, m);
-		rc = write_team(e, "member_delete", team_id, before, *team_r);
-	}
-	return close_team(rc, before, team_r);
+	return edit_member(e, "member_delete", team_id, body, remove_member,
+	    team_r);
 }
 
 /* The ids of the teams a user is in: *ids_r is an array of texts. */

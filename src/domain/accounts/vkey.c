@@ -341,6 +341,16 @@ give_secret(struct edit *e, struct str own, json_t *row, struct vkey_secret *s,
 
 /* ---- create, update, regenerate, delete --------------------------------- */
 
+/* The row that was written for the caller; what failed is dropped. */
+static int
+give_row(int rc, json_t *row, json_t **row_r)
+{
+	*row_r = rc == 0 ? row : NULL;
+	if (rc != 0)
+		json_decref(row);
+	return rc == 0 ? 0 : -1;
+}
+
 int
 vkey_create(struct edit *e, const json_t *body, struct vkey_secret *secret_r,
     json_t **row_r)
@@ -358,13 +368,9 @@ vkey_create(struct edit *e, const json_t *body, struct vkey_secret *secret_r,
 		rc = write_key(e, "create", hash, NULL, row);
 	}
 	json_decref(whole);
-	if (rc != 0) {
+	if (rc != 0)
 		vkey_secret_wipe(secret_r);
-		json_decref(row);
-		return -1;
-	}
-	*row_r = row;
-	return 0;
+	return give_row(rc, row, row_r);
 }
 
 int
@@ -438,12 +444,7 @@ vkey_update(struct edit *e, const char *verb,
 	}
 	json_decref(whole);
 	json_decref(before);
-	if (rc != 0) {
-		json_decref(row);
-		return -1;
-	}
-	*row_r = row;
-	return 0;
+	return give_row(rc, row, row_r);
 }
 
 int
@@ -474,13 +475,9 @@ vkey_regenerate(struct edit *e, const unsigned char hash[SHA256_BYTES],
 	}
 	json_decref(whole);
 	json_decref(before);
-	if (rc != 0) {
+	if (rc != 0)
 		vkey_secret_wipe(secret_r);
-		json_decref(row);
-		return -1;
-	}
-	*row_r = row;
-	return 0;
+	return give_row(rc, row, row_r);
 }
 
 int
@@ -499,10 +496,7 @@ vkey_carry(struct edit *e, const unsigned char hash[SHA256_BYTES],
 	registry_stamp(row, before, e->actor);
 	rc = write_key(e, "reset_spend", hash, before, row);
 	json_decref(before);
-	*row_r = rc == 0 ? row : NULL;
-	if (rc != 0)
-		json_decref(row);
-	return rc;
+	return give_row(rc, row, row_r);
 }
 
 int

@@ -162,14 +162,16 @@ list_reach(const struct price *p, const struct price_bound *b,
 {
 	enum service_tier services[2] = { TIER_DEFAULT, b->tier };
 	size_t n = 0, service_count = b->tier == TIER_DEFAULT ? 1 : 2;
+	int64_t prompt =
+	    at_least_0(b->prompt_tokens) + at_least_0(b->result_tokens);
 
 	for (size_t s = 0; s < service_count; s++) {
-		int last = price_tier_of(p, b->prompt_tokens);
+		int last = price_tier_of(p, prompt);
 
 		for (int tier = -1; tier <= last; tier++) {
 			out[n].row = price_row_of(p, services[s], tier);
 			out[n].prompt_tokens =
-			    tier == last ? at_least_0(b->prompt_tokens)
+			    tier == last ? prompt
 					 : p->tiers[tier + 1].above_tokens;
 			n++;
 		}

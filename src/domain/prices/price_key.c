@@ -36,6 +36,10 @@ static const struct stem stems[] = {
 	{ "input_cost_per_second",                      PRICE_NONE, false, UNIT_SECOND },
 	{ "output_cost_per_second",                     PRICE_NONE, true,  UNIT_SECOND },
 	{ "input_cost_per_character",                   PRICE_NONE, false, UNIT_CHARACTER },
+	/* Inside search_context_cost_per_query. */
+	{ "search_context_size_medium",                 PRICE_NONE, false, UNIT_SEARCH_MEDIUM },
+	{ "search_context_size_low",                    PRICE_NONE, false, UNIT_SEARCH_LOW },
+	{ "search_context_size_high",                   PRICE_NONE, false, UNIT_SEARCH_HIGH },
 };
 
 static const struct {

@@ -332,24 +332,18 @@ read_ranges(struct price_model *m)
 static int
 read_searches(struct price_model *m)
 {
-	static const char *const sizes[SEARCH_SIZES] = {
-		[SEARCH_MEDIUM] = "search_context_size_medium",
-		[SEARCH_LOW] = "search_context_size_low",
-		[SEARCH_HIGH] = "search_context_size_high",
-	};
 	int rc = enter_if(m, '{');
+	struct price_key k;
 
 	if (rc != 1)
 		return rc;
 	while ((rc = next_field(m)) == 1) {
-		int size = 0;
-
-		while (size < SEARCH_SIZES &&
-		       !str_is(str_of(m->field), sizes[size]))
-			size++;
-		rc = size == SEARCH_SIZES ? price_json_skip(m->j)
-					  : read_usd(m, PRICE_UNIT_MAX_PICOS,
-						&m->price.units.search[size]);
+		if (price_key_parse(str_of(m->field), &k) == 1 &&
+		    k.kind == PRICE_NONE && k.unit >= UNIT_SEARCH_MEDIUM)
+			rc = read_usd(m, PRICE_UNIT_MAX_PICOS,
+			    price_unit(&m->price.units, k.unit));
+		else
+			rc = price_json_skip(m->j);
 		if (rc < 0)
 			return -1;
 	}
@@ -572,19 +566,25 @@ read_own_unit(struct price_model *m)
 		{ "per_search_medium_pico", UNIT_SEARCH_MEDIUM, false },
 		{ "per_search_low_pico", UNIT_SEARCH_LOW, false },
 		{ "per_search_high_pico", UNIT_SEARCH_HIGH, false },
+		/* One for all sizes. */
+		{ "per_search_pico", UNIT_SEARCH_MEDIUM, true },
+		{ "per_search_pico", UNIT_SEARCH_LOW, true },
+		{ "per_search_pico", UNIT_SEARCH_HIGH, true },
 	};
+	bool taken = false;
 	int64_t picos;
-	int rc;
+	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!str_is(str_of(m->field), rows[i].field))
 			continue;
-		rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
+		if (!taken)
+			rc = read_whole(m, PRICE_UNIT_MAX_PICOS, &picos);
+		taken = true;
 		if (rc == 1)
 			set_unit(m, rows[i].unit, rows[i].old, picos);
-		return rc < 0 ? -1 : 1;
 	}
-	return 0;
+	return rc < 0 ? -1 : taken;
 }
 
 static int64_t *

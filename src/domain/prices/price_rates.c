@@ -39,12 +39,6 @@ price_kind_parse(struct str name, enum price_kind *kind_r)
 	return -1;
 }
 
-enum price_kind
-price_kind_parent(enum price_kind kind)
-{
-	return kinds[kind].parent;
-}
-
 const char *
 price_service_name(enum service_tier service)
 {

@@ -39,7 +39,6 @@ enum price_kind {
 
 const char *price_kind_name(enum price_kind kind); /* "cached_input" */
 int price_kind_parse(struct str name, enum price_kind *kind_r) MUST_CHECK;
-enum price_kind price_kind_parent(enum price_kind kind);
 /* "" of the default, else service_tier_name() */
 const char *price_service_name(enum service_tier service);
 

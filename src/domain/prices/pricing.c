@@ -83,6 +83,29 @@ add_own(const struct config_deployment *d, const struct config_pair *pair,
 	return 0;
 }
 
+/* A size that was not named costs what the dearest that was does. */
+static void
+fill_searches(struct own_price *own)
+{
+	int64_t most = 0;
+	bool any = false;
+
+	for (int i = UNIT_SEARCH_MEDIUM; i <= UNIT_SEARCH_HIGH; i++) {
+		int64_t picos =
+		    *price_unit(&own->price.units, (enum price_unit)i);
+
+		any = any || own->has_unit[i];
+		if (own->has_unit[i] && picos > most)
+			most = picos;
+	}
+	for (int i = UNIT_SEARCH_MEDIUM; any && i <= UNIT_SEARCH_HIGH; i++) {
+		if (!own->has_unit[i])
+			*price_unit(&own->price.units, (enum price_unit)i) =
+			    most;
+		own->has_unit[i] = true;
+	}
+}
+
 static int
 read_own(const struct config_deployment *d, struct own_price *own,
     struct err *err)
@@ -97,6 +120,7 @@ read_own(const struct config_deployment *d, struct own_price *own,
 		    add_own(d, pair, &k, own, err) != 0)
 			return -1;
 	}
+	fill_searches(own);
 	return 0;
 }
 
@@ -360,8 +384,7 @@ write_row(struct jsonw *w, const char *key, const struct price_rates *r)
 
 	if (price_rates_absent(r))
 		return;
-	jsonw_key(w, key);
-	jsonw_open(w, '{');
+	jsonw_put_open(w, key, '{');
 	for (int i = 0; i < PRICE_KIND_COUNT; i++) {
 		enum price_kind k = (enum price_kind)i;
 
@@ -411,8 +434,7 @@ price_to_json(const struct price *p, struct buf *out)
 	jsonw_cstr(&w, "1e-12 USD");
 	write_rows(&w, p, -1);
 	if (p->tier_count > 0) {
-		jsonw_key(&w, "tiers");
-		jsonw_open(&w, '[');
+		jsonw_put_open(&w, "tiers", '[');
 		for (size_t i = 0; i < p->tier_count; i++) {
 			jsonw_open(&w, '{');
 			write_number(&w, "above_tokens",

@@ -136,7 +136,8 @@ struct price_bound {
 	int64_t image_factor, search_units;  /* struct usage has them */
 	int64_t searches;
 	enum search_size search_size;
-	bool fast; /* struct usage has both */
+	int64_t result_tokens; /* of theirs, behind prompt_tokens */
+	bool fast;             /* struct usage has both */
 	enum usage_geo geo;
 	bool no_cache_write;    /* the request cannot ask for one */
 	bool no_cache_write_1h; /* nor for the long kind */

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "domain/routing/limit_row.h"
 
-const char *
-limit_kind_words(enum limit_kind kind)
+static const char *
+kind_words(enum limit_kind kind)
 {
 #define LIMIT_KIND_WORDS(NAME, words) words,
 	static const char *const all[] = { LIMIT_KINDS(LIMIT_KIND_WORDS) };
@@ -256,5 +256,5 @@ limiter_describe(const struct limit_take *take, char *out, size_t n)
 		    (long long)((r->wait_nsecs + NSECS_PER_SEC - 1) /
 				NSECS_PER_SEC));
 	snprintf(out, n, "%s: %lld of %lld %s, %s", scope, (long long)r->used,
-	    (long long)r->limit, limit_kind_words(r->kind), when);
+	    (long long)r->limit, kind_words(r->kind), when);
 }

@@ -69,7 +69,6 @@ enum limit_kind {
 	LIMIT_KINDS(LIMIT_KIND_ENUM) LIMIT_KIND_COUNT
 };
 #undef LIMIT_KIND_ENUM
-const char *limit_kind_words(enum limit_kind kind);
 
 struct limit_refusal {
 	size_t demand; /* into demands: the one that takes longest */

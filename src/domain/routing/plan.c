@@ -212,18 +212,15 @@ plan_write(const struct plan *p, struct jsonw *w)
 	member(w, "asked", p->asked);
 	member(w, "group", p->group->name);
 	member(w, "strategy", strategy_name(p->group->strategy.name));
-	jsonw_key(w, "groups");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "groups", '[');
 	for (size_t i = 0; i < p->group_count; i++)
 		jsonw_cstr(w, p->groups[i].model);
 	jsonw_close(w, ']');
-	jsonw_key(w, "candidates");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "candidates", '[');
 	for (size_t i = 0; i < p->count; i++)
 		write_candidate(w, &p->candidates[i]);
 	jsonw_close(w, ']');
-	jsonw_key(w, "refused");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "refused", '[');
 	for (size_t i = 0; i < p->refused_count; i++)
 		write_refused(w, &p->refused[i]);
 	jsonw_close(w, ']');

@@ -21,11 +21,11 @@
 /* Parameters that are translated; the others are dropped by the table in
    openai_params.c or go on as they are (Anthropic's own). */
 static const char *const translated[] = { "model", "messages", "tools",
-	"tool_choice", "parallel_tool_calls", "response_format", "max_tokens",
-	"max_completion_tokens", "stop", "temperature", "top_p", "top_k",
-	"reasoning_effort", "thinking", "output_config", "user",
-	"safety_identifier", "metadata", "service_tier", "stream",
-	"stream_options" };
+	"tool_choice", "parallel_tool_calls", "web_search_options",
+	"response_format", "max_tokens", "max_completion_tokens", "stop",
+	"temperature", "top_p", "top_k", "reasoning_effort", "thinking",
+	"output_config", "user", "safety_identifier", "metadata",
+	"service_tier", "stream", "stream_options" };
 
 static bool
 is_translated(struct str key)

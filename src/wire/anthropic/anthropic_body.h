@@ -22,6 +22,9 @@
    the answer's content. A client's own tool must not have this name. */
 #define ANTHROPIC_JSON_TOOL "json_tool_call"
 
+/* The version of its search tool that all models that search know. */
+#define ANTHROPIC_SEARCH_TOOL "web_search_20250305"
+
 /* When neither client, configuration nor price table say how long an answer
    may be; Anthropic wants it said. */
 #define ANTHROPIC_MAX_TOKENS 4096

@@ -124,6 +124,7 @@ take_block(struct parts *p, const struct anthropic_block *b, int64_t index)
 		add_call(b, index, &p->tool_calls);
 		break;
 	case BLOCK_NONE:
+	case BLOCK_FOUND:
 	case BLOCK_OTHER:
 		break;
 	}

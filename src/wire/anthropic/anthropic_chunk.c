@@ -298,6 +298,7 @@ block_start(struct relay *r, const struct anthropic_block *b, struct buf *out)
 		keep_input(s, b);
 		break;
 	case BLOCK_NONE:
+	case BLOCK_FOUND:
 	case BLOCK_OTHER:
 		break;
 	}

@@ -25,6 +25,7 @@ static const struct {
 	{ "thinking", BLOCK_THINKING },
 	{ "redacted_thinking", BLOCK_REDACTED },
 	{ "tool_use", BLOCK_TOOL },
+	{ "web_search_tool_result", BLOCK_FOUND },
 };
 
 static const struct {
@@ -65,7 +66,8 @@ anthropic_block_read(const struct skim_value *object,
 		{ "thinking", &block_r->thinking },
 		{ "signature", &block_r->signature },
 		{ "data", &block_r->data },
-		{ "citations", &block_r->citations } };
+		{ "citations", &block_r->citations },
+		{ "content", &block_r->content } };
 
 	pick(object, wanted, ARRAY_LEN(wanted));
 	block_r->object = *object;
@@ -92,6 +94,7 @@ anthropic_block_bytes(const struct anthropic_block *b)
 		return text_bytes(&b->name) + (int64_t)b->input.value.n;
 	case BLOCK_NONE:
 	case BLOCK_REDACTED:
+	case BLOCK_FOUND:
 	case BLOCK_OTHER:
 		break;
 	}

@@ -195,6 +195,7 @@ wrap_block(int64_t i, const struct anthropic_block *b, struct buf *out)
 		break;
 	case BLOCK_NONE:
 	case BLOCK_REDACTED:
+	case BLOCK_FOUND:
 	case BLOCK_OTHER:
 		buf_init(&compact, out->max);
 		pick_compact(b->object.value, &compact);

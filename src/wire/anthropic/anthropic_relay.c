@@ -43,6 +43,8 @@ note_usage(struct relay *r, const struct skim_value *v)
 		return;
 	has_output = anthropic_usage_read(v, &s->usage);
 	anthropic_usage_get(&s->usage, &u);
+	if (u.searches == 0)
+		u.searches = s->searches;
 	if (!s->usage.any || u.prompt_tokens + u.completion_tokens == 0)
 		return;
 	if (f->delivered_bytes > 0 && !has_output) {
@@ -100,6 +102,13 @@ note_block(struct relay *r, const struct anthropic_block *b)
 	    b->type == BLOCK_THINKING || b->type == BLOCK_REDACTED;
 	if (b->type == BLOCK_TOOL)
 		r->facts.first_token = true;
+	/* Its count comes with the last usage; a stream may end before. One
+	   that failed has an object there and is not billed. */
+	if (b->type == BLOCK_FOUND && b->content.type == SKIM_ARRAY) {
+		s->searches++;
+		if (r->facts.usage.searches < s->searches)
+			r->facts.usage.searches = s->searches;
+	}
 }
 
 static void

@@ -41,6 +41,7 @@ enum block_type {
 	BLOCK_REDACTED,
 	BLOCK_TOOL,
 	BLOCK_JSON,  /* the tool that stands for structured output */
+	BLOCK_FOUND, /* what a search of the web found */
 	BLOCK_OTHER, /* server tools and what else there is */
 };
 
@@ -49,7 +50,7 @@ struct anthropic_block {
 	enum block_type type;
 	struct skim_value object;
 	struct skim_value id, name, input, text, thinking, signature, data;
-	struct skim_value citations;
+	struct skim_value citations, content;
 };
 
 /* One event as it was read. */
@@ -100,6 +101,7 @@ struct anthropic_relay {
 	const struct anthropic_writer *writer;
 	struct buf model; /* the client's name, quoted */
 	struct anthropic_usage usage;
+	int64_t searches;      /* that found something, so far */
 	int64_t deltas;        /* with text */
 	bool has_started;      /* message_start was seen */
 	enum block_type block; /* the open one */

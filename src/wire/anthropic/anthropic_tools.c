@@ -4,6 +4,8 @@
  */
 #include "wire/anthropic/anthropic_body.h"
 
+#include "wire/searches.h"
+
 /* tool_choice as the client wrote it. */
 struct choice {
 	const char *type;       /* Anthropic's word; NULL nothing to say */
@@ -136,6 +138,82 @@ write_input_schema(const struct skim_value *schema, struct jsonw *w)
 	}
 }
 
+/* ---- the search of the web --------------------------------------------- */
+
+/* A chat has the place one object deeper than Anthropic and the responses. */
+static void
+write_location(const struct skim_value *options, struct jsonw *w)
+{
+	static const char *const members[] = { "city", "region", "country",
+		"timezone" };
+	struct skim_value place = pick_one(options, "user_location"), v;
+	struct skim_value inner = pick_one(&place, "approximate");
+	bool any = false;
+
+	if (inner.type == SKIM_OBJECT)
+		place = inner;
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		v = pick_one(&place, members[i]);
+		if (pick_is_empty(&v))
+			continue;
+		if (!any) {
+			jsonw_key(w, "user_location");
+			jsonw_open(w, '{');
+			jsonw_put_cstr(w, "type", "approximate");
+		}
+		any = true;
+		jsonw_key(w, members[i]);
+		jsonw_raw(w, v.value);
+	}
+	if (any)
+		jsonw_close(w, '}');
+}
+
+/* Anthropic's own words for it, which chat_search.h has, too. */
+static void
+write_domains(const struct skim_value *options, struct jsonw *w)
+{
+	static const char *const members[] = { "allowed_domains",
+		"blocked_domains" };
+
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		struct skim_value v = pick_one(options, members[i]);
+
+		if (v.type != SKIM_ARRAY || v.count == 0)
+			continue;
+		jsonw_key(w, members[i]);
+		jsonw_raw(w, v.value);
+	}
+}
+
+/* web_search_options as Anthropic's tool; what it may cost is held by the same
+   count (searches.h). */
+static int
+write_search(struct anthropic_body *b, struct jsonw *w)
+{
+	static const struct str key = STR_LIT("web_search_options");
+	struct skim_value options = anthropic_param(b, "web_search_options");
+	const char *ignored;
+
+	/* A default of the configuration was not judged yet. */
+	if (options.type == SKIM_ABSENT ||
+	    param_rules_judge(&b->rules, key, NULL, &ignored) == PARAM_DROP)
+		return 0;
+	if (options.type != SKIM_OBJECT)
+		return err_set(b->err, ERR_BAD_REQUEST,
+		    "web_search_options: must be an object");
+	if (searches_uses(&options) == 0)
+		return 0;
+	jsonw_open(w, '{');
+	jsonw_put_cstr(w, "type", ANTHROPIC_SEARCH_TOOL);
+	jsonw_put_cstr(w, "name", "web_search");
+	jsonw_put_int(w, "max_uses", searches_uses(&options));
+	write_domains(&options, w);
+	write_location(&options, w);
+	jsonw_close(w, '}');
+	return 0;
+}
+
 /* ---- tools ------------------------------------------------------------- */
 
 static bool
@@ -240,17 +318,19 @@ static int
 write_tools(struct anthropic_body *b, const struct choice *c, struct jsonw *w)
 {
 	struct skim_value tools = anthropic_param(b, "tools"), tool;
+	bool has_search = false;
 	struct skim_iter it;
 	struct str key;
 
 	if (tools.type != SKIM_ARRAY)
-		return 0;
+		return write_search(b, w);
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &tool) == 1) {
+		has_search = has_search || searches_is_tool(&tool);
 		if (write_tool(b, &tool, c, w) != 0)
 			return -1;
 	}
-	return 0;
+	return has_search ? 0 : write_search(b, w);
 }
 
 /* ---- the choice -------------------------------------------------------- */

@@ -20,8 +20,7 @@ bedrock_cache_write(const struct skim_value *block, struct jsonw *w)
 	if (cache.type != SKIM_OBJECT)
 		return;
 	jsonw_open(w, '{');
-	jsonw_key(w, "cachePoint");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "cachePoint", '{');
 	jsonw_key(w, "type");
 	jsonw_cstr(w, "default");
 	if (ttl.type == SKIM_STRING) {
@@ -119,8 +118,7 @@ write_media(struct bedrock_body *b, const struct skim_value *block,
 		    "address",
 		    where);
 	jsonw_open(w, '{');
-	jsonw_key(w, document ? "document" : "image");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, document ? "document" : "image", '{');
 	jsonw_key(w, "format");
 	jsonw_cstr(w, format);
 	if (document)
@@ -143,8 +141,7 @@ write_use(const struct skim_value *block, struct jsonw *w)
 
 	pick(block, wanted, ARRAY_LEN(wanted));
 	jsonw_open(w, '{');
-	jsonw_key(w, "toolUse");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "toolUse", '{');
 	jsonw_key(w, "toolUseId");
 	jsonw_raw(w, or_empty(&id));
 	jsonw_key(w, "name");
@@ -169,12 +166,10 @@ write_result(struct bedrock_body *b, const struct skim_value *block,
 
 	pick(block, wanted, ARRAY_LEN(wanted));
 	jsonw_open(w, '{');
-	jsonw_key(w, "toolResult");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "toolResult", '{');
 	jsonw_key(w, "toolUseId");
 	jsonw_raw(w, or_empty(&id));
-	jsonw_key(w, "content");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "content", '[');
 	start = w->out->len;
 	if (write_content(b, &content, where, w) != 0)
 		return -1;
@@ -198,14 +193,12 @@ write_thinking(const struct skim_value *block, struct jsonw *w)
 	struct skim_value data = pick_one(block, "data");
 
 	jsonw_open(w, '{');
-	jsonw_key(w, "reasoningContent");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "reasoningContent", '{');
 	if (data.type == SKIM_STRING) {
 		jsonw_key(w, "redactedContent");
 		jsonw_raw(w, data.value);
 	} else {
-		jsonw_key(w, "reasoningText");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "reasoningText", '{');
 		jsonw_key(w, "text");
 		jsonw_raw(w, or_empty(&text));
 		if (!pick_is_empty(&signature)) {

@@ -116,8 +116,7 @@ write_turns(struct bedrock_body *b, const struct skim_value *messages,
 	struct str key;
 	size_t i = 0;
 
-	jsonw_key(w, "messages");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "messages", '[');
 	if (messages->type == SKIM_ARRAY) {
 		skim_iter_init(&it, messages->value);
 		it.max_depth = SKIM_TOP_DEPTH;
@@ -138,8 +137,7 @@ write_system(struct bedrock_body *b, const struct skim_value *system,
 {
 	if (system->type != SKIM_ARRAY && pick_is_empty(system))
 		return 0;
-	jsonw_key(w, "system");
-	jsonw_open(w, '[');
+	jsonw_put_open(w, "system", '[');
 	if (bedrock_system_write(b, system, w) != 0)
 		return -1;
 	jsonw_close(w, ']');
@@ -158,16 +156,14 @@ write_tool(const struct skim_value *tool, struct jsonw *w)
 
 	pick(tool, wanted, ARRAY_LEN(wanted));
 	jsonw_open(w, '{');
-	jsonw_key(w, "toolSpec");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "toolSpec", '{');
 	jsonw_key(w, "name");
 	jsonw_raw(w, name.type == SKIM_STRING ? name.value : str_of("\"\""));
 	if (!pick_is_empty(&description)) {
 		jsonw_key(w, "description");
 		jsonw_raw(w, description.value);
 	}
-	jsonw_key(w, "inputSchema");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "inputSchema", '{');
 	jsonw_key(w, "json");
 	jsonw_raw(w, schema.value);
 	jsonw_close(w, '}');
@@ -206,10 +202,8 @@ write_choice(const struct bedrock_body *b, const struct skim_value *choice,
 	if ((!any && !tool && !skim_string_is(&type, "auto")) ||
 	    asks_one_call(b, choice))
 		return;
-	jsonw_key(w, "toolChoice");
-	jsonw_open(w, '{');
-	jsonw_key(w, tool ? "tool" : any ? "any" : "auto");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "toolChoice", '{');
+	jsonw_put_open(w, tool ? "tool" : any ? "any" : "auto", '{');
 	if (tool) {
 		jsonw_key(w, "name");
 		jsonw_raw(w,
@@ -319,10 +313,8 @@ write_tools(struct bedrock_body *b, const struct skim_value *tools,
 	if (calls && !given)
 		write_past_tools(messages, &l);
 	if (result == 0 && list.len > 0) {
-		jsonw_key(w, "toolConfig");
-		jsonw_open(w, '{');
-		jsonw_key(w, "tools");
-		jsonw_open(w, '[');
+		jsonw_put_open(w, "toolConfig", '{');
+		jsonw_put_open(w, "tools", '[');
 		jsonw_raw(w, buf_str(&list));
 		jsonw_close(w, ']');
 		if (given)
@@ -345,8 +337,7 @@ write_inference(const struct skim_value *root, struct jsonw *w)
 		{ "stop_sequences", "stopSequences" } };
 	struct skim_value v;
 
-	jsonw_key(w, "inferenceConfig");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "inferenceConfig", '{');
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		v = pick_one(root, rows[i][0]);
 		if (v.type == SKIM_ABSENT)
@@ -367,17 +358,13 @@ write_output_config(const struct skim_value *config, struct jsonw *w)
 
 	if (effort.type != SKIM_STRING && schema.type != SKIM_OBJECT)
 		return;
-	jsonw_key(w, "outputConfig");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "outputConfig", '{');
 	if (schema.type == SKIM_OBJECT) {
-		jsonw_key(w, "textFormat");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "textFormat", '{');
 		jsonw_key(w, "type");
 		jsonw_cstr(w, "json_schema");
-		jsonw_key(w, "structure");
-		jsonw_open(w, '{');
-		jsonw_key(w, "jsonSchema");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "structure", '{');
+		jsonw_put_open(w, "jsonSchema", '{');
 		jsonw_key(w, "name");
 		jsonw_cstr(w, "answer");
 		jsonw_key(w, "schema");
@@ -446,8 +433,7 @@ write_more(struct bedrock_body *b, const struct skim_value *root,
 		any = true;
 	}
 	if (any) {
-		jsonw_key(w, "additionalModelRequestFields");
-		jsonw_open(w, '{');
+		jsonw_put_open(w, "additionalModelRequestFields", '{');
 		jsonw_raw(w, buf_str(&fields));
 		jsonw_close(w, '}');
 	}

@@ -4,7 +4,9 @@
  */
 #include "wire/messages/messages_chat.h"
 
+#include "wire/openai/chat_search.h"
 #include "wire/openai/openai_params.h"
+#include "wire/searches.h"
 
 #define OPENAI "openai azure"
 
@@ -56,26 +58,37 @@ is_function(const struct skim_value *tool)
 	return schema.type == SKIM_OBJECT;
 }
 
+/* Those that run at Anthropic: the search may have a counterpart. */
 static int
-count_functions(struct chat_draft *d, const struct skim_value *tools,
-    size_t *count_r)
+write_others(struct chat_draft *d, const struct skim_value *tools,
+    size_t *functions_r)
 {
+	const struct skim_value none = { .type = SKIM_ABSENT };
+	bool has_search = false;
 	struct skim_iter it;
-	struct skim_value v;
+	struct skim_value v, type;
 	struct str key;
+	int result = 0;
 
-	*count_r = 0;
+	*functions_r = 0;
 	if (tools->type != SKIM_ARRAY)
 		return 0;
 	skim_iter_init(&it, tools->value);
-	while (skim_iter_next(&it, &key, &v) == 1) {
-		if (is_function(&v))
-			(*count_r)++;
-		else if (chat_draft_refuse(d, "tools that run at Anthropic") !=
-			 0)
-			return -1;
+	while (result == 0 && skim_iter_next(&it, &key, &v) == 1) {
+		if (is_function(&v)) {
+			(*functions_r)++;
+		} else if (!searches_is_tool(&v)) {
+			result =
+			    chat_draft_refuse(d, "tools that run at Anthropic");
+		} else if (!chat_search_takes(d)) {
+			type = pick_one(&v, "type");
+			result = chat_draft_refuse_tool(d, &type);
+		} else if (!has_search) {
+			has_search = true;
+			result = chat_search_write(d, &v, &none);
+		}
 	}
-	return 0;
+	return result;
 }
 
 static void
@@ -111,12 +124,11 @@ write_tools(struct chat_draft *d)
 	struct str key;
 	size_t count;
 
-	if (count_functions(d, &tools, &count) != 0)
+	if (write_others(d, &tools, &count) != 0)
 		return -1;
 	if (count == 0)
 		return 0;
-	jsonw_key(&d->w, "tools");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "tools", '[');
 	skim_iter_init(&it, tools.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		name = pick_one(&v, "name");
@@ -140,8 +152,7 @@ write_stops(struct chat_draft *d)
 
 	if (stops.type != SKIM_ARRAY || stops.count == 0)
 		return;
-	jsonw_key(&d->w, "stop");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "stop", '[');
 	skim_iter_init(&it, stops.value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
 		if (n++ < MAX_STOPS || !chat_draft_is_for(d, OPENAI))
@@ -162,8 +173,7 @@ write_effort(struct chat_draft *d)
 
 	/* Their own word for it is Anthropic's. */
 	if (type.type == SKIM_STRING && chat_draft_is_for(d, TAKES_THINKING)) {
-		jsonw_key(&d->w, "thinking");
-		jsonw_open(&d->w, '{');
+		jsonw_put_open(&d->w, "thinking", '{');
 		jsonw_key(&d->w, "type");
 		jsonw_cstr(&d->w,
 		    skim_string_is(&type, "disabled") ? "disabled" : "enabled");
@@ -172,7 +182,7 @@ write_effort(struct chat_draft *d)
 	if (!d->takes_effort || skim_string_is(&type, "disabled"))
 		return;
 	if (effort.type == SKIM_STRING) {
-		chat_draft_copy(d, "reasoning_effort", &effort);
+		chat_draft_effort(d, &effort);
 	} else if (skim_string_is(&type, "enabled") &&
 		   budget.type == SKIM_NUMBER &&
 		   skim_int(&budget, &tokens) == 0) {
@@ -191,12 +201,10 @@ write_format(struct chat_draft *d)
 
 	if (schema.type != SKIM_OBJECT)
 		return;
-	jsonw_key(w, "response_format");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "response_format", '{');
 	jsonw_key(w, "type");
 	jsonw_cstr(w, "json_schema");
-	jsonw_key(w, "json_schema");
-	jsonw_open(w, '{');
+	jsonw_put_open(w, "json_schema", '{');
 	jsonw_key(w, "name");
 	jsonw_cstr(w, "answer");
 	jsonw_key(w, "schema");

@@ -132,8 +132,10 @@ add_text(struct relay *r, const struct skim_value *v, struct buf *out)
 	r->facts.chunks++;
 }
 
+/* A piece of a block of thinking: its text, or its signature. */
 static void
-add_thinking(struct relay *r, const struct skim_value *v, struct buf *out)
+add_thinking(struct relay *r, const char *type, const char *member,
+    const struct skim_value *v, struct buf *out)
 {
 	struct messages *m = r->state;
 
@@ -144,9 +146,44 @@ add_thinking(struct relay *r, const struct skim_value *v, struct buf *out)
 		    str_of("{\"type\":\"thinking\",\"thinking\":\"\","
 			   "\"signature\":\"\"}"),
 		    out);
-	messages_event_delta(m->index, "thinking_delta", "thinking", v->value,
-	    out);
+	messages_event_delta(m->index, type, member, v->value, out);
 	r->facts.chunks++;
+}
+
+static void
+add_redacted(struct relay *r, const struct skim_value *data, struct buf *out)
+{
+	struct messages *m = r->state;
+
+	buf_clear(&m->work);
+	buf_add_cstr(&m->work, "{\"type\":\"redacted_thinking\",\"data\":");
+	buf_add_str(&m->work, data->value);
+	buf_add_char(&m->work, '}');
+	open_block(r, BLOCK_THINKING, buf_str(&m->work), out);
+	leave_block(r, false, out);
+}
+
+/* A signature ends its block. */
+static void
+add_thoughts(struct relay *r, const struct skim_value *list, struct buf *out)
+{
+	struct chat_thought t;
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	skim_iter_init(&it, list->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		chat_thought_read(&v, 0, &t);
+		add_thinking(r, "thinking_delta", "thinking", &t.text, out);
+		if (!pick_is_empty(&t.signature)) {
+			add_thinking(r, "signature_delta", "signature",
+			    &t.signature, out);
+			leave_block(r, false, out);
+		}
+		if (!pick_is_empty(&t.data))
+			add_redacted(r, &t.data, out);
+	}
 }
 
 /* The head of a tool_use object: {"type":...,"id":...,"name":... */
@@ -240,7 +277,11 @@ take_chunk(struct relay *r, const struct skim_value *root, struct buf *out)
 	write_start(r, root, out);
 	chat_piece_read(root, "delta", &p);
 	note_stop(r->state, &p);
-	add_thinking(r, &p.reasoning, out);
+	if (p.thoughts.type == SKIM_ARRAY)
+		add_thoughts(r, &p.thoughts, out);
+	else
+		add_thinking(r, "thinking_delta", "thinking", &p.reasoning,
+		    out);
 	add_text(r, &p.content, out);
 	add_text(r, &p.refusal, out);
 	if (p.calls.type != SKIM_ARRAY)
@@ -349,15 +390,48 @@ write_calls(const struct skim_value *calls, bool *any, struct buf *out)
 	return n;
 }
 
+/* text, signature: each may be absent. */
 static void
-write_thinking(const struct skim_value *v, bool *any, struct buf *out)
+write_thinking(const struct skim_value *text,
+    const struct skim_value *signature, bool *any, struct buf *out)
 {
-	if (pick_is_empty(v))
+	static const struct str empty = STR_LIT("\"\"");
+
+	if (pick_is_empty(text) && pick_is_empty(signature))
 		return;
 	open_object(out, any);
 	buf_add_cstr(out, "{\"type\":\"thinking\",\"thinking\":");
-	buf_add_str(out, v->value);
-	buf_add_cstr(out, ",\"signature\":\"\"}");
+	buf_add_str(out, text->type == SKIM_STRING ? text->value : empty);
+	buf_add_cstr(out, ",\"signature\":");
+	buf_add_str(out,
+	    signature->type == SKIM_STRING ? signature->value : empty);
+	buf_add_char(out, '}');
+}
+
+static void
+write_thoughts(const struct chat_piece *p, bool *any, struct buf *out)
+{
+	const struct skim_value none = { .type = SKIM_ABSENT };
+	struct chat_thought t;
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+
+	if (p->thoughts.type != SKIM_ARRAY) {
+		write_thinking(&p->reasoning, &none, any, out);
+		return;
+	}
+	skim_iter_init(&it, p->thoughts.value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		chat_thought_read(&v, 0, &t);
+		write_thinking(&t.text, &t.signature, any, out);
+		if (pick_is_empty(&t.data))
+			continue;
+		open_object(out, any);
+		buf_add_cstr(out, "{\"type\":\"redacted_thinking\",\"data\":");
+		buf_add_str(out, t.data.value);
+		buf_add_char(out, '}');
+	}
 }
 
 static void
@@ -379,7 +453,7 @@ write_plain(struct relay *r, const struct skim_value *root, struct buf *out)
 	    ",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
 	buf_add_str(out, buf_str(&m->model));
 	buf_add_cstr(out, ",\"content\":[");
-	write_thinking(&p.reasoning, &any, out);
+	write_thoughts(&p, &any, out);
 	write_text(&p.content, &any, out);
 	write_text(&p.refusal, &any, out);
 	tools = write_calls(&p.calls, &any, out);

@@ -201,19 +201,27 @@ add_result_block(struct turn *t, const struct skim_value *block,
 static int
 add_result(struct turn *t, const struct skim_value *block)
 {
-	struct skim_value content = pick_one(block, "content"), v;
-	struct skim_value id = pick_one(block, "tool_use_id");
+	struct skim_value content, id, is_error, v;
+	const struct skim_wanted wanted[] = { { "content", &content },
+		{ "tool_use_id", &id }, { "is_error", &is_error } };
 	struct chat_parts parts;
 	struct skim_iter it;
 	struct str key;
 	int result = 0;
 
+	pick(block, wanted, ARRAY_LEN(wanted));
 	chat_parts_init(&parts, t->d);
 	chat_parts_text(&parts, &content);
 	if (content.type == SKIM_ARRAY) {
 		skim_iter_init(&it, content.value);
 		while (result == 0 && skim_iter_next(&it, &key, &v) == 1)
 			result = add_result_block(t, &v, &parts);
+	}
+	/* A chat has no such mark. What went wrong is in the result's text;
+	   without any it would look as if nothing had. */
+	if (is_error.type == SKIM_TRUE && parts.count == 0) {
+		v = pick_root(str_of("\"Error\""));
+		chat_parts_text(&parts, &v);
 	}
 	chat_turn_tool(t->d, &id, &parts);
 	chat_parts_fini(&parts, t->d);
@@ -280,22 +288,41 @@ add_call(struct turn *t, const struct skim_value *block)
 	buf_fini(&text);
 }
 
-/* Blocks of a provider's own tools and redacted thinking are for that provider
-   alone and are left out. */
+/* A block that Claude's provider can check. */
+static void
+add_block_of_thought(struct turn *t, const struct skim_value *block)
+{
+	struct buf *list = &t->said.thinking;
+
+	if (!t->said.details)
+		return;
+	if (list->len > 0)
+		buf_add_char(list, ',');
+	buf_add_str(list, block->value);
+}
+
+/* Blocks of a provider's own tools are for that provider alone and are left
+   out. */
 static void
 add_said(struct turn *t, const struct skim_value *block)
 {
-	struct skim_value type, text, thinking;
+	struct skim_value type, text, thinking, signature;
 	const struct skim_wanted wanted[] = { { "type", &type },
-		{ "text", &text }, { "thinking", &thinking } };
+		{ "text", &text }, { "thinking", &thinking },
+		{ "signature", &signature } };
 
 	pick(block, wanted, ARRAY_LEN(wanted));
-	if (skim_string_is(&type, "text"))
+	if (skim_string_is(&type, "text")) {
 		buf_add_str(&t->said.text, pick_inside(&text));
-	else if (skim_string_is(&type, "thinking"))
+	} else if (skim_string_is(&type, "thinking")) {
 		chat_paragraph(pick_inside(&thinking), &t->said.reasoning);
-	else if (skim_string_is(&type, "tool_use"))
+		if (!pick_is_empty(&signature))
+			add_block_of_thought(t, block);
+	} else if (skim_string_is(&type, "redacted_thinking")) {
+		add_block_of_thought(t, block);
+	} else if (skim_string_is(&type, "tool_use")) {
 		add_call(t, block);
+	}
 }
 
 static int
@@ -366,8 +393,7 @@ messages_turns_write(struct chat_draft *d)
 	size_t i = 0;
 	int result = 0;
 
-	jsonw_key(&d->w, "messages");
-	jsonw_open(&d->w, '[');
+	jsonw_put_open(&d->w, "messages", '[');
 	open_turn(&t, d);
 	write_system(&t, &system);
 	close_turn(&t);

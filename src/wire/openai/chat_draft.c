@@ -82,6 +82,16 @@ chat_draft_refuse(struct chat_draft *d, const char *what)
 	    d->provider, what, d->model);
 }
 
+int
+chat_draft_refuse_tool(struct chat_draft *d, const struct skim_value *type)
+{
+	struct str name = pick_text(type, d->arena);
+
+	return chat_draft_refuse(d,
+	    arena_printf(d->arena, "tools of type \"%.*s\"",
+		name.n > 40 ? 40 : (int)name.n, name.p));
+}
+
 void
 chat_draft_copy(struct chat_draft *d, const char *key,
     const struct skim_value *v)
@@ -104,6 +114,19 @@ chat_draft_limit(struct chat_draft *d, const struct skim_value *limit)
 	}
 	jsonw_key(&d->w, "max_tokens");
 	jsonw_int(&d->w, d->max_output_tokens);
+}
+
+void
+chat_draft_effort(struct chat_draft *d, const struct skim_value *effort)
+{
+	struct skim_value most = { .type = SKIM_STRING,
+		.value = STR_LIT("\"high\"") };
+	bool more =
+	    skim_string_is(effort, "xhigh") || skim_string_is(effort, "max");
+
+	if (more && chat_draft_is_for(d, "hosted_vllm vllm"))
+		effort = &most;
+	chat_draft_copy(d, "reasoning_effort", effort);
 }
 
 static struct str
@@ -202,6 +225,7 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	if (d.thought == NULL)
 		d.thought = "";
 	d.max_output_tokens = choice->max_output_tokens;
+	d.deployment = choice->deployment;
 	d.provider = choice->deployment->provider->prefix;
 	param_rules_fini(&rules);
 	buf_init(&d.out, ROOM_FACTOR * r->body.n + ROOM_MORE);

@@ -25,15 +25,16 @@ struct chat_parts {
 
 struct chat_draft {
 	const struct wire_request *r; /* the client's */
-	const char *provider;         /* its prefix */
-	const char *model;            /* as the provider is asked for it */
-	bool drop;                    /* drop_params as it applies */
-	bool takes_effort;            /* reasoning_effort may be sent */
-	bool takes_custom;            /* tools of type custom, too */
-	bool takes_late_system;       /* instructions anywhere */
-	bool begun;                   /* a turn that is no instructions */
-	const char *thought;          /* param_thought_members(); "" none */
-	int64_t max_output_tokens;    /* the model's own; CONFIG_UNSET, 0 */
+	const struct config_deployment *deployment;
+	const char *provider;      /* its prefix */
+	const char *model;         /* as the provider is asked for it */
+	bool drop;                 /* drop_params as it applies */
+	bool takes_effort;         /* reasoning_effort may be sent */
+	bool takes_custom;         /* tools of type custom, too */
+	bool takes_late_system;    /* instructions anywhere */
+	bool begun;                /* a turn that is no instructions */
+	const char *thought;       /* param_thought_members(); "" none */
+	int64_t max_output_tokens; /* the model's own; CONFIG_UNSET, 0 */
 	struct arena *arena;
 	/* Not written yet: instructions at the beginning, and the user's last
 	   turn, to which some may be added. */
@@ -81,9 +82,14 @@ bool chat_draft_is_for(const struct chat_draft *d, const char *providers);
    -1. */
 int chat_draft_refuse(struct chat_draft *d, const char *what);
 
+/* The same for a tool by its type. */
+int chat_draft_refuse_tool(struct chat_draft *d, const struct skim_value *type);
+
 /* "max_tokens": the original's limit, not above what the model can: clients of
    the other APIs ask for a number that they know from their own. */
 void chat_draft_limit(struct chat_draft *d, const struct skim_value *limit);
+/* "reasoning_effort": the other APIs' agents ask for more than vLLM knows. */
+void chat_draft_effort(struct chat_draft *d, const struct skim_value *effort);
 /* A tool of type function, by this name; schema: the name of its schema's
    member. */
 void chat_draft_function(struct chat_draft *d, const struct skim_value *name,

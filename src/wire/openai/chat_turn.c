@@ -1,6 +1,7 @@
 /* Messages in the making. See chat_turn.h. */
 #include "wire/openai/chat_turn.h"
 
+#include "wire/chat_source.h"
 #include "wire/openai/call_seal.h"
 #include "wire/openai/custom_input.h"
 #include "wire/openai/openai_params.h"
@@ -279,6 +280,8 @@ void
 chat_assistant_init(struct chat_assistant *a, const struct chat_draft *d)
 {
 	a->seals = chat_draft_is_for(d, "gemini");
+	a->details = param_is_listed(d->thought, str_of("reasoning_details")) &&
+		     str_find_nocase(str_of(d->model), "claude") >= 0;
 	a->custom = d->takes_custom;
 	buf_init(&a->text, d->out.max);
 	buf_init(&a->reasoning, d->out.max);
@@ -337,6 +340,46 @@ add_call(struct chat_assistant *a, const char *kind,
 	jsonw_close(&w, '}');
 }
 
+/* thinking_blocks in OpenRouter's words. */
+static void
+write_details(struct jsonw *w, const struct buf *blocks)
+{
+	struct chat_thought t;
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
+	struct buf list;
+	int64_t at = 0;
+
+	buf_init(&list, blocks->len + 2);
+	buf_add_char(&list, '[');
+	buf_add_str(&list, buf_str(blocks));
+	buf_add_char(&list, ']');
+	jsonw_key(w, "reasoning_details");
+	jsonw_open(w, '[');
+	skim_iter_init(&it, buf_str(&list));
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		bool redacted;
+
+		chat_thought_read(&v, 0, &t);
+		redacted = t.data.type == SKIM_STRING;
+		jsonw_open(w, '{');
+		jsonw_put_cstr(w, "type",
+		    redacted ? "reasoning.encrypted" : "reasoning.text");
+		jsonw_key(w, redacted ? "data" : "text");
+		jsonw_raw(w, string_or_empty(redacted ? &t.data : &t.text));
+		if (!redacted) {
+			jsonw_key(w, "signature");
+			jsonw_raw(w, string_or_empty(&t.signature));
+		}
+		jsonw_put_cstr(w, "format", CHAT_CLAUDES_FORMAT);
+		jsonw_put_int(w, "index", at++);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+	buf_fini(&list);
+}
+
 void
 chat_assistant_call(struct chat_assistant *a, const struct skim_value *id,
     const struct skim_value *name, struct str arguments)
@@ -375,8 +418,10 @@ chat_turn_assistant(struct chat_draft *d, const struct chat_assistant *a)
 		jsonw_null(w);
 	}
 	/* Its name at this provider is openai_messages.c's affair. */
-	if (a->reasoning.len > 0 &&
-	    str_find(str_of(d->thought), "reasoning") >= 0)
+	if (a->details && a->thinking.len > 0)
+		write_details(w, &a->thinking);
+	else if (a->reasoning.len > 0 &&
+		 str_find(str_of(d->thought), "reasoning") >= 0)
 		write_text(w, "reasoning_content", &a->reasoning);
 	if (a->thinking.len > 0 &&
 	    param_is_listed(d->thought, str_of("thinking_blocks")))

@@ -47,8 +47,11 @@ void chat_turn_tool(struct chat_draft *d, const struct skim_value *call_id,
 struct chat_assistant {
 	bool seals;  /* calls go with their seals (call_seal.h) */
 	bool custom; /* calls of tools that take text as they are */
+	/* What a Claude thought at OpenRouter goes back with its signature: as
+	   reasoning_details, instead of the text alone. */
+	bool details;
 	struct buf text, reasoning;
-	struct buf thinking; /* thinking_blocks, comma separated */
+	struct buf thinking; /* signed thinking_blocks, comma separated */
 	struct buf calls;
 };
 

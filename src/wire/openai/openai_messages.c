@@ -131,13 +131,18 @@ write_call(struct mend *m, const struct skim_value *call)
 }
 
 /* A call with a signature, when it has none: only the first of a turn needs
-   it. */
+   it. What else its extra_content holds means nothing to Gemini. */
 static void
 write_signed(struct mend *m, const struct skim_value *call)
 {
-	struct skim_value extra = pick_one(call, "extra_content");
+	struct skim_value signature = pick_one(call, "extra_content");
+	struct skim_iter it;
+	struct skim_value v;
+	struct str key;
 
-	if (call->type != SKIM_OBJECT || extra.type != SKIM_ABSENT) {
+	signature = pick_one(&signature, "google");
+	signature = pick_one(&signature, "thought_signature");
+	if (call->type != SKIM_OBJECT || !pick_is_empty(&signature)) {
 		jsonw_raw(&m->w, call->value);
 		return;
 	}
@@ -145,10 +150,27 @@ write_signed(struct mend *m, const struct skim_value *call)
 	jsonw_open(&m->w, '{');
 	jsonw_key(&m->w, "extra_content");
 	jsonw_raw(&m->w, str_of(ANY_SIGNATURE));
-	if (call->count > 0)
-		buf_add_char(m->w.out, ',');
-	buf_add(m->w.out, call->value.p + 1, call->value.n - 1);
-	m->w.comma = true;
+	skim_iter_init(&it, call->value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (str_is(key, "extra_content"))
+			continue;
+		write_key(m, key);
+		jsonw_raw(&m->w, v.value);
+	}
+	jsonw_close(&m->w, '}');
+}
+
+/* Gemini 3 and what comes after it; what has another name is one of them. */
+static bool
+wants_signed(const char *model)
+{
+	static const char *const older[] = { "gemini-1", "gemini-2", "gemma" };
+
+	for (size_t i = 0; i < ARRAY_LEN(older); i++) {
+		if (str_find_nocase(str_of(model), older[i]) >= 0)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -412,7 +434,9 @@ openai_messages_mend(const struct wire_request *r,
 	    r->has_cache_control && !param_is_listed(TAKES_CACHE, prefix);
 	m.thinks = str_find_nocase(str_of(model), "magistral") >= 0;
 	/* The first turn has no calls. */
-	m.signs = r->message_count > 1 && param_is_listed(WANTS_SIGNED, prefix);
+	m.signs = r->message_count > 1 &&
+		  param_is_listed(WANTS_SIGNED, prefix) &&
+		  wants_signed(param_family(d, model));
 	m.needs_thought = param_is_listed(NEEDS_THOUGHT, prefix);
 	if (r->has_thought || m.needs_thought)
 		m.thought = param_thought_members(d);

@@ -94,26 +94,34 @@ static const struct param_row mistral_rows[] = {
 /* Chat translated for Anthropic (anthropic_body.c): what has no counterpart
    there. The second part is about the provider's own bookkeeping and caching:
    the answer is the same without it. */
+#define NOT_CLAUDES                                                            \
+	{ "n",                     PARAM_REFUSE, NULL },                       \
+	{ "seed",                  PARAM_REFUSE, NULL },                       \
+	{ "frequency_penalty",     PARAM_REFUSE, NULL },                       \
+	{ "presence_penalty",      PARAM_REFUSE, NULL },                       \
+	{ "logit_bias",            PARAM_REFUSE, NULL },                       \
+	{ "logprobs",              PARAM_REFUSE, NULL },                       \
+	{ "top_logprobs",          PARAM_REFUSE, NULL },                       \
+	{ "audio",                 PARAM_REFUSE, NULL },                       \
+	{ "modalities",            PARAM_REFUSE, NULL },                       \
+	{ "functions",             PARAM_REFUSE, NULL },                       \
+	{ "function_call",         PARAM_REFUSE, NULL },                       \
+	{ "moderation",            PARAM_REFUSE, NULL },                       \
+	{ "store",                 PARAM_DROP,   NULL },                       \
+	{ "prediction",            PARAM_DROP,   NULL },                       \
+	{ "verbosity",             PARAM_DROP,   NULL },                       \
+	{ "prompt_cache_key",      PARAM_DROP,   NULL },                       \
+	{ "prompt_cache_options",  PARAM_DROP,   NULL },                       \
+	{ "prompt_cache_retention", PARAM_DROP,  NULL }
+
 static const struct param_row anthropic_rows[] = {
-	{ "n",                     PARAM_REFUSE, NULL },
-	{ "seed",                  PARAM_REFUSE, NULL },
-	{ "frequency_penalty",     PARAM_REFUSE, NULL },
-	{ "presence_penalty",      PARAM_REFUSE, NULL },
-	{ "logit_bias",            PARAM_REFUSE, NULL },
-	{ "logprobs",              PARAM_REFUSE, NULL },
-	{ "top_logprobs",          PARAM_REFUSE, NULL },
-	{ "audio",                 PARAM_REFUSE, NULL },
-	{ "modalities",            PARAM_REFUSE, NULL },
-	{ "functions",             PARAM_REFUSE, NULL },
-	{ "function_call",         PARAM_REFUSE, NULL },
+	NOT_CLAUDES,
+};
+
+/* No tool runs there. */
+static const struct param_row bedrock_rows[] = {
+	NOT_CLAUDES,
 	{ "web_search_options",    PARAM_REFUSE, NULL },
-	{ "moderation",            PARAM_REFUSE, NULL },
-	{ "store",                 PARAM_DROP,   NULL },
-	{ "prediction",            PARAM_DROP,   NULL },
-	{ "verbosity",             PARAM_DROP,   NULL },
-	{ "prompt_cache_key",      PARAM_DROP,   NULL },
-	{ "prompt_cache_options",  PARAM_DROP,   NULL },
-	{ "prompt_cache_retention", PARAM_DROP,  NULL },
 };
 
 static const struct param_row groq_rows[] = {
@@ -140,6 +148,7 @@ static const struct param_row deepseek_rows[] = {
 	/* It knows low, high and max. */
 	{ "reasoning_effort",      PARAM_WORD,   "minimal \"low\"" },
 	{ "reasoning_effort",      PARAM_WORD,   "medium \"high\"" },
+	{ "reasoning_effort",      PARAM_WORD,   "xhigh \"max\"" },
 };
 
 static const struct param_row fireworks_rows[] = {
@@ -177,6 +186,8 @@ static const struct param_row vllm_rows[] = {
 /* Its OpenAI endpoint answers 400 to names it does not know. */
 static const struct param_row gemini_rows[] = {
 	{ "extra_body",        PARAM_KEEP,   NULL },
+	{ "reasoning_effort",  PARAM_WORD,   "xhigh \"high\"" },
+	{ "reasoning_effort",  PARAM_WORD,   "max \"high\"" },
 	{ "user",              PARAM_DROP,   NULL },
 	{ "metadata",          PARAM_DROP,   NULL },
 	{ "logit_bias",        PARAM_REFUSE, NULL },
@@ -211,7 +222,7 @@ static const struct {
 	{ "mistral",     NULL,      ROWS(mistral_rows) },
 	{ "codestral",   NULL,      ROWS(mistral_rows) },
 	{ "anthropic",   NULL,      ROWS(anthropic_rows) },
-	{ "bedrock",     NULL,      ROWS(anthropic_rows) },
+	{ "bedrock",     NULL,      ROWS(bedrock_rows) },
 	{ "groq",        NULL,      ROWS(groq_rows) },
 	{ "cerebras",    NULL,      ROWS(cerebras_rows) },
 	{ "ollama",      NULL,      ROWS(old_limit_rows) },
@@ -449,7 +460,8 @@ is_vital(struct str key)
 }
 
 /* null, false, nothing in brackets, n = 1, penalties of 0 and text as the only
-   modality say nothing: leaving them out changes nothing. */
+   modality say nothing: leaving them out changes nothing. Empty options of a
+   search still ask for one. */
 static bool
 is_default(struct str key, const struct skim_value *v)
 {
@@ -457,6 +469,8 @@ is_default(struct str key, const struct skim_value *v)
 
 	if (v->type == SKIM_NULL || v->type == SKIM_FALSE)
 		return true;
+	if (str_is(key, "web_search_options"))
+		return false;
 	if (v->type == SKIM_ARRAY || v->type == SKIM_OBJECT)
 		return v->count == 0 ||
 		       (str_is(key, "modalities") && v->count == 1 &&

@@ -109,7 +109,7 @@ write_thought(struct chat_draft *d)
 	struct skim_value verbosity = pick_one(&text, "verbosity");
 
 	if (effort.type == SKIM_STRING && d->takes_effort)
-		chat_draft_copy(d, "reasoning_effort", &effort);
+		chat_draft_effort(d, &effort);
 	if (verbosity.type == SKIM_STRING &&
 	    chat_draft_is_for(d, "openai azure"))
 		chat_draft_copy(d, "verbosity", &verbosity);

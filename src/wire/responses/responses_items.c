@@ -340,6 +340,9 @@ take_item(struct gathering *g, const struct skim_value *item)
 		return take_output(g, item);
 	if (skim_string_is(&type, "reasoning"))
 		return take_reasoning(g, item);
+	/* What it found is in the answer behind it. */
+	if (skim_string_is(&type, "web_search_call"))
+		return 0;
 	if (skim_string_is(&type, "additional_tools"))
 		return 0; /* responses_tools.c */
 	if (skim_string_is(&type, "item_reference"))

@@ -122,30 +122,25 @@ begin(struct relay *r, const struct skim_value *root, struct buf *out)
 
 /* Blocks of thinking, whole or in pieces: text, and what must come back. */
 static void
-take_thinking(struct responses *s, const struct skim_value *blocks,
+take_thoughts(struct responses *s, const struct skim_value *list,
     struct buf *out)
 {
-	struct skim_value block, index, text, signature, data;
-	const struct skim_wanted wanted[] = { { "index", &index },
-		{ "thinking", &text }, { "signature", &signature },
-		{ "data", &data } };
+	struct chat_thought t;
+	struct skim_value v;
 	struct skim_iter it;
 	struct str key;
-	int64_t at = 0, number;
+	int64_t at = 0;
 
-	skim_iter_init(&it, blocks->value);
+	skim_iter_init(&it, list->value);
 	it.max_depth = SKIM_TOP_DEPTH;
-	while (skim_iter_next(&it, &key, &block) == 1) {
-		pick(&block, wanted, ARRAY_LEN(wanted));
-		number = at++;
-		if (index.type == SKIM_NUMBER && skim_int(&index, &number) != 0)
-			number = 0;
-		responses_output_reasoning(&s->output, number,
-		    pick_inside(&text), out);
-		responses_output_seal(&s->output, number, SEAL_SIGNATURE,
-		    pick_inside(&signature), out);
-		responses_output_seal(&s->output, number, SEAL_REDACTED,
-		    pick_inside(&data), out);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		chat_thought_read(&v, at++, &t);
+		responses_output_reasoning(&s->output, t.index,
+		    pick_inside(&t.text), out);
+		responses_output_seal(&s->output, t.index, SEAL_SIGNATURE,
+		    pick_inside(&t.signature), out);
+		responses_output_seal(&s->output, t.index, SEAL_REDACTED,
+		    pick_inside(&t.data), out);
 	}
 }
 
@@ -228,8 +223,8 @@ take_piece(struct relay *r, const struct skim_value *root, const char *member,
 
 	begin(r, root, out);
 	chat_piece_read(root, member, &p);
-	if (p.thinking_blocks.type == SKIM_ARRAY)
-		take_thinking(s, &p.thinking_blocks, out);
+	if (p.thoughts.type == SKIM_ARRAY)
+		take_thoughts(s, &p.thoughts, out);
 	else
 		responses_output_reasoning(&s->output, -1,
 		    pick_inside(&p.reasoning), out);

@@ -1,7 +1,9 @@
 /* Tools between a Responses request and a chat. See responses_tools.h. */
 #include "wire/responses/responses_tools.h"
 
+#include "wire/openai/chat_search.h"
 #include "wire/openai/openai_params.h"
+#include "wire/searches.h"
 
 #define NAME_BYTES 64 /* the longest that OpenAI and Anthropic take */
 #define LISTS_MAX  16
@@ -166,14 +168,23 @@ is_allowed(const struct skim_value *choice, const struct skim_value *tool)
 	return false;
 }
 
-static int
-refuse_tool(struct chat_draft *d, const struct skim_value *type)
+/* The same for the search of the web, which has no name. */
+static bool
+is_search_allowed(const struct skim_value *choice)
 {
-	struct str name = pick_text(type, d->arena);
+	struct skim_value type = pick_one(choice, "type");
+	struct skim_value list = pick_one(choice, "tools"), v;
+	struct skim_iter it;
+	struct str key;
 
-	return chat_draft_refuse(d,
-	    arena_printf(d->arena, "tools of type \"%.*s\"",
-		name.n > 40 ? 40 : (int)name.n, name.p));
+	if (!skim_string_is(&type, "allowed_tools") || list.type != SKIM_ARRAY)
+		return true;
+	skim_iter_init(&it, list.value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (searches_is_tool(&v))
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -198,7 +209,7 @@ write_choice(struct chat_draft *d, const struct skim_value *choice)
 		chat_draft_choose(d,
 		    custom && d->takes_custom ? "custom" : "function", &name);
 	} else if (choice->type == SKIM_OBJECT) {
-		return refuse_tool(d, &type);
+		return chat_draft_refuse_tool(d, &type);
 	}
 	return 0;
 }
@@ -326,6 +337,7 @@ struct writing {
 	struct tool_lists lists;
 	size_t list; /* the one being written */
 	bool has_own, any;
+	bool searches; /* the search is the provider's, too */
 };
 
 static int write_list(struct writing *g, const struct skim_value *tools,
@@ -345,9 +357,11 @@ write_tool(struct writing *g, const struct skim_value *tool,
 	if (skim_string_is(&type, "namespace") && space->type == SKIM_ABSENT)
 		return write_list(g, &inner, &name);
 	if (!is_own(&type)) {
+		if (g->searches && searches_is_tool(tool))
+			return 0; /* write_search() */
 		if (g->has_own && param_is_listed(OFFERS, pick_inside(&type)))
 			return 0;
-		return refuse_tool(d, &type);
+		return chat_draft_refuse_tool(d, &type);
 	}
 	name = responses_tool_name(space, &name, d->arena);
 	if (!is_allowed(&g->choice, tool) ||
@@ -383,6 +397,27 @@ write_list(struct writing *g, const struct skim_value *tools,
 	return 0;
 }
 
+/* Of the request's own tools: these are held for (searches.h). */
+static int
+write_search(struct writing *g)
+{
+	struct skim_value tools = chat_draft_param(g->d, "tools"), v;
+	struct skim_value calls = chat_draft_param(g->d, "max_tool_calls");
+	struct skim_iter it;
+	struct str key;
+
+	g->searches = chat_search_takes(g->d);
+	if (!g->searches || tools.type != SKIM_ARRAY ||
+	    !is_search_allowed(&g->choice))
+		return 0;
+	skim_iter_init(&it, tools.value);
+	while (skim_iter_next(&it, &key, &v) == 1) {
+		if (searches_is_tool(&v))
+			return chat_search_write(g->d, &v, &calls);
+	}
+	return 0;
+}
+
 int
 responses_tools_write(struct chat_draft *d)
 {
@@ -393,6 +428,8 @@ responses_tools_write(struct chat_draft *d)
 	read_lists(d->r, &g.lists);
 	g.choice = chat_draft_param(d, "tool_choice");
 	g.has_own = has_own(&g.lists);
+	if (write_search(&g) != 0)
+		return -1;
 	for (; g.list < g.lists.count; g.list++) {
 		if (write_list(&g, &g.lists.items[g.list], &none) != 0)
 			return -1;
