@@ -219,7 +219,8 @@ chat_draft_write(const struct wire_request *r, const struct wire_choice *choice,
 	d.drop = rules.drop;
 	d.model = rules.model;
 	d.takes_effort = param_takes_effort(choice->deployment, rules.model);
-	d.takes_custom = param_takes_custom_tools(choice->deployment);
+	d.takes_custom =
+	    param_takes_custom_tools(choice->deployment, rules.model);
 	d.takes_late_system = param_takes_late_system(choice->deployment);
 	d.thought = param_thought_members(choice->deployment);
 	if (d.thought == NULL)

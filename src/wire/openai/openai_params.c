@@ -328,9 +328,10 @@ param_refuses_thinking(const struct config_deployment *d)
 }
 
 bool
-param_takes_custom_tools(const struct config_deployment *d)
+param_takes_custom_tools(const struct config_deployment *d, const char *model)
 {
-	return is_openai_itself(d) || is_listed("azure", d);
+	return (is_openai_itself(d) || is_listed("azure", d)) &&
+	       is_of_family("gpt-5 " NEWER, param_family(d, model));
 }
 
 /* For Anthropic, and Bedrock by its form, anthropic_turns.c puts them in front.

@@ -35,8 +35,9 @@ const char *param_family(const struct config_deployment *d, const char *model);
 bool param_takes_effort(const struct config_deployment *d, const char *model);
 /* The provider refuses a chat with Anthropic's "thinking". */
 bool param_refuses_thinking(const struct config_deployment *d);
-/* A chat there may have tools that take text (type custom). */
-bool param_takes_custom_tools(const struct config_deployment *d);
+/* A chat with this model there may have tools that take text (type custom). */
+bool param_takes_custom_tools(const struct config_deployment *d,
+    const char *model);
 /* Instructions may stand anywhere in a chat there; elsewhere a model's template
    may want one message of them, at the beginning. */
 bool param_takes_late_system(const struct config_deployment *d);
