@@ -141,6 +141,19 @@ resolve_version(struct loader *l, struct config_entry *e, const struct node *n)
 	return 0;
 }
 
+/* The provider's own address; Cloudflare's has the account in it. */
+static const char *
+usual_base(struct loader *l, const struct provider *p)
+{
+	const char *account = getenv("CLOUDFLARE_ACCOUNT_ID");
+
+	if (strcmp(p->prefix, "cloudflare") != 0 || account == NULL ||
+	    account[0] == '\0')
+		return p->base_url;
+	return arena_printf(&l->c->arena,
+	    "https://api.cloudflare.com/client/v4/accounts/%s/ai/v1", account);
+}
+
 /*
  * The address: the entry's, else the provider's variable, else its default.
  * 0; 1 left out; -1 an error was reported. *own_r: it is not the default.
@@ -170,7 +183,7 @@ resolve_base(struct loader *l, struct config_entry *e, const struct node *n,
 		    "%s is not set: the provider's own address is used, %s",
 		    at->env, p->base_url);
 	if (base[0] == '\0')
-		base = p->base_url;
+		base = usual_base(l, p);
 	if (base[0] == '\0' && e->d.mock_response == NULL) {
 		if (at != NULL && at->env != NULL) {
 			config_entry_left_out(l, e, at, "%s is not set",

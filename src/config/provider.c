@@ -53,6 +53,7 @@ const struct provider provider_table[] = {
 	{ "zai", "openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "ZAI_API_BASE", BEARER, 0, "Z.AI" },
 	{ "zhipu", "openai", "https://open.bigmodel.cn/api/paas/v4", "ZHIPUAI_API_KEY ZHIPU_API_KEY", "", BEARER, 0, "Zhipu" },
 	{ "github", "openai", "https://models.inference.ai.azure.com", "GITHUB_API_KEY", "GITHUB_API_BASE", BEARER, 0, "GitHub Models" },
+	{ "cloudflare", "openai", "", "CLOUDFLARE_API_KEY CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_BASE", BEARER, NEEDED, "Cloudflare Workers AI" },
 	{ "databricks", "openai", "", "DATABRICKS_API_KEY", "DATABRICKS_API_BASE", BEARER, NEEDED, "Databricks" },
 	{ "meta_llama", "openai", "https://api.llama.com/compat/v1", "LLAMA_API_KEY", "LLAMA_API_BASE", BEARER, 0, "Meta Llama" },
 	{ "nebius", "openai", "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY", "NEBIUS_API_BASE", BEARER, 0, "Nebius" },

@@ -386,6 +386,31 @@ test_what_a_login_lacks_is_said(void **state)
 	}
 }
 
+/* Its address has the account in it. */
+static void
+test_cloudflare_is_found_by_its_account(void **state)
+{
+	static const char text[] =
+	    "model_list:\n  - model_name: a\n    litellm_params: {model: "
+	    "\"cloudflare/@cf/x/y\", api_key: k}\n";
+	struct parsed p;
+
+	(void)state;
+	clear_variables();
+	unsetenv("CLOUDFLARE_ACCOUNT_ID");
+	parse_text(&p, text);
+	assert_null(p.config);
+	parsed_free(&p);
+	setenv("CLOUDFLARE_ACCOUNT_ID", "acc1", 1);
+	parse_text(&p, text);
+	assert_non_null(p.config);
+	assert_string_equal(p.config->deployments[0].upstream_model, "@cf/x/y");
+	assert_string_equal(p.config->deployments[0].api_base,
+	    "https://api.cloudflare.com/client/v4/accounts/acc1/ai/v1");
+	parsed_free(&p);
+	unsetenv("CLOUDFLARE_ACCOUNT_ID");
+}
+
 int
 main(void)
 {
@@ -397,6 +422,7 @@ main(void)
 		cmocka_unit_test(test_a_profile_of_a_role_in_full),
 		cmocka_unit_test(test_the_environment_has_logins),
 		cmocka_unit_test(test_what_a_login_lacks_is_said),
+		cmocka_unit_test(test_cloudflare_is_found_by_its_account),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
