@@ -270,8 +270,11 @@ walk_member(struct skim_iter *it, struct prompt_size *size, struct str key)
 		size->has_sound = true;
 		size->references++;
 	}
+	size->has_item_tools =
+	    size->has_item_tools || SKIM_KEY_IS(key, "tools");
 	/* Calls are told with the tools' own words around them. */
-	size->has_tools = size->has_tools || str_is(key, "tool_calls");
+	size->has_tools = size->has_tools || size->has_item_tools ||
+			  str_is(key, "tool_calls");
 	return skip_text(it, size);
 }
 

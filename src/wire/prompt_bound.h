@@ -44,19 +44,20 @@
 #define PROMPT_FILE_TOKENS      1048576
 
 struct prompt_size {
-	int64_t bytes;      /* of text */
-	int64_t messages;   /* or prompts */
-	int64_t images;     /* all */
-	int64_t images_low; /* of these, with detail "low" */
-	int64_t references; /* files, videos and sounds elsewhere */
-	bool has_sound;     /* some of it may be billed as audio */
-	bool has_tools;     /* or calls of them */
-	bool has_developer; /* a message of that role */
-	bool has_names;     /* a message with a name */
-	bool has_thought;   /* ... with what an earlier turn's model thought */
-	bool has_unsigned;  /* a part of thinking without a signature */
-	bool has_cache;     /* cache_control in a message or a part of one */
-	bool is_chat;       /* a chat template is laid around it */
+	int64_t bytes;       /* of text */
+	int64_t messages;    /* or prompts */
+	int64_t images;      /* all */
+	int64_t images_low;  /* of these, with detail "low" */
+	int64_t references;  /* files, videos and sounds elsewhere */
+	bool has_sound;      /* some of it may be billed as audio */
+	bool has_tools;      /* or calls of them */
+	bool has_developer;  /* a message of that role */
+	bool has_names;      /* a message with a name */
+	bool has_thought;    /* ... with what an earlier turn's model thought */
+	bool has_unsigned;   /* a part of thinking without a signature */
+	bool has_item_tools; /* a message with "tools" (an item of an input) */
+	bool has_cache;      /* cache_control in a message or a part of one */
+	bool is_chat;        /* a chat template is laid around it */
 };
 
 /*

@@ -117,6 +117,8 @@ struct wire_request {
 	bool has_unsigned_thinking;
 	/* What some providers do not take (openai_messages.h). */
 	bool has_developer_role, has_names, has_thought, has_cache_control;
+	/* Responses: an item of the input that brings tools. */
+	bool has_item_tools;
 	/* Extras honoured and cut out before upstream. */
 	int64_t num_retries;          /* -1 */
 	int64_t timeout_msecs;        /* -1 */

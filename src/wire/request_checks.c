@@ -100,6 +100,7 @@ take_prompt(struct request_parse *p)
 	r->has_names = p->size.has_names;
 	r->has_thought = p->size.has_thought;
 	r->has_cache_control = p->size.has_cache;
+	r->has_item_tools = p->size.has_item_tools;
 	p->size.is_chat = r->api != WIRE_COMPLETIONS &&
 			  r->api != WIRE_EMBEDDINGS &&
 			  !wire_api_is_media(r->api);

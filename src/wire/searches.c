@@ -107,6 +107,24 @@ take_tools(const struct skim_value *tools, const struct skim_value *calls,
 	}
 }
 
+/* Items of a response's input may bring more tools. */
+static void
+take_item_tools(const struct wire_request *r, const struct skim_value *calls,
+    bool as_options, struct searches *s)
+{
+	struct skim_value v, tools;
+	struct skim_iter it;
+	struct str none;
+
+	if (!r->has_item_tools || r->messages.type != SKIM_ARRAY)
+		return;
+	skim_iter_init(&it, r->messages.value);
+	while (skim_iter_next(&it, &none, &v) == 1) {
+		tools = pick_one(&v, "tools");
+		take_tools(&tools, calls, as_options, s);
+	}
+}
+
 static struct skim_value
 member(const struct wire_request *r, const char *key)
 {
@@ -170,9 +188,12 @@ searches_find(const struct wire_request *r, const struct config_deployment *d,
 	v = member(r, "web_search_options");
 	take_options(&v, counted, &s);
 	calls = member(r, "max_tool_calls");
-	if (gets_tools(r, d, counted))
-		take_tools(&r->tools, &calls,
-		    counted && r->api == WIRE_RESPONSES, &s);
+	if (gets_tools(r, d, counted)) {
+		bool as_options = counted && r->api == WIRE_RESPONSES;
+
+		take_tools(&r->tools, &calls, as_options, &s);
+		take_item_tools(r, &calls, as_options, &s);
+	}
 	/* What search models find is not billed as their prompt. */
 	s_r->result_tokens = (s.at_most - s.by_answer) * SEARCHES_RESULT_TOKENS;
 	if (!is_priced(price))

@@ -10,8 +10,9 @@
  *   search models      one an answer, asked for or not (OpenAI's by name,
  *                      Perplexity's all)
  *   Anthropic          a tool of type web_search_*: max_uses; usage counts
- *   Responses          a tool of type web_search*: max_tool_calls; one output
- *                      item for each
+ *   Responses          a tool of type web_search*, also one that an item of
+ *                      the input brings: max_tool_calls; one output item for
+ *                      each
  *
  * What such a tool finds is read, and billed, as a part of the prompt. A tool
  * that is left out on the way to the provider counts for nothing.

@@ -9,6 +9,7 @@ static struct arena arena;
 static struct config_deployment deployment;
 static struct price price;
 static struct searches found;
+static const char *input; /* of a response */
 
 static void
 find(enum wire_api api, const char *provider, const char *model,
@@ -22,7 +23,7 @@ find(enum wire_api api, const char *provider, const char *model,
 	arena_reset(&arena);
 	snprintf(body, sizeof(body), "{\"model\":\"m\",\"%s\":%s%s%s}",
 	    api == WIRE_RESPONSES ? "input" : "messages",
-	    api == WIRE_RESPONSES ? "\"x\""
+	    api == WIRE_RESPONSES ? input
 				  : "[{\"role\":\"user\",\"content\":\"x\"}]",
 	    members[0] != '\0' ? "," : "", members);
 	if (wire_request_parse(api, str_of(body), &arena, &r, &param, &err) !=
@@ -41,6 +42,7 @@ set_up(void **state)
 	deployment.use_chat = CONFIG_UNSET;
 	price.known = true;
 	price.units.search[SEARCH_MEDIUM] = 1;
+	input = "\"x\"";
 	return 0;
 }
 
@@ -110,6 +112,29 @@ test_tools(void **state)
 	find(WIRE_RESPONSES, "openai", "gpt-5",
 	    "\"max_tool_calls\":1e400,\"tools\":[{\"type\":\"web_search\"}]");
 	is(SEARCHES_UNSAID, SEARCH_MEDIUM, false);
+}
+
+static void
+test_tools_of_an_item(void **state)
+{
+	(void)state;
+	input = "[{\"type\":\"additional_tools\",\"tools\":["
+		"{\"type\":\"function\",\"name\":\"f\"},"
+		"{\"type\":\"web_search\",\"search_context_size\":\"low\"}]},"
+		"{\"role\":\"user\",\"content\":\"x\"}]";
+	find(WIRE_RESPONSES, "openai", "gpt-5", "");
+	is(SEARCHES_UNSAID, SEARCH_LOW, false);
+	find(WIRE_RESPONSES, "anthropic", "claude", "");
+	is(1, SEARCH_LOW, false);
+	find(WIRE_RESPONSES, "openai", "gpt-5",
+	    "\"max_tool_calls\":3,\"tools\":[{\"type\":\"web_search\"}]");
+	is(6, SEARCH_LOW, false);
+	find(WIRE_RESPONSES, "mistral", "large", "");
+	is(0, SEARCH_MEDIUM, false);
+	input = "[{\"role\":\"user\",\"content\":\"a \\\"web_search\\\" "
+		"of tools\"}]";
+	find(WIRE_RESPONSES, "openai", "gpt-5", "");
+	is(0, SEARCH_MEDIUM, false);
 }
 
 static void
@@ -226,6 +251,7 @@ main(void)
 		TEST(test_chat_options),
 		TEST(test_models_that_always_search),
 		TEST(test_tools),
+		TEST(test_tools_of_an_item),
 		TEST(test_the_configurations_own),
 		TEST(test_options_that_become_anthropics_tool),
 		TEST(test_tools_that_do_not_arrive),

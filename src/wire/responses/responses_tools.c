@@ -106,8 +106,7 @@ read_lists(const struct wire_request *r, struct tool_lists *l)
 	l->count = 0;
 	if (own != NULL)
 		add_list(l, &own->at);
-	if (input->type != SKIM_ARRAY ||
-	    str_find(input->value, "\"additional_tools\"") < 0)
+	if (!r->has_item_tools || input->type != SKIM_ARRAY)
 		return;
 	skim_iter_init(&it, input->value);
 	while (skim_iter_next(&it, &key, &v) == 1) {
