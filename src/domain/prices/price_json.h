@@ -1,7 +1,7 @@
 /*
  * A strict, bounded JSON reader that gives numbers as they are spelled:
  * prices are decimals, and a double is none. Pull style, no tree, no
- * allocation; the text must outlive it. Private to domain/price*.c.
+ * allocation; the text must outlive it. Private to domain/prices.
  *
  * Refused: anything RFC 8259 does not allow, invalid UTF-8, a byte order
  * mark, text behind the value, nesting deeper than 32, keys and strings that

@@ -1,6 +1,6 @@
 /*
- * Reading one model of a price file (price_model.c). Private to
- * domain/price*.c.
+ * Reading one model of a price file (price_model.c; price_field.h). Private to
+ * domain/prices.
  */
 #ifndef DOMAIN_PRICE_MODEL_H
 #define DOMAIN_PRICE_MODEL_H

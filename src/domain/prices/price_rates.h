@@ -1,7 +1,7 @@
 /*
  * Rows of rates, as the price readers and the cost formula see them: kinds of
  * tokens, where a kind's rate comes from when it is unset, and the matrix
- * prompt length × service of a price. Private to domain/price*.c.
+ * prompt length × service of a price. Private to domain/prices.
  */
 #ifndef DOMAIN_PRICE_RATES_H
 #define DOMAIN_PRICE_RATES_H
