@@ -614,6 +614,10 @@ complete_usage(struct attempt *a, bool began)
 		a->usage.image_factor = a->image_factor;
 	if (a->usage.geo == GEO_ANY)
 		a->usage.geo = a->geo;
+	a->usage.off_peak =
+	    a->candidate->price->factors.off_peak > 0 &&
+	    price_hours_has(&a->candidate->price->off_peak_hours,
+		clock_wall_nsecs());
 }
 
 void

@@ -272,6 +272,10 @@ write_attempt(struct jsonw *w, const struct attempt *a, enum detail detail)
 	}
 	if (u->geo != GEO_ANY)
 		member_cstr(w, JSON_KEY("geo"), usage_geo_name(u->geo));
+	if (u->off_peak) {
+		jsonw_known_key(w, JSON_KEY("off_peak"));
+		jsonw_bool(w, true);
+	}
 	member_cstr(w, JSON_KEY("usage_source"), source_name(u->source));
 	/* With the price they are all that the cost is worked out from. */
 	if (u->tier != TIER_DEFAULT)

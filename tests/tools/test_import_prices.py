@@ -167,6 +167,47 @@ def test_search_prices_and_multipliers_come_out_of_their_objects(tmp_path):
         "fast": 6000, "geo_eu": 1100, "geo_us": 1100}
 
 
+WINDOWS = ('[{"weekdays": [1, 2], "hours_utc": ["00:00-01:00", '
+           '"10:00-00:00"]}, {"weekdays": 7, "hours_utc": "00:00-00:00"}]')
+CHEAPER = ', "off_peak_pricing": {%s, "windows": %s}'
+HALF = '"input_cost_per_token": 5e-07, "output_cost_per_token": 1e-06'
+IN_OUT_CACHED = ('"input_cost_per_token": 1e-06, "output_cost_per_token": '
+                 '2e-06, "cache_creation_input_token_cost": 0')
+
+
+def test_off_peak_prices_are_a_factor_and_its_windows(tmp_path):
+    model = one(tmp_path, IN_OUT_CACHED + CHEAPER % (HALF, WINDOWS))
+    assert model["multipliers_permille"] == {"off_peak": 500}
+    assert model["off_peak_windows"] == [
+        {"weekdays": [1, 2], "hours_utc": ["00:00-01:00", "10:00-00:00"]},
+        {"weekdays": [7], "hours_utc": ["00:00-00:00"]}]
+
+
+def test_off_peak_hours_of_every_day(tmp_path):
+    model = one(tmp_path, IN_OUT_CACHED + ', "off_peak_pricing": {%s, '
+                '"hours_utc": "16:30-00:30"}' % HALF)
+    assert model["off_peak_windows"] == [{"hours_utc": ["16:30-00:30"]}]
+
+
+@pytest.mark.parametrize("more", [
+    CHEAPER % (HALF, "7"),
+    CHEAPER % (HALF + ', "hours_utc": "16:30-00:30"', WINDOWS),
+    CHEAPER % (HALF, '[{"hours_utc": "10:15-11:00"}]'),
+    CHEAPER % (HALF + ', "weekday_timezone": "Asia/Shanghai"', WINDOWS),
+    CHEAPER % ('"input_cost_per_token": 5e-07', WINDOWS),
+    CHEAPER % ('"input_cost_per_token": 5e-07, '
+               '"output_cost_per_token": 9e-07', WINDOWS),
+    CHEAPER % ('"input_cost_per_token": 2e-06, '
+               '"output_cost_per_token": 4e-06', WINDOWS),
+    CHEAPER % (HALF, WINDOWS) + ', "cache_read_input_token_cost": 1e-07',
+    ', "off_peak_pricing": 7',
+])
+def test_off_peak_prices_that_are_no_factor_are_left_out(tmp_path, more):
+    model = one(tmp_path, IN_OUT_CACHED + more)
+    assert "multipliers_permille" not in model
+    assert "off_peak_windows" not in model
+
+
 def test_searches_of_all_sizes_at_one_price_have_one_key(tmp_path):
     model = one(tmp_path, IN_OUT + ', "search_context_cost_per_query": '
                 '{"search_context_size_low": 0.01, '
@@ -623,6 +664,10 @@ def check(tmp_path, text):
     (', "flex": {"input_pico": "1"}', "flex.input_pico: must be a number"),
     (', "flex": {"provider": "p"}', "flex.provider: unknown key"),
     (', "multipliers_permille": {"geo": 1100}', 'unknown key "geo"'),
+    (', "multipliers_permille": {"off_peak": 1001}',
+     "must be a whole number from 1 to 1000"),
+    (', "off_peak_windows": [{"hours_utc": "9-17"}]',
+     "off_peak_windows: hours_utc must be like"),
     (', "mode": ["chat"]', "mode: must be a string"),
 ])
 def test_check_says_what_is_wrong_and_where(tmp_path, more, words):

@@ -15,7 +15,7 @@ import sys
 from exact_json import Bad, kind_name, scaled, short, whole_number
 from price_table import (
     FALLBACK, MAX_PERMILLE, MAX_TIERS, MAX_TOKENS, MAX_UNIT_PICO,
-    PICO_DIGITS, SERVICES, UNITS, is_text, price_of)
+    PICO_DIGITS, SERVICES, UNITS, is_text, price_of, week_windows)
 
 MAX_NAMES_SHOWN = 5
 
@@ -174,6 +174,8 @@ class Entry:
         self.services = {}
         self.units = {}
         self.multipliers = {}
+        self.off_peak = None
+        self.windows = None
         self.derived = []
         self.fields = dict(flatten(fields))
         for field, value in self.fields.items():
@@ -201,6 +203,8 @@ class Entry:
             self.take_multiplier(field, value)
         elif field == "tiered_pricing":
             self.take_ranges(value)
+        elif field == "off_peak_pricing":
+            self.off_peak = value
         elif not self.take_token_price(field, value):
             self.take_no_price(field)
 
@@ -334,6 +338,7 @@ class Entry:
 
     def model(self):
         """The entry in our form, keys in the order of docs/prices.md."""
+        self.take_off_peak()
         self.complete()
         self.join_searches()
         model = {"provider": self.text["litellm_provider"]}
@@ -349,6 +354,8 @@ class Entry:
         if self.multipliers:
             model["multipliers_permille"] = dict(
                 sorted(self.multipliers.items()))
+        if self.windows:
+            model["off_peak_windows"] = self.windows
         model.update((field, limit) for field, limit
                      in sorted(self.limits.items()) if limit > 0)
         if self.derived:
@@ -358,6 +365,43 @@ class Entry:
         if "note" in self.text:
             model["note"] = self.text["note"]
         return model
+
+    def take_off_peak(self):
+        """{prices, "windows": …} becomes a factor and the windows, where the
+        prices are all that the model has, cheaper by the same."""
+        if self.off_peak is None:
+            return
+        try:
+            self.multipliers["off_peak"] = self.off_peak_permille()
+            self.windows = week_windows(self.off_peak_windows())
+        except Bad:
+            self.multipliers.pop("off_peak", None)
+            self.report.uncarried["off_peak_pricing"].append(self.name)
+
+    def off_peak_windows(self):
+        if "hours_utc" not in self.off_peak:
+            return self.off_peak.get("windows")
+        if "windows" in self.off_peak:
+            raise Bad("hours of two kinds")
+        return [{"hours_utc": self.off_peak["hours_utc"]}]
+
+    def off_peak_permille(self):
+        if not isinstance(self.off_peak, dict) or self.base.tiers:
+            raise Bad("something else")
+        cheaper = {KIND_OF_FIELD.get(field): self.pico(field, value)
+                   for field, value in self.off_peak.items()
+                   if field not in ("windows", "hours_utc")}
+        full = {kind: pico for kind, pico in self.base.price.items() if pico}
+        if None in cheaper or set(cheaper) != set(full):
+            raise Bad("not the same prices")
+        factors = {(1000 * cheaper[kind] // full[kind],
+                    1000 * cheaper[kind] % full[kind]) for kind in full}
+        if len(factors) != 1:
+            raise Bad("not one factor")
+        permille, rest = factors.pop()
+        if rest or not 1 <= permille <= 1000:
+            raise Bad("no factor in thousandths")
+        return permille
 
     def complete(self):
         """Makes each row stand alone: see docs/prices.md, "Rows"."""

@@ -51,8 +51,12 @@ UNITS = (
     "per_input_pixel", "per_output_pixel",
 )
 
-# Factors on a whole charge, in thousandths.
-MULTIPLIERS = ("fast", "geo_eu", "geo_us")
+# Factors on the price of tokens, in thousandths, and the most they may be.
+MULTIPLIERS = {"fast": MAX_PERMILLE, "geo_eu": MAX_PERMILLE,
+               "geo_us": MAX_PERMILLE, "off_peak": 1000}
+# Windows of a week: half hours, in UTC.
+WINDOW = re.compile(r"(?:[01]\d|2[0-3]):[03]0-(?:[01]\d|2[0-3]):[03]0")
+MAX_WINDOWS_OF_A_DAY = 16
 # Rows of their own for the service tier that the answer names.
 SERVICES = ("priority", "flex", "batch", "ultrafast")
 
@@ -65,6 +69,35 @@ def price_of(prices, kind):
     while kind is not None and kind not in prices:
         kind = FALLBACK[kind]
     return None if kind is None else prices[kind]
+
+
+def week_windows(windows):
+    """The list of off_peak_windows, plain inside; raises Bad."""
+    if not isinstance(windows, list) or not windows:
+        raise Bad("must be a list of windows")
+    return [week_window(window) for window in windows]
+
+
+def week_window(window):
+    if not isinstance(window, dict):
+        raise Bad(f"a window must be an object, not {kind_name(window)}")
+    for key in window:
+        if key not in ("weekdays", "hours_utc"):
+            raise Bad(f'a window has no "{key}"')
+    hours = window.get("hours_utc")
+    hours = [hours] if isinstance(hours, str) else hours
+    if (not isinstance(hours, list)
+            or not 1 <= len(hours) <= MAX_WINDOWS_OF_A_DAY
+            or not all(isinstance(h, str) and WINDOW.fullmatch(h)
+                       for h in hours)):
+        raise Bad('hours_utc must be like "16:30-00:30", half hours')
+    plain = {}
+    if "weekdays" in window:
+        days = window["weekdays"]
+        plain["weekdays"] = [
+            whole_number(day, 1, 7)
+            for day in (days if isinstance(days, list) else [days])]
+    return {**plain, "hours_utc": hours}
 
 
 def is_text(mode):
@@ -139,6 +172,7 @@ class Checker:
             "max_input_tokens": self.a_token_count,
             "max_output_tokens": self.a_token_count,
             "multipliers_permille": self.some_multipliers,
+            "off_peak_windows": self.some_windows,
             **{service: self.a_service for service in SERVICES},
             **{key: self.a_unit_price for key in UNIT_KEYS},
         })
@@ -206,7 +240,11 @@ class Checker:
         for key in row:
             if key not in MULTIPLIERS:
                 raise Bad(f'unknown key "{key}"')
-        return {k: whole_number(v, 1, MAX_PERMILLE) for k, v in row.items()}
+        return {k: whole_number(v, 1, MULTIPLIERS[k]) for k, v in row.items()}
+
+    @staticmethod
+    def some_windows(_, windows):
+        return week_windows(windows)
 
     @staticmethod
     def a_token_price(_, value):

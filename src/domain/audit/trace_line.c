@@ -136,6 +136,7 @@ take_usage(struct reader *r, struct usage *u)
 	if (geo.n > 0 && usage_geo_parse(geo, &u->geo) != 0)
 		refuse(r, "geo");
 	u->fast = json_is_true(json_object_get(r->obj, "fast"));
+	u->off_peak = json_is_true(json_object_get(r->obj, "off_peak"));
 	u->has_reported_cost =
 	    json_is_number(json_object_get(r->obj, "reported_cost_usd"));
 	u->reported_cost_nanos = take_usd(r, "reported_cost_usd");

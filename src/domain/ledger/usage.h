@@ -75,6 +75,10 @@ struct usage {
 	/* What makes all tokens dearer. */
 	bool fast; /* the provider's fast mode */
 	enum usage_geo geo;
+	/* ... or cheaper: the answer ended in the price's off-peak hours. That
+	   its end counts is DeepSeek's rule (api-docs.deepseek.com, "Models &
+	   Pricing", of 2025). */
+	bool off_peak;
 	/* A price the provider named itself (OpenRouter); valid when set. */
 	bool has_reported_cost;
 	int64_t reported_cost_nanos;

@@ -123,12 +123,21 @@ room_before(__int128 room, __int128 factor)
 	return room < 0 ? -1 : ((room + 1) * MILLIONTHS - 1) / factor;
 }
 
+static __int128
+off_peak(const struct price *p, const struct usage *u, __int128 picos)
+{
+	return u->off_peak && p->factors.off_peak > 0
+		   ? picos * p->factors.off_peak / 1000
+		   : picos;
+}
+
 /* ---- afterwards --------------------------------------------------------- */
 
 int64_t
 price_cost_nanos(const struct price *p, const struct usage *u)
 {
 	const struct price_rates *r;
+	__int128 tokens;
 
 	if (u->source == USAGE_NONE)
 		return 0;
@@ -140,9 +149,9 @@ price_cost_nanos(const struct price *p, const struct usage *u)
 	if (!p->known)
 		return 0;
 	r = price_row_of(p, u->tier, price_tier_of(p, u->prompt_tokens));
-	return money_from_picos(
-	    unit_picos(p, u) + times(input_picos(r, u) + output_picos(r, u),
-				   factor_of(p, u->fast, u->geo)));
+	tokens = times(input_picos(r, u) + output_picos(r, u),
+	    factor_of(p, u->fast, u->geo));
+	return money_from_picos(unit_picos(p, u) + off_peak(p, u, tokens));
 }
 
 /* ---- before the answer -------------------------------------------------- */

@@ -145,6 +145,63 @@ read_searches(struct price_model *m)
 	return rc;
 }
 
+/* When off-peak prices are good: 1 read, 0 it cannot be said with the rest. */
+static int
+read_hours(struct price_model *m)
+{
+	struct price_hours *h = &m->price.off_peak_hours;
+	bool twice = !price_hours_empty(h);
+	int rc = str_is(str_of(m->field), "windows")
+		     ? price_hours_parse(m->j, h)
+		     : price_hours_parse_daily(m->j, h);
+
+	return rc < 0 ? -1 : rc == 1 && !twice;
+}
+
+/* One of its prices: 1, 0 it is something else. */
+static int
+read_off_peak_price(struct price_model *m)
+{
+	struct price_key k;
+	int64_t picos;
+	int rc;
+
+	if (price_key_parse(str_of(m->field), &k) != 1 ||
+	    k.kind == PRICE_NONE || k.above_tokens != 0 ||
+	    k.service != TIER_DEFAULT)
+		return price_json_skip(m->j);
+	rc = price_field_usd(m, PRICE_TOKEN_MAX_PICOS, &picos);
+	if (rc == 1)
+		*price_rate(&m->off_peak, k.kind) = picos;
+	return rc < 0 ? -1 : 1;
+}
+
+/* off_peak_pricing: {prices, "windows": [...] or "hours_utc": ...}. Whatever
+   else is said (a zone in which the days are meant) we could get wrong. */
+static int
+read_off_peak(struct price_model *m)
+{
+	int rc = enter_if(m, '{');
+	bool odd = false;
+
+	if (rc != 1)
+		return rc;
+	while ((rc = price_field_next(m)) == 1) {
+		if (str_is(str_of(m->field), "windows") ||
+		    str_is(str_of(m->field), "hours_utc"))
+			rc = read_hours(m);
+		else
+			rc = read_off_peak_price(m);
+		if (rc < 0)
+			return -1;
+		odd = odd || rc == 0;
+	}
+	if (odd)
+		memset(&m->price.off_peak_hours, 0,
+		    sizeof(m->price.off_peak_hours));
+	return rc;
+}
+
 /* provider_specific_entry: {"us": 1.1, "fast": 6.0} and other things */
 static int
 read_entry(struct price_model *m)
@@ -202,6 +259,8 @@ price_defacto_field(struct price_model *m)
 		return read_ranges(m);
 	if (str_is(field, "search_context_cost_per_query"))
 		return read_searches(m);
+	if (str_is(field, "off_peak_pricing"))
+		return read_off_peak(m);
 	if (price_key_parse(field, &k) == 1)
 		return read_priced_field(m, &k);
 	return price_json_skip(m->j);

@@ -164,37 +164,52 @@ read_own_unit(struct price_model *m)
 	return rc < 0 ? -1 : taken;
 }
 
-static int64_t *
-factor_at(struct price_model *m, const char *const names[3])
+static int
+read_own_factor(struct price_model *m)
 {
 	struct price_factors *f = &m->price.factors;
-	int64_t *const at[3] = { &f->fast, &f->geo_us, &f->geo_eu };
+	const struct {
+		const char *name;
+		int64_t *at, most;
+	} rows[] = {
+		{ "fast", &f->fast, PRICE_FACTOR_MAX },
+		{ "geo_us", &f->geo_us, PRICE_FACTOR_MAX },
+		{ "geo_eu", &f->geo_eu, PRICE_FACTOR_MAX },
+		{ "off_peak", &f->off_peak, PRICE_DISCOUNT_MAX },
+	};
 
-	for (int i = 0; i < 3; i++) {
-		if (str_is(str_of(m->field), names[i]))
-			return at[i];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (str_is(str_of(m->field), rows[i].name))
+			return price_field_whole(m, rows[i].most, rows[i].at);
 	}
-	return NULL;
+	return drop_own_field(m);
 }
 
 /* multipliers_permille: {"fast": 6000, "geo_us": 1100} */
 static int
 read_own_factors(struct price_model *m)
 {
-	static const char *const names[3] = { "fast", "geo_us", "geo_eu" };
 	int rc;
 
 	if (price_json_enter(m->j, '{') != 0)
 		return -1;
 	while ((rc = price_field_next(m)) == 1) {
-		int64_t *at = factor_at(m, names);
-
-		rc = at == NULL ? drop_own_field(m)
-				: price_field_whole(m, PRICE_FACTOR_MAX, at);
-		if (rc < 0)
+		if (read_own_factor(m) < 0)
 			return -1;
 	}
 	return rc;
+}
+
+static int
+read_own_windows(struct price_model *m)
+{
+	int rc = price_hours_parse(m->j, &m->price.off_peak_hours);
+
+	if (rc == 0)
+		return price_json_fail(m->j,
+		    "off_peak_windows: must be a list of weekdays (1 to 7) and "
+		    "hours_utc (\"16:30-00:30\", half hours)");
+	return rc < 0 ? -1 : 0;
 }
 
 static int
@@ -213,6 +228,8 @@ read_own_field(struct price_model *m)
 		return read_own_tiers(m, TIER_DEFAULT);
 	if (str_is(field, "multipliers_permille"))
 		return read_own_factors(m);
+	if (str_is(field, "off_peak_windows"))
+		return read_own_windows(m);
 	for (int s = TIER_DEFAULT + 1; s < PRICE_SERVICES; s++) {
 		if (str_is(field, price_service_name((enum service_tier)s)))
 			return read_own_service(m, (enum service_tier)s);
@@ -254,6 +271,45 @@ add_cache_discount(struct price_model *m)
 		r->cached_input = r->input / 2 + r->input % 2;
 }
 
+/* What off-peak prices are of the others, in thousandths: the same for all
+   that are named, which must be all that there are. 0: not so. */
+static int64_t
+off_peak_permille(const struct price_model *m)
+{
+	int64_t found = 0;
+
+	for (int i = 0; i < PRICE_KIND_COUNT; i++) {
+		struct price_rates base = m->price.base, off = m->off_peak;
+		int64_t full = *price_rate(&base, (enum price_kind)i);
+		int64_t less = *price_rate(&off, (enum price_kind)i);
+
+		if (full <= 0 && less <= 0)
+			continue;
+		if (full <= 0 || less <= 0 || less > full ||
+		    less * PRICE_DISCOUNT_MAX % full != 0)
+			return 0;
+		less = less * PRICE_DISCOUNT_MAX / full;
+		if (found != 0 && less != found)
+			return 0;
+		found = less;
+	}
+	return m->price.tier_count == 0 ? found : 0;
+}
+
+/* Hours without a factor, or one without hours, say nothing. */
+static void
+finish_off_peak(struct price_model *m)
+{
+	struct price *p = &m->price;
+
+	if (!m->is_ours)
+		p->factors.off_peak = off_peak_permille(m);
+	if (price_hours_empty(&p->off_peak_hours))
+		p->factors.off_peak = 0;
+	if (p->factors.off_peak == 0)
+		memset(&p->off_peak_hours, 0, sizeof(p->off_peak_hours));
+}
+
 static void
 finish(struct price_model *m)
 {
@@ -261,6 +317,7 @@ finish(struct price_model *m)
 	int64_t *limit =
 	    m->mode_is_text ? &p->max_output_tokens : &p->max_input_tokens;
 
+	finish_off_peak(m);
 	if (!m->is_ours) {
 		/* The older field for what the mode counts. */
 		if (*limit == CONFIG_UNSET)
@@ -287,6 +344,7 @@ price_model_read(struct price_json *j, bool is_ours, struct price_model *m_r)
 	m->mode_is_text = true;
 	m->max_tokens = CONFIG_UNSET;
 	price_clear(&m->price);
+	price_rates_clear(&m->off_peak);
 	if (price_json_enter(j, '{') != 0)
 		return -1;
 	while ((rc = price_field_next(m)) == 1) {

@@ -24,6 +24,7 @@ struct price_model {
 	bool needs_no_output; /* embedding and the like */
 	bool has_units;       /* pictures, sound: paid by the piece, too */
 	bool has_cached;      /* cached input, in the newer spelling */
+	struct price_rates off_peak; /* of the de-facto form; unset: none */
 	int64_t max_tokens;
 	char field[64]; /* the one being read, for messages */
 };

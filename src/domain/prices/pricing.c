@@ -423,6 +423,19 @@ write_number(struct jsonw *w, const char *key, int64_t v, int64_t absent)
 	jsonw_int(w, v);
 }
 
+static void
+write_off_peak(struct jsonw *w, const struct price *p)
+{
+	char hours[PRICE_HOURS_TEXT];
+
+	if (p->factors.off_peak == 0)
+		return;
+	write_number(w, "off_peak_permille", p->factors.off_peak, 0);
+	price_hours_write(&p->off_peak_hours, hours);
+	jsonw_key(w, "off_peak_hours");
+	jsonw_cstr(w, hours);
+}
+
 void
 price_to_json(const struct price *p, struct buf *out)
 {
@@ -453,6 +466,7 @@ price_to_json(const struct price *p, struct buf *out)
 	write_number(&w, "fast_permille", p->factors.fast, 0);
 	write_number(&w, "geo_us_permille", p->factors.geo_us, 0);
 	write_number(&w, "geo_eu_permille", p->factors.geo_eu, 0);
+	write_off_peak(&w, p);
 	write_number(&w, "max_input_tokens", p->max_input_tokens, CONFIG_UNSET);
 	write_number(&w, "max_output_tokens", p->max_output_tokens,
 	    CONFIG_UNSET);
@@ -554,6 +568,18 @@ take_factors(const json_t *obj, struct price_factors *f)
 	return 0;
 }
 
+static int
+take_off_peak(const json_t *obj, struct price *p)
+{
+	if (take_number(obj, "off_peak_permille", PRICE_DISCOUNT_MAX,
+		&p->factors.off_peak) != 0)
+		return -1;
+	return p->factors.off_peak == 0 || price_hours_read(&p->off_peak_hours,
+					       jsonx_str(obj, "off_peak_hours"))
+		   ? 0
+		   : -1;
+}
+
 int
 price_from_json(struct str json, struct price *p_r, struct err *err)
 {
@@ -569,6 +595,7 @@ price_from_json(struct str json, struct price *p_r, struct err *err)
 	     take_rows(doc, &p, -1) != 0 || take_tiers(doc, &p) != 0 ||
 	     take_units(doc, &p.units) != 0 ||
 	     take_factors(doc, &p.factors) != 0 ||
+	     take_off_peak(doc, &p) != 0 ||
 	     take_number(doc, "max_input_tokens", PRICE_MAX_TOKENS,
 		 &p.max_input_tokens) != 0 ||
 	     take_number(doc, "max_output_tokens", PRICE_MAX_TOKENS,

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "domain/ledger/money.h"
 #include "domain/ledger/usage.h"
+#include "domain/prices/price_hours.h"
 
 #define PRICE_MAX_TIERS 4
 #define PRICE_UNSET     (-1)
@@ -43,11 +44,13 @@ struct price_units {
 };
 
 /* On the price of all tokens, not of the units; in thousandths, 0 none. Of two
-   that apply, both do. */
+   that apply, both do. off_peak makes them cheaper; no hold counts on it. */
 struct price_factors {
 	int64_t fast, geo_us, geo_eu;
+	int64_t off_peak; /* in price.off_peak_hours */
 };
-#define PRICE_FACTOR_MAX 100000
+#define PRICE_FACTOR_MAX   100000
+#define PRICE_DISCOUNT_MAX 1000
 
 /* A tier's rates replace the base's for the whole request when the prompt
    (cached tokens included) is longer than above_tokens. */
@@ -68,6 +71,7 @@ struct price {
 	struct price_tier tiers[PRICE_MAX_TIERS];
 	struct price_units units;
 	struct price_factors factors;
+	struct price_hours off_peak_hours;
 	int64_t max_input_tokens, max_output_tokens; /* CONFIG_UNSET */
 	char version[24]; /* 16 hex digits over all of the above; "" unknown */
 };
