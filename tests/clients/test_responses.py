@@ -131,6 +131,10 @@ def test_state_is_refused_where_nobody_keeps_it(client):
         client.responses.retrieve("resp_1")
 
 
-def test_tools_of_openai_are_refused_elsewhere(client):
-    with pytest.raises(openai.BadRequestError, match="web_search"):
-        client.responses.create(model="claude", input="x", tools=[{"type": "web_search"}])
+@pytest.mark.parametrize("model, tool", [
+    ("open", {"type": "web_search"}),
+    ("claude", {"type": "file_search", "vector_store_ids": ["vs_1"]}),
+    ("mistral", {"type": "image_generation"})])
+def test_tools_of_openai_are_refused_elsewhere(client, model, tool):
+    with pytest.raises(openai.BadRequestError, match=tool["type"]):
+        client.responses.create(model=model, input="x", tools=[tool])
