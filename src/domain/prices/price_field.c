@@ -31,40 +31,48 @@ out_of_range(struct price_model *m, struct str s)
 	    (int)(s.n < 40 ? s.n : 40), s.p);
 }
 
-int
-price_field_usd(struct price_model *m, int64_t max, int64_t *picos_r)
+/* A number times 10^scale, from least to most: 1, or 0 for null. Digits below
+   the scale are refused, or rounded and counted in *inexact. */
+static int
+read_scaled(struct price_model *m, int scale, int64_t least, int64_t most,
+    size_t *inexact, int64_t *v_r)
 {
-	bool inexact = false;
+	bool rounded = false;
 	struct str s;
 	int64_t v;
 	int rc = read_spelling(m, &s);
 
 	if (rc <= 0)
 		return rc;
-	if (num_decimal(s, 12, &v, &inexact) != 0 || v < 0 || v > max)
+	if (scale == 0 && m->is_ours && num_int64(s, &v) != 0)
+		return price_json_fail(m->j, "%s: must be a whole number",
+		    m->field);
+	if (num_decimal(s, scale, &v, &rounded) != 0 || v < least || v > most ||
+	    (rounded && inexact == NULL))
 		return out_of_range(m, s);
-	m->inexact += inexact;
-	*picos_r = v;
+	if (rounded)
+		++*inexact;
+	*v_r = v;
 	return 1;
+}
+
+int
+price_field_usd(struct price_model *m, int64_t max, int64_t *picos_r)
+{
+	return read_scaled(m, 12, 0, max, &m->inexact, picos_r);
 }
 
 int
 price_field_whole(struct price_model *m, int64_t max, int64_t *v_r)
 {
-	bool inexact = false;
-	struct str s;
-	int64_t v;
-	int rc = read_spelling(m, &s);
+	return read_scaled(m, 0, 0, max, NULL, v_r);
+}
 
-	if (rc <= 0)
-		return rc;
-	if (m->is_ours && num_int64(s, &v) != 0)
-		return price_json_fail(m->j, "%s: must be a whole number",
-		    m->field);
-	if (num_decimal(s, 0, &v, &inexact) != 0 || inexact || v < 0 || v > max)
-		return out_of_range(m, s);
-	*v_r = v;
-	return 1;
+int
+price_field_factor(struct price_model *m, int64_t *permille_r)
+{
+	return read_scaled(m, 3, 1, PRICE_FACTOR_MAX, NULL, permille_r) < 0 ? -1
+									    : 0;
 }
 
 int
@@ -185,23 +193,6 @@ price_field_next(struct price_model *m)
 	if (rc == 1)
 		snprintf(m->field, sizeof(m->field), STR_FMT, STR_ARG(key));
 	return rc;
-}
-
-int
-price_field_factor(struct price_model *m, int64_t *permille_r)
-{
-	bool inexact = false;
-	struct str s;
-	int64_t v;
-	int rc = read_spelling(m, &s);
-
-	if (rc <= 0)
-		return rc;
-	if (num_decimal(s, 3, &v, &inexact) != 0 || inexact || v < 1 ||
-	    v > PRICE_FACTOR_MAX)
-		return out_of_range(m, s);
-	*permille_r = v;
-	return 0;
 }
 
 void
