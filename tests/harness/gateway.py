@@ -266,6 +266,10 @@ class Gateway:
     def trace_files(self):
         return books.trace_paths(self.trace_file)
 
+    def has_rotated(self):
+        """Its trace file was: just behind that there may be no current one."""
+        return any(path != self.trace_file for path in self.trace_files())
+
     def traces(self):
         """All lines on file, eldest first."""
         lines, problems = books.read_lines(self.trace_files())
